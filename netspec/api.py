@@ -1,0 +1,183 @@
+"""netspec from Python: analyze, build, fit, evaluate, predict. Keras is imported when it is needed, not before."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import Diagnostic
+from netspec.errors import NetspecError
+from netspec.graph.ir import Checked
+from netspec.pipeline import Analysis, analyze, analyze_text
+
+if TYPE_CHECKING:
+    from netspec.runtime.inference import Evaluation, Predictions
+    from netspec.runtime.training import FitResult
+
+_FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
+PathLike = str | os.PathLike[str]
+
+
+class SpecError(NetspecError):
+    """A spec with errors. `diagnostics` holds them all, `str()` shows them with their places."""
+
+    exit_code = 1
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        from netspec.render import findings
+
+        super().__init__(findings.text(diagnostics))
+        self.diagnostics = tuple(diagnostics)
+
+
+def settings(overrides: Mapping[str, Any]) -> list[str]:
+    """Overrides by name as `--set` takes them; `epochs`, `batch_size` and `seed` are short for those of `fit`.
+
+    >>> settings({"epochs": 3, "vars.width": 8, "fit.seed": None})
+    ['fit.epochs=3', 'vars.width=8']
+    """
+    return [
+        f"{'fit.' + name if name in _FIT else name}={json.dumps(value)}"
+        for name, value in overrides.items()
+        if value is not None
+    ]
+
+
+def checked(path: PathLike, overrides: Sequence[str] = ()) -> Checked:
+    """The spec at `path`, or a SpecError that holds all its errors."""
+    return _sound(analyze(path, overrides=overrides))
+
+
+def _sound(analysis: Analysis) -> Checked:
+    if analysis.checked is None:
+        raise SpecError(analysis.diagnostics)
+    return analysis.checked
+
+
+def build(path: PathLike, **overrides: Any) -> Any:
+    """Build and compile the model of a spec.
+
+    Args:
+        path: a spec.
+        **overrides: values laid over the spec: `epochs`, `batch_size`, `seed`, or any path, as in
+            `build("vqa.yaml", **{"vars.size": 32})`.
+
+    Returns:
+        A compiled `keras.Model`, its weights initialized and untrained. Several inputs are fed by name or as a list
+        in the order of the spec; several outputs come as a dictionary by name.
+
+    Raises:
+        SpecError: the spec has errors.
+        SourceError: the file cannot be read.
+        netspec.runtime.engine.MissingEngine: TensorFlow is not installed.
+        netspec.runtime.build.BuildError: Keras refuses a layer.
+        netspec.runtime.build.TooBig: the weights do not fit into memory.
+    """
+    spec = checked(path, settings(overrides))
+    from netspec.runtime import build as lowering
+
+    return lowering.build(spec)
+
+
+def fit(
+    path: PathLike,
+    *,
+    dummy: int | None = None,
+    out: PathLike | None = None,
+    force: bool = False,
+    quiet: bool = True,
+    **overrides: Any,
+) -> FitResult:
+    """Train the model of a spec on its data and keep everything in a run folder.
+
+    Args:
+        path: a spec.
+        dummy: train on that many generated examples instead of the spec's data.
+        out: the run folder; `runs/<name>/<UTC time>` if left out.
+        force: write into a run folder that exists.
+        quiet: show no progress.
+        **overrides: as for `build`; `fit(path, epochs=3)`.
+
+    Returns:
+        The run folder, the history and the metrics by split and output.
+
+    Raises:
+        SpecError: the spec has errors.
+        netspec.runtime.sources.DataError: the data does not fit the spec; file, row and column are named.
+        netspec.runtime.runs.RunError: the run folder exists, or cannot be written.
+    """
+    analysis = analyze(path, overrides=settings(overrides))
+    spec = _sound(analysis)
+    from netspec.runtime import training
+
+    return training.fit(
+        spec,
+        Path(path).read_bytes(),
+        dummy=dummy,
+        out=Path(out) if out is not None else None,
+        force=force,
+        quiet=quiet,
+        command=("netspec.fit", os.fspath(path), *settings(overrides)),
+    )
+
+
+def evaluate(run: PathLike, **options: Any) -> Evaluation:
+    """Metrics of a finished run on its test rows, by output.
+
+    Args:
+        run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
+        **options: those of `netspec.runtime.inference.evaluate`.
+
+    Raises:
+        netspec.runtime.runs.RunError: there is no such run, or it is damaged.
+    """
+    folder = find_run(run)
+    from netspec.runtime import inference
+
+    return inference.evaluate(folder, of_run(folder), **options)
+
+
+def predict(run: PathLike, data: PathLike, **options: Any) -> Predictions:
+    """Predictions of a run for the raw rows of a file, one for each row, in order.
+
+    Args:
+        run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
+        data: a CSV, TSV or NPZ file with the columns that the features need.
+        **options: those of `netspec.runtime.inference.predict`.
+
+    Raises:
+        netspec.runtime.runs.RunError: there is no such run, or it is damaged.
+        netspec.runtime.sources.DataError: a file, row or column that does not fit.
+    """
+    folder = find_run(run)
+    from netspec.runtime import inference
+
+    return inference.predict(folder, of_run(folder), Path(data), **options)
+
+
+def find_run(run: PathLike) -> Path:
+    """The run folder that is meant: the folder itself, or the latest finished run of a spec."""
+    path = Path(run)
+    from netspec.runtime import runs
+
+    if path.is_dir():
+        return path
+    spec = checked(path)
+    latest = runs.latest(spec.name)
+    if latest is None:
+        raise runs.RunError(
+            f"`{run}` has no finished run below `runs/{spec.name}`", help=f"train it first: netspec fit {run}"
+        )
+    return latest
+
+
+def of_run(folder: Path) -> Checked:
+    """The spec that a run was trained with, every value as it was then."""
+    from netspec.runtime import runs
+
+    record = runs.load(folder)
+    text = json.dumps(record.spec)
+    return _sound(analyze_text(text, shown=str(folder / "resolved.json"), folder=str(record.folder)))

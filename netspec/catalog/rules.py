@@ -1,0 +1,305 @@
+"""What is expected of the arguments that hold plain values: by class, by the argument's name, by its default's type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from netspec.catalog import Entry
+from netspec.catalog.values import (
+    KERAS,
+    WRONG,
+    Fault,
+    Rule,
+    anything,
+    distinct,
+    either,
+    flag,
+    many,
+    null,
+    number,
+    one_of,
+    sizes,
+    span,
+    text,
+    whole,
+)
+
+_NAMES = """
+float16 float32 float64 bfloat16 bool string int8 int16 int32 int64 uint8 uint16 uint32 uint64
+complex64 complex128 float8_e4m3fn float8_e5m2
+"""
+DTYPES = tuple(_NAMES.split())
+_POLICIES = ("mixed_float16", "mixed_bfloat16")
+_QUANTIZED = re.compile(r"(int8|int4|float8|gptq|awq)(/[\d/-]+)?_from_\w+")
+
+
+def rule(entry: Entry, param: str) -> Rule:
+    """The rule for an argument that the entry has and that holds no Keras object.
+
+    >>> from netspec.catalog import find
+    >>> rule(find("layer", "Conv1D"), "padding").expects
+    'one of `valid`, `same`, `causal`'
+    """
+    found = _BY_CLASS.get((entry.name, param)) or _BY_NAME.get(param)
+    if found is None:
+        known = entry.param(param)
+        found = anything() if known is None else _BY_TYPE.get(type(known.default), anything())
+    return found if isinstance(found, Rule) else found(entry)
+
+
+def _dtype(origin: str = KERAS) -> Rule:
+    base = one_of(*DTYPES, *_POLICIES, origin=origin)
+
+    def test(value: Any) -> Fault | None:
+        # Keras takes `int` for its usual whole number, and the names of quantized policies.
+        if isinstance(value, str) and (value == "int" or _QUANTIZED.fullmatch(value)):
+            return None
+        return base.test(value)
+
+    return Rule("the name of a dtype, such as `float32`", test)
+
+
+_INT = whole(None)
+_COUNT = whole(0, origin=WRONG)
+_SIZE = whole(1, origin=WRONG)
+_PROBABILITY = number(0, 1)
+_POSITIVE = number(above=0)
+_NOT_NEGATIVE = number(0)
+_NOT_BELOW_ZERO = number(0, origin=KERAS)
+_NUMBERS = many(number(), "numbers")
+_INTS = many(_INT, "whole numbers")
+_TEXTS = many(text(), "texts")
+_AXIS = either(_INT, _INTS)
+_DIMENSION = Rule("a whole number or null", lambda value: None if value is None else _SIZE.test(value))
+_DIMENSIONS = many(_DIMENSION, "whole numbers above 0 or null")
+_ZOOM = number(above=-1, high=1, origin=KERAS)
+_PADDING = ("valid", "same")
+_RESIZING = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area")
+
+
+def _ranked(low: int = 1, origin: str = KERAS) -> Callable[[Entry], Rule]:
+    """One size, or one for each of the axes that the class's name tells."""
+    return lambda entry: sizes(_rank(entry), low, origin=origin)
+
+
+def _rank(entry: Entry) -> int:
+    """How many axes the class works on, from its name.
+
+    >>> from netspec.catalog import find
+    >>> [_rank(find("layer", name)) for name in ("Conv2D", "Conv3DTranspose", "ConvLSTM1D")]
+    [2, 3, 1]
+    """
+    found = re.search(r"([123])D", entry.name)
+    return int(found.group(1)) if found else 2
+
+
+def _margins(entry: Entry) -> Rule:
+    """`cropping` and `padding`: one number, one for each axis, or a pair for each axis."""
+    rank = _rank(entry)
+    if rank == 1:
+        return sizes(2, 0, origin=WRONG)
+    pair = many(_COUNT, "whole numbers, 0 or more", count=2)
+    both = many(either(_COUNT, pair), f"{rank} numbers or pairs", count=rank)
+    return Rule(f"a whole number, 0 or more, or a list of {rank} of them or of pairs", either(_COUNT, both).test)
+
+
+def _padding(entry: Entry) -> Rule:
+    if entry.name.startswith("ZeroPadding"):
+        return _margins(entry)
+    words = (*_PADDING, "causal") if entry.name == "Conv1D" else _PADDING
+    return one_of(*words, folds=entry.name != "STFTSpectrogram" and "Pooling" not in entry.name)
+
+
+def _data_format(entry: Entry) -> Rule:
+    return one_of("channels_last", "channels_first", folds=not entry.name.startswith("Adaptive"))
+
+
+def _permutation(value: Any) -> bool:
+    return sorted(value) != list(range(1, len(value) + 1))
+
+
+def _twice(value: Any) -> bool:
+    return len(set(value)) < len(value)
+
+
+def _odd(value: Any) -> Fault | None:
+    fault = sizes(2, origin=WRONG).test(value)
+    each = value if isinstance(value, (list, tuple)) else [value]
+    return Fault(KERAS) if fault is None and any(one % 2 == 0 for one in each) else fault
+
+
+def _each(names: str, rule: Rule | Callable[[Entry], Rule]) -> dict[str, Rule | Callable[[Entry], Rule]]:
+    return dict.fromkeys(names.split(), rule)
+
+
+_BY_NAME: dict[str, Rule | Callable[[Entry], Rule]] = {
+    **_each(
+        "units groups depth_multiplier num_heads key_dim value_dim head_dim num_key_value_heads n input_dim output_dim "
+        "num_tokens power_iterations num_classes frame_length frame_step sequence_stride",
+        whole(1),
+    ),
+    **_each(
+        "filters num_query_heads num_bins bins max_number height width num_chains chain_depth num_ops sliding_window "
+        "output_sequence_length fft_length sequence_length num_mel_bins k top_k num_labels ema_overwrite_frequency "
+        "ns_steps dynamic_growth_steps num_thresholds",
+        _SIZE,
+    ),
+    **_each(
+        "num_oov_indices class_id patience cooldown start_from_epoch warmup_steps num_regressors verbose lora_rank",
+        _COUNT,
+    ),
+    **_each("seed ignore_class", _INT),
+    "max_tokens": whole(2),
+    "gradient_accumulation_steps": whole(2, origin=WRONG),
+    # Fractions.
+    "rate": number(0, 1, origin=KERAS),
+    **_each(
+        "dropout recurrent_dropout momentum rho renorm_momentum ema_momentum label_smoothing recall precision "
+        "sensitivity specificity",
+        _PROBABILITY,
+    ),
+    **_each("beta_1 beta_2 adam_beta_1 adam_beta_2", number(0, below=1)),
+    # Amounts.
+    **_each(
+        "epsilon epsilon_1 epsilon_2 weight_decay adam_weight_decay stddev l1_regularization_strength "
+        "l2_regularization_strength l2_shrinkage_regularization_strength initial_accumulator_value min_lr "
+        "end_learning_rate",
+        _NOT_NEGATIVE,
+    ),
+    **_each("l1 l2 negative_slope", _NOT_BELOW_ZERO),
+    **_each(
+        "clipnorm clipvalue global_clipnorm loss_scale_factor initial_learning_rate decay_steps first_decay_steps "
+        "logit_soft_cap initial_scale delta warmup_target",
+        _POSITIVE,
+    ),
+    **_each("fill_value max_value threshold baseline lora_alpha max_freq renorm_clipping", number()),
+    **_each("mean variance scale offset", either(number(), _NUMBERS)),
+    # Geometry.
+    **_each("kernel_size strides pool_size dilation_rate size", _ranked()),
+    "output_size": _ranked(origin=WRONG),
+    "output_padding": _ranked(0),
+    "cropping": _margins,
+    "padding": _padding,
+    "data_format": _data_format,
+    "axes": either(_INT, many(_INT, "whole numbers", count=2)),
+    **_each("axis shared_axes attention_axes input_axes output_axes", _AXIS),
+    "dims": distinct(many(whole(1), "axes"), "each of 1, 2, 3… once", _permutation),
+    "target_shape": distinct(
+        many(whole(-1), "sizes", low=0), "with at most one -1", lambda value: list(value).count(-1) > 1
+    ),
+    "noise_shape": _DIMENSIONS,
+    "output_shape": either(_SIZE, _DIMENSIONS),
+    "tile_grid_size": many(_SIZE, "whole numbers above 0", count=2, origin=WRONG),
+    "value_range": many(number(), "numbers", count=2, origin=WRONG),
+    **_each("factor brightness_factor saturation_factor", span(-1, 1)),
+    **_each("contrast_factor hue_factor sigma", span(0, 1)),
+    **_each("height_factor width_factor", span(-1, 1, strict=True)),
+    **_each("x_factor y_factor addition_factor threshold_factor", span(0, 1, strict=True)),
+    # Words.
+    "merge_mode": one_of("concat", "sum", "mul", "ave"),
+    "score_mode": one_of("dot", "concat"),
+    "reduction": one_of("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none"),
+    "average": one_of("micro", "macro", "weighted"),
+    "class_aggregation": one_of("uniform_average", "variance_weighted_average"),
+    "curve": one_of("ROC", "PR", folds=True),
+    "summation_method": one_of("interpolation", "minoring", "majoring", folds=True),
+    "distribution": one_of("truncated_normal", "untruncated_normal", "normal", "uniform", folds=True),
+    "interpolation": one_of("nearest", "bilinear"),
+    "fill_mode": one_of("reflect", "wrap", "constant", "nearest"),
+    "standardize": one_of("lower_and_strip_punctuation", "lower", "strip_punctuation"),
+    "split": one_of("whitespace", "character"),
+    "oov_method": one_of("floormod", "farmhash"),
+    "scaling": one_of("density", "spectrum"),
+    "side": one_of("real", "imag"),
+    "window": one_of("hann", "hamming"),
+    "use_cudnn": either(flag(), one_of("auto")),
+    "output_mode": one_of("int", "one_hot", "multi_hot", "count", "tf_idf"),
+    "vocabulary_dtype": one_of("int64"),
+    "bounding_box_format": one_of(
+        "xyxy",
+        "yxyx",
+        "rel_xyxy",
+        "rel_yxyx",
+        "xywh",
+        "rel_xywh",
+        "center_xywh",
+        "center_yxhw",
+        "rel_yxhw",
+        origin=WRONG,
+    ),
+    "flash_attention": flag(),
+    # Lists and texts.
+    "vocabulary": distinct(_TEXTS, "each once", _twice, WRONG),
+    **_each("idf_weights bin_boundaries boundaries values label_weights", _NUMBERS),
+    "ngrams": either(_SIZE, many(_SIZE, "whole numbers above 0")),
+    "salt": either(_INT, many(_INT, "whole numbers", count=2)),
+    "target_class_ids": many(_COUNT, "whole numbers, 0 or more"),
+    "thresholds": either(_PROBABILITY, many(_PROBABILITY, "numbers from 0 to 1")),
+    "exclude_layers": _TEXTS,
+    **_each("equation bias_axes monitor name mask_token", text()),
+    "weights": many(anything(), "arrays"),
+    "dtype": _dtype(),
+    "reverse_dtype": _dtype(WRONG),
+    **_each("quantization_config gptq_unpacked_column_size", null("a model is quantized after training")),
+    **_each("oov_token mask_value value", anything()),
+}
+
+_WHOLE_FACTOR = """
+CutMix RandomContrast RandomElasticTransform RandomErasing RandomGaussianBlur RandomHue RandomInvert
+RandomPerspective RandomSharpness
+"""
+
+# Where a class means something else by a name.
+_BY_CLASS: dict[tuple[str, str], Rule] = {
+    ("UpSampling1D", "size"): whole(1),
+    ("UpSampling2D", "interpolation"): one_of(*_RESIZING, folds=True, origin=WRONG),
+    ("Resizing", "interpolation"): one_of(*_RESIZING, origin=WRONG),
+    ("Resizing", "fill_mode"): one_of("constant", origin=WRONG),
+    ("MelSpectrogram", "window"): one_of("hann", "hamming", origin=WRONG),
+    ("STFTSpectrogram", "mode"): one_of("log", "magnitude", "psd", "real", "imag", "angle", "stft"),
+    ("GaussianNoise", "stddev"): number(0, 1, origin=KERAS),
+    **{(name, "axis"): _INT for name in ("BatchNormalization", "GroupNormalization", "Concatenate")},
+    **{(name, "scale"): flag() for name in ("BatchNormalization", "GroupNormalization", "LayerNormalization")},
+    ("GroupNormalization", "groups"): Rule(
+        "a whole number above 0, or -1 for one group for each channel",
+        lambda value: None if value == -1 and isinstance(value, int) else _SIZE.test(value),
+    ),
+    **{("ReLU", name): _NOT_BELOW_ZERO for name in ("max_value", "threshold")},
+    ("CategoryEncoding", "output_mode"): one_of("multi_hot", "one_hot", "count"),
+    ("Hashing", "output_mode"): one_of("int", "one_hot", "multi_hot", "count"),
+    ("HashedCrossing", "output_mode"): one_of("int", "one_hot"),
+    ("Discretization", "output_mode"): one_of("int", "one_hot", "multi_hot", "count"),
+    ("IntegerLookup", "vocabulary"): distinct(_INTS, "each once", _twice, WRONG),
+    ("IntegerLookup", "mask_token"): _INT,
+    **{(name, "dtype"): _dtype(WRONG) for name in ("IntegerLookup", "StringLookup")},
+    **{("RandomZoom", name): either(_ZOOM, many(_ZOOM, "them", count=2)) for name in ("height_factor", "width_factor")},
+    ("RandomFlip", "mode"): one_of("horizontal", "vertical", "horizontal_and_vertical", origin=WRONG),
+    ("RandomGaussianBlur", "kernel_size"): Rule("an odd number above 0 or a list of 2 of them", _odd),
+    **{(name, "factor"): span(0, 1) for name in _WHOLE_FACTOR.split()},
+    **{(name, "factor"): span(0, 1, strict=True) for name in ("AugMix", "RandAugment")},
+    ("RandomGrayscale", "factor"): number(0, 1, origin=KERAS),
+    ("RandomPosterization", "factor"): span(1, 8),
+    ("RandomPerspective", "scale"): number(0, 1, origin=KERAS),
+    **{(name, "scale"): span(0, 1) for name in ("RandomElasticTransform", "RandomErasing")},
+    # What is not a layer.
+    ("SGD", "momentum"): number(0, 1, origin=KERAS, point=True),
+    ("Lion", "beta_1"): number(above=0, high=1, origin=KERAS),
+    ("Ftrl", "learning_rate_power"): number(high=0, origin=KERAS),
+    ("AUC", "num_thresholds"): whole(2),
+    ("AUC", "thresholds"): many(_PROBABILITY, "numbers from 0 to 1"),
+    ("FBetaScore", "beta"): number(above=0, origin=KERAS, point=True),
+    **{(name, "threshold"): number(above=0, high=1, origin=KERAS, point=True) for name in ("F1Score", "FBetaScore")},
+    ("CategoricalGeneralizedCrossEntropy", "q"): number(above=0, below=1, origin=KERAS),
+    ("MinMaxNorm", "rate"): _PROBABILITY,
+    ("VarianceScaling", "scale"): number(above=0, origin=KERAS),
+    ("VarianceScaling", "mode"): one_of("fan_in", "fan_out", "fan_avg", folds=True),
+    **{(name, "mean"): number() for name in ("RandomNormal", "TruncatedNormal")},
+    ("OrthogonalRegularizer", "mode"): one_of("rows", "columns"),
+    ("OrthogonalRegularizer", "factor"): _NOT_BELOW_ZERO,
+    **{(name, "mode"): one_of("auto", "min", "max", origin=WRONG) for name in ("EarlyStopping", "ReduceLROnPlateau")},
+    ("ReduceLROnPlateau", "factor"): number(above=0, below=1),
+}
+
+_BY_TYPE: dict[type, Rule] = {bool: flag(), int: number(), float: number(), str: text()}

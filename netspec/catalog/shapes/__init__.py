@@ -1,0 +1,127 @@
+"""What a call of a Keras layer gives, without Keras: shapes, dtypes and weight counts, or the reason why it is refused.
+
+Every answer is equal to Keras's or unknown. One file per family; `rule.py` says what a rule is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netspec.catalog.shapes import (
+    attention,
+    convolution,
+    core,
+    elementwise,
+    images,
+    merging,
+    normalization,
+    pooling,
+    preprocessing,
+    recurrent,
+    reshaping,
+    wrappers,
+)
+from netspec.catalog.shapes.again import check_again
+from netspec.catalog.shapes.rule import FLOATS, NOTHING_KNOWN, RULES, Ask, Inner, Value
+from netspec.catalog.types import Inferred, ShapeError, TensorType, Unknown, Weights, show
+
+__all__ = ["FAMILIES", "Inner", "Value", "check_again", "covered", "infer", "list_input", "output_names"]
+
+FAMILIES = (
+    *(core, convolution, pooling, recurrent, attention),
+    *(merging, normalization, reshaping, elementwise, wrappers, preprocessing, images),
+)
+
+_LISTS: dict[str, tuple[int, int | None]] = {
+    **dict.fromkeys(("Add", "Average", "Maximum", "Minimum", "Multiply", "Concatenate"), (1, None)),
+    **dict.fromkeys(("Subtract", "Dot", "HashedCrossing"), (2, 2)),
+    **dict.fromkeys(("Attention", "AdditiveAttention"), (2, 3)),
+}
+_SCORES = ("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention")
+
+
+def covered() -> frozenset[str]:
+    """The classes that have a rule."""
+    return frozenset(RULES)
+
+
+def infer(
+    cls: str,
+    args: Mapping[str, Any],
+    inputs: Mapping[str, Value],
+    call: Mapping[str, Any],
+    inner: Inner | None = None,
+) -> Inferred:
+    """What the layer `cls(**args)`, called on `inputs`, gives, and the weights it creates if this is its first call.
+
+    `inputs` maps call arguments to a tensor or a list of them, the first argument first; `call` holds the plain
+    ones. `inner` answers for a wrapped layer. Raises ShapeError where Keras would raise.
+
+    >>> infer("Dense", {"units": 8}, {"inputs": TensorType((None, 4))}, {}).weights.trainable
+    40
+    """
+    function = RULES.get(cls)
+    ask = Ask(cls, args, inputs, call, inner or infer_inner)
+    names = output_names(cls, args, call)
+    if function is None or any(isinstance(tensor.shape, Unknown) for tensor in _flat(inputs)):
+        return Inferred(tuple(NOTHING_KNOWN.outputs[0] for _ in names), NOTHING_KNOWN.weights)
+    answer = function(ask)
+    if answer is NOTHING_KNOWN:
+        return Inferred(tuple(NOTHING_KNOWN.outputs[0] for _ in names), NOTHING_KNOWN.weights)
+    if answer.weights != Weights() and not isinstance(ask.dtype, Unknown) and ask.dtype not in FLOATS:
+        # A policy of integers: whether the initializers can fill such weights is Keras's affair at run time.
+        return Inferred(tuple(NOTHING_KNOWN.outputs[0] for _ in names), NOTHING_KNOWN.weights)
+    strings = tuple(at for at, tensor in enumerate(_flat(inputs)) if tensor.dtype == "string")
+    if strings and answer.weights != Weights():
+        raise ShapeError(
+            f"`{cls}` computes with numbers, got a tensor of strings",
+            code="NS406",
+            inputs=strings,
+            help="turn them into numbers first, with `TextVectorization` or `StringLookup`",
+        )
+    for tensor in answer.outputs:
+        shape = () if isinstance(tensor.shape, Unknown) else tensor.shape
+        if any(isinstance(dim, int) and dim < 0 for dim in shape):
+            raise ShapeError(f"`{cls}` would give sizes below zero: {show(tensor.shape)}", code="NS405", inputs=(0,))
+    return answer
+
+
+def infer_inner(layer: Any, tensors: Sequence[TensorType]) -> Inferred:
+    """The answer for a wrapped layer (anything with `.cls` and `.args`) that is no model of its own."""
+    if not hasattr(layer, "cls"):
+        return NOTHING_KNOWN
+    return infer(layer.cls, layer.args, {"inputs": tensors[0]}, {})
+
+
+def _flat(inputs: Mapping[str, Value]) -> list[TensorType]:
+    tensors: list[TensorType] = []
+    for value in inputs.values():
+        tensors.extend((value,) if isinstance(value, TensorType) else value)
+    return tensors
+
+
+def output_names(cls: str, args: Mapping[str, Any], call: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of a layer's outputs, in order.
+
+    >>> output_names("LSTM", {"units": 8, "return_state": True}, {})
+    ('output', 'h', 'c')
+    >>> output_names("MultiHeadAttention", {}, {"return_attention_scores": True})
+    ('output', 'scores')
+    """
+    if cls == "Bidirectional":
+        return wrappers.merge_names(args)
+    if cls in wrappers.RECURRENT and args.get("return_state", False):
+        return ("output", *recurrent.state_names(cls, args))
+    if cls in _SCORES and call.get("return_attention_scores", False):
+        return ("output", "scores")
+    return ("output",)
+
+
+def list_input(cls: str) -> tuple[int, int | None] | None:
+    """How many tensors the first call argument's list takes (least, most); None where it is one tensor.
+
+    >>> list_input("Concatenate"), list_input("Attention"), list_input("Dense")
+    ((1, None), (2, 3), None)
+    """
+    return _LISTS.get(cls)

@@ -1,0 +1,80 @@
+"""Shape rules of layers that keep the shape: activations, dropout and noise. PReLU alone has weights."""
+
+from __future__ import annotations
+
+from netspec.catalog.shapes.rule import Ask, axis_at, bad_argument, need_rank, one, rule, size
+from netspec.catalog.types import Dim, Inferred, ShapeError, show
+
+
+@rule(
+    *("Activation", "ELU", "LeakyReLU", "ReLU", "ActivityRegularization"),
+    *("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"),
+)
+def same(ask: Ask) -> Inferred:
+    """The shape that came in, of any rank.
+
+    Keras: the classes of keras.layers that only change values.
+
+    >>> from netspec.catalog.types import TensorType
+    >>> same(Ask("Dropout", {"rate": 0.5}, {"inputs": TensorType((None, 7, 5))}, {})).outputs[0].shape
+    (None, 7, 5)
+    """
+    return one(ask, ask.dims)
+
+
+@rule("Softmax")
+def softmax(ask: Ask) -> Inferred:
+    """The shape that came in, which has the axes that `axis` names: Keras looks only when it runs them.
+
+    Keras: keras.layers.Softmax.
+
+    >>> from netspec.catalog.types import TensorType
+    >>> softmax(Ask("Softmax", {}, {"inputs": TensorType((None, 7))}, {})).outputs[0].shape
+    (None, 7)
+    """
+    dims = ask.dims
+    axis = ask.get("axis", -1)
+    for each in (axis,) if isinstance(axis, int) else tuple(axis):
+        axis_at(ask, dims, each)
+    return one(ask, dims)
+
+
+@rule("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+def spatial_dropout(ask: Ask) -> Inferred:
+    """The shape that came in, which has as many spatial axes as the name says.
+
+    Keras: keras.layers.SpatialDropout1D to 3D.
+
+    >>> from netspec.catalog.types import TensorType
+    >>> spatial_dropout(Ask("SpatialDropout1D", {"rate": 0.5}, {"inputs": TensorType((None, 7, 5))}, {})).weights
+    Weights(trainable=0, non_trainable=0)
+    """
+    return one(ask, need_rank(ask, int(ask.cls[-2]) + 2))
+
+
+@rule("PReLU")
+def prelu(ask: Ask) -> Inferred:
+    """The shape that came in; a slope for each position but those on `shared_axes`, which share one.
+
+    Keras: keras.layers.PReLU.
+
+    >>> from netspec.catalog.types import TensorType
+    >>> args = {"shared_axes": [1, 2]}
+    >>> prelu(Ask("PReLU", args, {"inputs": TensorType((None, None, 9, 4))}, {})).weights.trainable
+    4
+    """
+    dims = ask.dims
+    shared = ask.get("shared_axes", None)
+    axes = () if shared is None else (shared,) if isinstance(shared, int) else tuple(shared)
+    slopes: list[Dim] = list(dims[1:])
+    for axis in axes:
+        if not -len(slopes) <= axis - 1 < len(slopes):
+            raise bad_argument(ask, "shared_axes", f"`shared_axes` names axis {axis}, which {show(dims)} does not have")
+        slopes[axis - 1] = 1
+    if None in slopes:
+        raise ShapeError(
+            f"{ask.name} has a slope for each position, so every axis needs a fixed size; got {show(dims)}",
+            inputs=(0,),
+            help=f"share the slopes along the free axis: `shared_axes: [{slopes.index(None) + 1}]`",
+        )
+    return one(ask, dims, size(*slopes))

@@ -1,0 +1,88 @@
+"""Shape rules of the pooling layers: windowed, global and adaptive. None of them has weights."""
+
+from __future__ import annotations
+
+from netspec.catalog.shapes.convolution import rank_of
+from netspec.catalog.shapes.rule import (
+    NOTHING_KNOWN,
+    Ask,
+    Dims,
+    bad_argument,
+    channels_first,
+    integers,
+    need_rank,
+    one,
+    rule,
+    too_small,
+    tuple_of,
+)
+from netspec.catalog.types import Dim, Inferred
+
+
+@rule(*(f"{mode}Pooling{rank}D" for mode in ("Max", "Average") for rank in (1, 2, 3)))
+def pooling(ask: Ask) -> Inferred:
+    """Spatial sizes shrink by the strides, which are `pool_size` unless given.
+
+    Keras: keras.layers.MaxPooling1D to 3D, AveragePooling1D to 3D.
+
+    >>> from netspec.catalog.types import TensorType
+    >>> pooling(Ask("MaxPooling2D", {"pool_size": 2}, {"inputs": TensorType((None, 27, 27, 4))}, {})).outputs[0].shape
+    (None, 13, 13, 4)
+    """
+    rank = rank_of(ask.cls)
+    pool = integers(ask, "pool_size", 2, rank)
+    given = ask.get("strides", None)
+    strides = pool if given is None else tuple_of(ask, "strides", given, rank)
+    padding = ask.get("padding", "valid")
+    if padding not in ("valid", "same"):
+        raise bad_argument(ask, "padding", f"`padding` must be valid or same; got {padding}")
+    dims = need_rank(ask, rank + 2)
+    offset = 2 if channels_first(ask) else 1
+    sizes = list(dims)
+    for at in range(rank):
+        dim = dims[at + offset]
+        if isinstance(dim, int):
+            left = (dim - (pool[at] if padding == "valid" else 1)) // strides[at] + 1
+            if left <= 0 and padding == "valid":
+                raise too_small(ask, dims, at + offset, f"a pool of {pool[at]} does not fit into {dim}")
+            sizes[at + offset] = left
+    return one(ask, tuple(sizes))
+
+
+@rule(*(f"Global{mode}Pooling{rank}D" for mode in ("Max", "Average") for rank in (1, 2, 3)))
+def global_pooling(ask: Ask) -> Inferred:
+    """Only batch and channels are left; with `keepdims`, the spatial axes stay as ones.
+
+    Keras: keras.layers.GlobalMaxPooling1D to 3D, GlobalAveragePooling1D to 3D.
+
+    >>> from netspec.catalog.types import TensorType
+    >>> global_pooling(Ask("GlobalMaxPooling1D", {}, {"inputs": TensorType((None, 7, 5))}, {})).outputs[0].shape
+    (None, 5)
+    """
+    rank = rank_of(ask.cls)
+    dims = need_rank(ask, rank + 2)
+    ones: Dims = (1,) * rank if ask.get("keepdims", False) else ()
+    if channels_first(ask):
+        return one(ask, (dims[0], dims[1], *ones))
+    return one(ask, (dims[0], *ones, dims[-1]))
+
+
+@rule(*(f"Adaptive{mode}Pooling{rank}D" for mode in ("Max", "Average") for rank in (1, 2, 3)))
+def adaptive_pooling(ask: Ask) -> Inferred:
+    """Spatial sizes become `output_size`, whatever they were.
+
+    Keras: keras.layers.AdaptiveMaxPooling1D to 3D, AdaptiveAveragePooling1D to 3D.
+
+    >>> from netspec.catalog.types import TensorType
+    >>> args = {"output_size": [2, 3]}
+    >>> adaptive_pooling(Ask("AdaptiveMaxPooling2D", args, {"inputs": TensorType((None, 9, 9, 4))}, {})).outputs[0].shape
+    (None, 2, 3, 4)
+    """
+    rank = rank_of(ask.cls)
+    sizes: tuple[Dim, ...] = integers(ask, "output_size", 1, rank)
+    if len(ask.dims) == 3 and rank == 2:
+        return NOTHING_KNOWN  # Keras lets this one through and answers with something that is no pooling
+    dims = need_rank(ask, rank + 2)
+    if channels_first(ask):
+        return one(ask, (dims[0], dims[1], *sizes))
+    return one(ask, (dims[0], *sizes, dims[-1]))

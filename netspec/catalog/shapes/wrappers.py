@@ -1,0 +1,164 @@
+"""Shape rules of the layers that hold another layer: TimeDistributed, Bidirectional, SpectralNormalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.catalog.shapes.recurrent import cells_of, state_names
+from netspec.catalog.shapes.rule import (
+    NOTHING_KNOWN,
+    RULES,
+    Ask,
+    Dims,
+    bad_argument,
+    cast_input,
+    dims_of,
+    need_rank_from,
+    quantized,
+    rule,
+    times,
+    total,
+)
+from netspec.catalog.types import UNKNOWN, Dim, Inferred, TensorType, Unknown, Weights
+
+RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+
+
+def _inside(ask: Ask, dims: Dims) -> Inferred:
+    """The answer of the wrapped layer for a tensor of this shape."""
+    if ask.inner is None:
+        return NOTHING_KNOWN
+    return ask.inner(ask.args["layer"], (TensorType(dims, cast_input(ask.first.dtype, ask.dtype)),))
+
+
+@rule("TimeDistributed")
+def time_distributed(ask: Ask) -> Inferred:
+    """The wrapped layer at every step of axis 1, always with the same weights.
+
+    Keras: keras.layers.TimeDistributed.
+
+    >>> inner = lambda layer, tensors: Inferred((TensorType((None, 4)),))
+    >>> ask = Ask("TimeDistributed", {"layer": None}, {"inputs": TensorType((None, 9, 8))}, {}, inner)
+    >>> time_distributed(ask).outputs[0].shape
+    (None, 9, 4)
+    """
+    dims = need_rank_from(ask, 3)
+    child = _inside(ask, (dims[0], *dims[2:]))
+    shape = child.outputs[0].shape
+    if len(child.outputs) != 1 or isinstance(shape, Unknown):
+        return Inferred((TensorType(UNKNOWN, UNKNOWN),), child.weights)
+    weights = Weights(UNKNOWN, UNKNOWN) if quantized(ask) else child.weights
+    return Inferred((TensorType((shape[0], dims[1], *shape[1:]), ask.dtype),), weights)
+
+
+def merge_names(args: Any) -> tuple[str, ...]:
+    """The names of a Bidirectional's outputs, states included."""
+    layer = args["layer"]
+    names: tuple[str, ...] = ("output",) if args.get("merge_mode", "concat") is not None else ("forward", "backward")
+    if getattr(layer, "cls", None) in RECURRENT and layer.args.get("return_state", False):
+        states = state_names(layer.cls, layer.args)
+        names += tuple(f"{way}_{state}" for way in ("forward", "backward") for state in states)
+    return names
+
+
+@rule("Bidirectional")
+def bidirectional(ask: Ask) -> Inferred:
+    """A recurrent layer forwards and a copy of it backwards; `merge_mode` concat doubles the last axis.
+
+    Without a merge mode, both outputs come out on their own; states follow, forward ones first.
+    Keras: keras.layers.Bidirectional.
+
+    >>> from types import SimpleNamespace
+    >>> layer = SimpleNamespace(cls="LSTM", args={"units": 8})
+    >>> x = {"sequences": TensorType((None, 9, 4))}
+    >>> bidirectional(Ask("Bidirectional", {"layer": layer}, x, {})).outputs[0].shape
+    (None, 16)
+    """
+    layer, backward = ask.args["layer"], ask.get("backward_layer", None)
+    cls = getattr(layer, "cls", None)
+    if cls is None or (cls == "RNN" and cells_of(layer.args) is None):
+        return NOTHING_KNOWN
+    if cls not in RECURRENT:
+        raise bad_argument(ask, "layer", f"only a recurrent layer can run backwards, got `{cls}`")
+    args = layer.args
+    if backward is not None:
+        if getattr(backward, "cls", None) not in RECURRENT:
+            return NOTHING_KNOWN
+        if bool(args.get("go_backwards", False)) == bool(backward.args.get("go_backwards", False)):
+            raise bad_argument(ask, "backward_layer", "one of the two layers must have `go_backwards: true`")
+        for flag in ("stateful", "return_sequences", "return_state"):
+            if bool(args.get(flag, False)) != bool(backward.args.get(flag, False)):
+                raise bad_argument(ask, "backward_layer", f"both layers must have the same `{flag}`")
+    elif args.get("go_backwards", False):
+        raise bad_argument(ask, "layer", f"the `{cls}` inside must run forwards; leave `go_backwards` out")
+    child = RULES[cls](Ask(cls, args, {"sequences": ask.first}, {}))
+    twin = child if backward is None else RULES[backward.cls](Ask(backward.cls, backward.args, ask.inputs, {}))
+    weights = Weights(
+        total(child.weights.trainable, twin.weights.trainable),
+        total(child.weights.non_trainable, twin.weights.non_trainable),
+    )
+    if isinstance(child.outputs[0].shape, Unknown):
+        return NOTHING_KNOWN
+    output, *states = (dims_of(tensor) for tensor in child.outputs)
+    mode = ask.get("merge_mode", "concat")
+    merged: list[Dims] = [output, output] if mode is None else [output]
+    if mode == "concat":
+        if output[-1] is None:
+            raise bad_argument(ask, "merge_mode", "concat doubles the last axis, which has no fixed size here")
+        merged = [(*output[:-1], times(output[-1], 2))]
+    shapes = [*merged, *states, *states]
+    return Inferred(
+        tuple(TensorType(shape, ask.dtype) for shape in shapes),
+        Weights(UNKNOWN, UNKNOWN) if quantized(ask) else weights,
+    )
+
+
+def _kernel_width(ask: Ask, layer: Any, dims: Dims) -> Dim:
+    """The last size of the weight that is normalized."""
+    args = layer.args
+    if layer.cls == "Dense":
+        return int(args["units"])
+    if layer.cls in ("Conv1D", "Conv2D", "Conv3D"):
+        return int(args["filters"])
+    if layer.cls == "Embedding":
+        return int(args["output_dim"])
+    if layer.cls.startswith("Depthwise"):
+        return int(args.get("depth_multiplier", 1))
+    first = str(args.get("data_format") or "channels_last").lower() == "channels_first"
+    return dims[1 if first else -1]
+
+
+_WITH_KERNEL = (
+    *("Dense", "Embedding", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"),
+    *("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
+)
+
+
+@rule("SpectralNormalization")
+def spectral_normalization(ask: Ask) -> Inferred:
+    """The wrapped layer, whose kernel is kept small; one more vector as wide as the kernel, not trained.
+
+    Keras: keras.layers.SpectralNormalization.
+
+    >>> from types import SimpleNamespace
+    >>> layer = SimpleNamespace(cls="Dense", args={"units": 8})
+    >>> inner = lambda layer, tensors: Inferred((TensorType((None, 8)),), Weights(40))
+    >>> x = {"inputs": TensorType((None, 4))}
+    >>> spectral_normalization(Ask("SpectralNormalization", {"layer": layer}, x, {}, inner)).weights
+    Weights(trainable=40, non_trainable=8)
+    """
+    layer = ask.args["layer"]
+    if ask.get("power_iterations", 1) <= 0:
+        raise bad_argument(ask, "power_iterations", "`power_iterations` must be positive")
+    if getattr(layer, "cls", None) not in _WITH_KERNEL or layer.args.get("lora_rank") or layer.args.get("dtype"):
+        if getattr(layer, "cls", None) in (*RECURRENT, "SeparableConv1D", "SeparableConv2D", "Flatten", "Dropout"):
+            raise bad_argument(ask, "layer", f"there is no kernel to normalize in `{layer.cls}`")
+        return NOTHING_KNOWN
+    dims = need_rank_from(ask, 1)
+    child = _inside(ask, dims)
+    width = _kernel_width(ask, layer, dims)
+    extra: int | Unknown = width if isinstance(width, int) else UNKNOWN
+    weights = Weights(child.weights.trainable, total(child.weights.non_trainable, extra))
+    return Inferred(
+        (TensorType(child.outputs[0].shape, ask.dtype),), Weights(UNKNOWN, UNKNOWN) if quantized(ask) else weights
+    )

@@ -1,0 +1,67 @@
+"""The command line: `netspec VERB …`. Every verb is a few lines that call a plain function."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import netspec
+from netspec.cli import check, train
+from netspec.cli.terminal import INTERNAL, INTERRUPTED, complain, emit, prepare, talk
+
+app = typer.Typer(
+    name="netspec",
+    help="Neural networks as short YAML specs: checked in an instant, then built, trained and evaluated with Keras.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        emit(f"netspec {netspec.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Neural networks as short YAML specs: checked in an instant, then built, trained and evaluated with Keras.
+
+    Example: netspec validate specs/twitter.yaml
+    """
+
+
+app.command()(check.validate)
+app.command()(check.summary)
+app.command()(train.build)
+app.command()(train.fit)
+app.command()(train.evaluate)
+app.command()(train.predict)
+
+
+def main() -> None:
+    """Run the command line; the process ends here, with one of the documented exit codes."""
+    prepare()
+    try:
+        app(prog_name="netspec")
+    except KeyboardInterrupt:
+        talk("interrupted")
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("NETSPEC_TRACEBACK"):
+            raise
+        complain(
+            f"netspec failed: {type(error).__name__}: {error}",
+            "NS901",
+            "this is our fault; NETSPEC_TRACEBACK=1 shows where, for a report",
+        )
+        sys.exit(INTERNAL)

@@ -1,0 +1,140 @@
+"""`netspec build`, `fit`, `evaluate` and `predict`: the verbs that import Keras, inside the function that needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netspec.cli.check import SetOption, Table
+from netspec.cli.terminal import USAGE, color, complain, emit, talk, verb, width
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN|SPEC", help="A run folder, or a spec, which stands for its latest finished run.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
+BestOption = Annotated[bool, typer.Option("--best", help="The best weights of the run instead of the last.")]
+
+
+@verb
+def build(
+    spec: Annotated[str, typer.Argument(help="A spec.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the model goes; <name>.keras if left out.")] = None,
+    settings: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Example: netspec build specs/mlp_softmax.yaml -o mlp.keras
+
+    Compile the untrained model and save it; the file is read back to see that it is whole.
+    """
+    checked = _checked(spec, settings)
+    target = out or Path(f"{checked.name}.keras")
+    if target.suffix != ".keras":
+        complain(f"`{target}` does not end in .keras", help=f"-o {target.with_suffix('.keras')}")
+        raise typer.Exit(USAGE)
+    if target.exists() and not force:
+        complain(f"`{target}` exists", help="--force overwrites it")
+        raise typer.Exit(USAGE)
+    from netspec.runtime import build as lowering
+
+    try:
+        size, parameters = lowering.save(checked, target)
+    except lowering.BuildError as error:
+        raise _placed(error, spec, settings) from None
+    emit(f"{target}: {parameters:,} parameters, {size:,} bytes")
+
+
+@verb
+def fit(
+    spec: Annotated[str, typer.Argument(help="A spec.")],
+    settings: SetOption = None,
+    epochs: Annotated[int | None, typer.Option(help="Short for --set fit.epochs=…")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Short for --set fit.batch_size=…")] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set fit.seed=…")] = None,
+    dummy: Annotated[int | None, typer.Option(metavar="N", min=1, help="Train on N generated examples instead of the spec's data.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/<name>/<UTC time> if left out.")] = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Example: netspec fit specs/twitter.yaml --epochs 3
+
+    Train, and keep weights, features, history and metrics in a run folder.
+    """
+    from netspec import api
+
+    given = [*(settings or []), *api.settings({"epochs": epochs, "batch_size": batch_size, "seed": seed})]
+    checked = _checked(spec, given)
+    source = sys.stdin.buffer.read() if spec == "-" else Path(spec).read_bytes()
+    from netspec.render import results
+    from netspec.runtime import build as lowering
+    from netspec.runtime import training
+
+    try:
+        result = training.fit(checked, source, dummy=dummy, out=out, force=force, quiet=quiet, command=sys.argv)
+    except lowering.BuildError as error:
+        raise _placed(error, spec, given) from None
+    emit(results.fit_report(result, width=width(sys.stdout)))
+
+
+@verb
+def evaluate(
+    run: RunArgument,
+    data: Annotated[str | None, typer.Option(help="A file of labelled rows instead of the run's test rows.")] = None,
+    format: Annotated[Table, typer.Option(help="How the metrics are written.")] = Table.text,
+    best: BestOption = False,
+) -> None:
+    """Example: netspec evaluate specs/twitter.yaml
+
+    Metrics of a finished run on its test rows, by output.
+    """
+    from netspec import api
+    from netspec.render import results
+
+    found = api.evaluate(run, data=Path(data) if data is not None else None, best=best)
+    emit(results.evaluation_json(found) if format is Table.json else results.evaluation_text(found, width=width(sys.stdout)))
+
+
+@verb
+def predict(
+    run: RunArgument,
+    data: Annotated[Path, typer.Option(help="A CSV, TSV or NPZ file of raw rows.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .npz file; standard output if left out.")] = None,
+    keep: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Carry a column of the data along.")] = None,
+    best: BestOption = False,
+    force: ForceOption = False,
+) -> None:
+    """Example: netspec predict specs/twitter.yaml --data rows.csv --keep id -o predictions.csv
+
+    One row of predictions for each row of the data, in order, prepared exactly as in that run's training.
+    """
+    from netspec import api
+
+    found = api.predict(run, data, keep=keep or (), out=out, force=force, best=best)
+    if out is not None:
+        talk(f"{out}: {found.rows:,} rows")
+
+
+def _checked(spec: str, settings: list[str] | None):  # type: ignore[no-untyped-def]
+    """The spec without an error; its findings go to stderr either way."""
+    from netspec import pipeline
+    from netspec.render import findings
+
+    analysis = pipeline.analyze(spec, overrides=settings or [])
+    if analysis.diagnostics:
+        talk(findings.text(analysis.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
+    if analysis.checked is None:
+        raise typer.Exit(1)
+    return analysis.checked
+
+
+def _placed(error, spec: str, settings: list[str] | None) -> typer.Exit:  # type: ignore[no-untyped-def]
+    """Show Keras's refusal at the part of the spec that it is about."""
+    from netspec import pipeline
+    from netspec.diagnostics import Report
+    from netspec.render import findings
+
+    report = Report(pipeline.analyze(spec, overrides=settings or []).document)
+    report.add("NS408", error.path, f"Keras refuses this: {error}")
+    talk(findings.text(report.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
+    return typer.Exit(1)

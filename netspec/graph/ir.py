@@ -1,0 +1,135 @@
+"""The checked graph: Keras's own operation, node and tensor under the names LayerDef, Call and Tensor.
+
+A layer that is shared is one LayerDef with several Calls. All types are frozen; mappings are never changed once built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from netspec.catalog.types import TensorType, Weights
+from netspec.diagnostics import Path
+from netspec.language.schema import Data, Fit, Input
+
+
+@dataclass(frozen=True, slots=True)
+class KerasObject:
+    """A Keras object that an argument holds: an initializer, a regularizer, a schedule, a cell, a loss…"""
+
+    kind: str  # a kind of the catalogue
+    cls: str  # canonical Keras name
+    args: Mapping[str, Any]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerDef:
+    """One layer, that is one set of weights. Arguments are plain values, KerasObjects or inner layers.
+
+    `sound` is False where an argument was refused: such a layer is never built, and its outputs are unknown.
+    """
+
+    cls: str
+    args: Mapping[str, Any]
+    name: str
+    path: Path
+    shared: bool = False
+    sound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Output number `index` of the call (or input) named `call`, within one graph."""
+
+    call: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One use of a layer or of a nested model: Keras's node.
+
+    `inputs` maps the call's argument names to a Tensor or a tuple of Tensors, the first argument first.
+    `outputs` names the outputs; `name` is unique in its graph and is what `from` refers to, if `named`.
+    """
+
+    name: str
+    layer: LayerDef | Graph
+    inputs: Mapping[str, Tensor | tuple[Tensor, ...]]
+    arguments: Mapping[str, Any]
+    outputs: tuple[str, ...]
+    named: bool
+    path: Path
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every tensor that goes in, in order."""
+        flat: list[Tensor] = []
+        for value in self.inputs.values():
+            flat.extend((value,) if isinstance(value, Tensor) else value)
+        return tuple(flat)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A model: its inputs, its calls from top to bottom, its outputs by public name."""
+
+    name: str
+    inputs: Mapping[str, Input]
+    calls: tuple[Call, ...]
+    outputs: Mapping[str, Tensor]
+    path: Path
+    shared: bool = False
+
+    def live_calls(self) -> tuple[Call, ...]:
+        """The calls that feed an output, in order: what Keras keeps. One walk from the bottom finds them."""
+        live = {tensor.call for tensor in self.outputs.values()}
+        for call in reversed(self.calls):
+            if call.name in live:
+                live.update(tensor.call for tensor in call.tensors())
+        return tuple(call for call in self.calls if call.name in live)
+
+    @property
+    def cls(self) -> str:
+        """Keras's class for it, so that a wrapper can look at a nested model as at a layer."""
+        return "Functional"
+
+    @property
+    def args(self) -> Mapping[str, Any]:
+        """A model has no constructor arguments of its own."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class TypedGraph:
+    """A graph with the type of every tensor, and the weights of every layer, by identity."""
+
+    graph: Graph
+    types: Mapping[Tensor, TensorType]
+    weights: Mapping[int, Weights]  # id(LayerDef or Graph) -> its weights, those of inner layers included
+    nested: Mapping[int, TypedGraph] = field(default_factory=dict)  # id(Graph) -> its own types
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Losses, weights, metrics by output name; the optimizer; callbacks."""
+
+    losses: Mapping[str, KerasObject | str | None]
+    loss_weights: Mapping[str, float]
+    metrics: Mapping[str, tuple[KerasObject | str, ...]]
+    optimizer: KerasObject | str
+    callbacks: tuple[KerasObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A spec without an error: the only thing that is built. Made by the pipeline alone."""
+
+    name: str
+    typed: TypedGraph
+    training: Training
+    data: Data | None
+    fit: Fit
+    folder: str  # what relative paths of the spec are relative to
+    resolved: Mapping[str, Any]  # every value, after variables and --set

@@ -1,0 +1,234 @@
+"""Raw values of a spec to Keras objects: class names looked up, arguments checked against the catalogue.
+
+Used for layers and for everything that nests in them or stands beside them: initializers, schedules, losses, metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from netspec import catalog
+from netspec.catalog import Entry, legacy
+from netspec.catalog.arguments import Meaning, Problem, meaning
+from netspec.catalog.values import describe
+from netspec.catalog.nearest import nearest
+from netspec.diagnostics import Path, Report, printable
+from netspec.graph.ir import Graph, KerasObject, LayerDef
+from netspec.language.parse import layer_expr
+from netspec.language.spec import LayerExpr
+
+_CODES = {"layer": "NS204", "loss": "NS503", "metric": "NS507", "optimizer": "NS508", "callback": "NS510"}
+_WORDS = {"loss": "loss", "dtype_policy": "dtype policy"}
+_PICKLED = frozenset(("class_name", "registered_name", "module", "__lambda__"))
+_DEEPEST = 16  # layers wrapped in layers; Keras's own wrappers are never nested deeper in earnest
+BAD = object()  # what a value becomes that was refused; the mistake is reported already
+
+
+class Objects:
+    """Makes Keras objects for one spec.
+
+    `use(name, path)` gives what stands under `shared`, `nest(raw, path)` a nested model, `auto(cls)` an unused name.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        use: Callable[[str, Path], LayerDef | Graph | None],
+        nest: Callable[[Any, Path], Graph | None],
+        auto: Callable[[str], str],
+    ) -> None:
+        self._report, self._use, self._nest, self._auto = report, use, nest, auto
+
+    def layer(self, expr: LayerExpr, name: str | None, *, shared: bool = False, depth: int = 0) -> LayerDef | None:
+        """The layer that `expr` says, or None where there is no such layer (reported)."""
+        entry = self.entry("layer", expr.cls, expr.path)
+        if entry is None:
+            return None
+        args = self.arguments(entry, expr.args, expr.path, depth)
+        sound = args is not None
+        return LayerDef(entry.name, args or {}, name or self._auto(entry.name), expr.path, shared, sound)
+
+    def entry(self, kind: str, name: str, path: Path) -> Entry | None:
+        """The catalogue's entry for `name`, or None where it cannot be used here (reported)."""
+        word = _WORDS.get(kind, kind)
+        reason = legacy.refused(kind, name)
+        entry = catalog.find(kind, name)
+        if reason is None and entry is not None and entry.excluded:
+            reason = entry.excluded
+        if reason is not None:
+            self._report.add("NS213", path, f"`{name}` is not available in a spec: {reason}", key=True)
+            return None
+        if entry is not None:
+            return entry
+        code = _CODES.get(kind, "NS214")
+        renamed = legacy.renamed(kind, name)
+        close = nearest(name, catalog.names(kind))
+        cure = renamed or (f"did you mean `{close}`?" if close else f"it takes a {word} of Keras {catalog.KERAS_VERSION}")
+        if kind == "layer" and not renamed and not close:
+            cure = "`netspec` knows Keras's built-in layers by their class names, such as `Dense`"
+        self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=True, help=cure)
+        return None
+
+    def arguments(self, entry: Entry, raw: Any, path: Path, depth: int = 0) -> dict[str, Any] | None:
+        """The constructor's arguments by name, or None where one of them was refused (reported)."""
+        given, at = self._by_name(entry, raw, path, depth)
+        if given is None:
+            return None
+        args: dict[str, Any] = {}
+        sound, strange = True, False
+        for name, value in given.items():
+            where = (*at, name) if at is not None else path
+            bare = at is None
+            param = entry.param(name)
+            if name == "name" and entry.kind != "metric":
+                sound = False
+                cure = "write `name` beside the layer, not inside it" if entry.kind == "layer" else "leave it out"
+                self._report.add("NS205", where, "`name` is not an argument here", key=True, help=cure)
+            elif param is None:
+                sound, strange = False, True
+                self._unknown_argument(entry, name, where)
+            else:
+                made = self.value(entry, name, value, where, depth, bare=bare)
+                if made is BAD:
+                    sound = False
+                else:
+                    args[name] = made
+        missing = [p.name for p in entry.params if p.required and p.name not in given]
+        if missing and not strange:
+            sound = False
+            names = " and ".join(f"`{name}`" for name in missing)
+            self._report.add(
+                "NS207", path, f"`{entry.name}` needs {names}", key=True, help=self._example(entry, missing)
+            )
+        return args if sound else None
+
+    def _by_name(self, entry: Entry, raw: Any, path: Path, depth: int) -> tuple[Mapping[str, Any] | None, Path | None]:
+        """Arguments by name, and the path they stand under (None: a bare value, which stands at `path` itself)."""
+        if raw is None:
+            return {}, path
+        first = entry.first
+        if isinstance(raw, dict) and not (first is not None and self._is_layer(entry, first.name, raw)):
+            return raw, path
+        if first is None:
+            self._report.add("NS205", path, f"`{entry.name}` takes no argument, got `{describe(raw)}`")
+            return None, None
+        return {first.name: raw}, None
+
+    def _is_layer(self, entry: Entry, first: str, raw: Mapping[str, Any]) -> bool:
+        """Whether a mapping is itself a layer: one key that is a layer's name, `use` or `model`."""
+        if len(raw) != 1 or meaning(entry, first).object_kind not in ("layer", "cell", "cells"):
+            return False
+        (key,) = raw
+        return key in ("use", "model") or (entry.param(key) is None and (key[:1].isupper() or catalog.find("layer", key) is not None))
+
+    def _unknown_argument(self, entry: Entry, name: str, where: Path) -> None:
+        gone = legacy.removed(entry.kind, entry.name, name)
+        if gone is not None:
+            self._report.add("NS212", where, f"Keras has dropped `{name}` of `{entry.name}`", key=True, help=gone)
+            return
+        known = [param.name for param in entry.params]
+        close = nearest(name, known)
+        cure = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{k}`" for k in known[:12])
+        self._report.add("NS205", where, f"`{entry.name}` has no argument `{name}`", key=True, help=cure if known else None)
+
+    def _example(self, entry: Entry, missing: list[str]) -> str:
+        samples = {"units": "64", "filters": "32", "kernel_size": "3", "rate": "0.5", "size": "2", "layer": "{Dense: 8}"}
+        inside = ", ".join(f"{name}: {samples.get(name, '…')}" for name in missing)
+        return f"{entry.name}: {{{inside}}}"
+
+    def value(self, entry: Entry, name: str, raw: Any, path: Path, depth: int = 0, *, bare: bool = False) -> Any:
+        """One argument's value, checked and made; BAD where it was refused (reported)."""
+        what = meaning(entry, name)
+        problem = legacy.refused_value(entry, name, raw)
+        if problem is not None:
+            self._report.add("NS213", path, problem)
+            return BAD
+        if isinstance(raw, dict) and _PICKLED & raw.keys():
+            cure = "write the class by its name, as in {HeNormal: {seed: 1}}"
+            self._report.add("NS213", path, f"`{name}`: a serialized object is not taken, it could run code", help=cure)
+            return BAD
+        param = entry.param(name)
+        if raw is None and param is not None and (what.object_kind is not None or param.default is None) and not param.required:
+            return None
+        if what.object_kind in ("layer", "cell"):
+            return self._inner(entry, name, what, raw, path, depth)
+        if what.object_kind == "cells":
+            if not isinstance(raw, list):
+                return self._inner(entry, name, what, raw, path, depth)
+            made = [self._inner(entry, name, what, cell, (*path, at), depth) for at, cell in enumerate(raw)]
+            return BAD if any(cell is BAD for cell in made) else made
+        if what.object_kind is not None and self._names_object(what, raw):
+            return self.object(what.object_kind, raw, path, depth)
+        found = what.check(raw)
+        if found is None:
+            return raw
+        self._problem(entry, name, found, path, bare)
+        return raw if found.severity == "warning" else BAD
+
+    def _names_object(self, what: Meaning, raw: Any) -> bool:
+        """Whether a value names a Keras object rather than being a plain value that the argument also takes."""
+        return isinstance(raw, dict) or (isinstance(raw, str) and what.object_kind != "schedule")
+
+    def _problem(self, entry: Entry, name: str, found: Problem, path: Path, bare: bool) -> None:
+        notes = [f"a bare value is the first argument, which is `{name}` for `{entry.name}`"] if bare else []
+        self._report.add(
+            found.code, path, f"`{name}`: {found.message}", help=found.help, severity=found.severity, notes=notes
+        )
+
+    def object(self, kind: str, raw: Any, path: Path, depth: int = 0) -> Any:
+        """A Keras object by name, or by name with arguments; BAD where it was refused (reported)."""
+        if isinstance(raw, str):
+            entry = self.entry(kind, raw, path)
+            if entry is None:
+                return BAD
+            missing = list(entry.required)
+            if missing and raw == entry.name:
+                names = " and ".join(f"`{name}`" for name in missing)
+                self._report.add("NS207", path, f"`{raw}` needs {names}", help=self._example(entry, missing))
+                return BAD
+            return raw
+        word = _WORDS.get(kind, kind)
+        if not isinstance(raw, dict) or len(raw) != 1:
+            got = f"{len(raw)} keys" if isinstance(raw, dict) else describe(raw)
+            self._report.add("NS202", path, f"expected one {word}, by its name or as {{Name: {{…}}}}, got {got}")
+            return BAD
+        ((cls, args),) = raw.items()
+        at = (*path, cls)
+        entry = self.entry(kind, cls, at)
+        if entry is None:
+            return BAD
+        made = self.arguments(entry, args, at, depth + 1)
+        return BAD if made is None else KerasObject(kind, entry.name, made, at)
+
+    def _inner(self, entry: Entry, name: str, what: Meaning, raw: Any, path: Path, depth: int) -> Any:
+        """A layer inside a layer."""
+        if depth >= _DEEPEST:
+            self._report.add("NS313", path, f"layers are wrapped more than {_DEEPEST} deep")
+            return BAD
+        if isinstance(raw, dict) and len(raw) == 1:
+            if "use" in raw:
+                return self._inner_use(entry, raw["use"], (*path, "use"))
+            if "model" in raw and what.object_kind == "layer":
+                return self._nest(raw["model"], (*path, "model")) or BAD
+        expr = layer_expr(raw, path, self._report)
+        if expr is None:
+            return BAD
+        if what.object_kind == "layer":
+            made = self.layer(expr, None, depth=depth + 1)
+            return made if made is not None and made.sound else BAD
+        found = self.entry("cell", expr.cls, expr.path)
+        if found is None:
+            return BAD
+        args = self.arguments(found, expr.args, expr.path, depth + 1)
+        return BAD if args is None else KerasObject("cell", found.name, args, expr.path)
+
+    def _inner_use(self, entry: Entry, target: Any, path: Path) -> Any:
+        if not isinstance(target, str):
+            self._report.add("NS202", path, f"`use` names something under `shared`, got `{describe(target)}`")
+            return BAD
+        if entry.name == "Bidirectional":
+            why = "`Bidirectional` makes two layers of its own, so what it is given is not shared"
+            self._report.add("NS313", path, why, help="write the layer itself, as in Bidirectional: {LSTM: 32}")
+            return BAD
+        return self._use(target, path) or BAD

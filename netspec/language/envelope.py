@@ -1,0 +1,238 @@
+"""The parts that Pydantic guards (inputs, data, fit): shorthands written out, its errors put into our words."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from netspec.catalog.arguments import DTYPES
+from netspec.catalog.values import describe
+from netspec.catalog.nearest import nearest
+from netspec.diagnostics import Path, Report
+from netspec.language.schema import Closed, Data, Fit, Input
+
+_T = TypeVar("_T", bound=Closed)
+_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".npz": "npz"}
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "mapping_type": "a mapping",
+    "string_too_short": "text that is not empty",
+    "string_too_long": "a single character",
+    "too_short": "a list that is not empty",
+}
+_BOUNDS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("of at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("of at most", "le"),
+}
+
+
+def guarded(model: type[_T], value: Any, path: Path, report: Report, where: str) -> _T | None:
+    """`value` as a `model`, or None with every mistake in it reported; `where` names the part in messages."""
+    if not isinstance(value, dict):
+        report.add("NS202", path, f"{where} is a mapping, got `{describe(value)}`")
+        return None
+    try:
+        return model.model_validate(value)
+    except ValidationError as failed:
+        for error in failed.errors(include_url=False, include_context=True):
+            _report(error, model, path, report, where)
+        return None
+
+
+def _report(error: Any, model: type[Closed], path: Path, report: Report, where: str) -> None:
+    kind, loc, got = error["type"], tuple(error["loc"]), error["input"]
+    at = (*path, *loc)
+    within = f"`{loc[-2]}`" if len(loc) > 1 and isinstance(loc[-2], str) else where
+    if kind == "extra_forbidden":
+        known = _fields(model, loc[:-1])
+        close = nearest(str(loc[-1]), known)
+        cure = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{name}`" for name in known)
+        report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=cure)
+        return
+    if kind == "missing":
+        report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True)
+        return
+    name = next((f"`{part}`" for part in reversed(loc) if isinstance(part, str)), where)
+    if kind in _BOUNDS:
+        word, bound = _BOUNDS[kind]
+        expected = f"a number {word} {error['ctx'][bound]}"
+    elif kind == "literal_error":
+        expected = "one of " + error["ctx"]["expected"].replace("'", "`")
+    else:
+        expected = _EXPECTED.get(kind, "another value")
+    cure = None
+    if kind == "literal_error" and isinstance(got, str):
+        close = nearest(got, [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")])
+        cure = f"did you mean `{close}`?" if close else None
+    elif isinstance(got, str) and expected in ("a number", "a whole number") and _is_number(got):
+        cure = "take the quotes away"
+    elif isinstance(got, str) and kind == "bool_type" and got.lower() in ("yes", "no", "on", "off"):
+        cure = f"in YAML 1.2 `{got}` is text; write {'true' if got.lower() in ('yes', 'on') else 'false'}"
+    elif isinstance(got, float) and got.is_integer() and expected == "a whole number":
+        cure = f"write {int(got)}"
+    report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure)
+
+
+def _fields(model: Any, loc: tuple[Any, ...]) -> list[str]:
+    """The field names at a location inside a model, followed through its annotations."""
+    for part in loc:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        if field is None:
+            continue
+        inner = [kind for kind in _models_in(field.annotation)]
+        model = inner[0] if inner else model
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[Any]:
+    found, stack = [], [annotation]
+    while stack:
+        kind = stack.pop()
+        if isinstance(kind, type) and issubclass(kind, Closed):
+            found.append(kind)
+        stack.extend(getattr(kind, "__args__", ()))
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def input_part(value: Any, path: Path, report: Report) -> Input | None:
+    """An input: `[100]` is short for `{shape: [100]}`."""
+    if isinstance(value, list):
+        value = {"shape": value}
+    elif isinstance(value, int) and not isinstance(value, bool):
+        report.add("NS202", path, f"an input's shape is a list, got `{describe(value)}`", help=f"[{value}]")
+        return None
+    elif not isinstance(value, dict):
+        report.add("NS202", path, f"an input is a shape such as [100], or a mapping, got `{describe(value)}`")
+        return None
+    made = guarded(Input, value, path, report, "an input")
+    if made is not None and made.dtype not in DTYPES:
+        close = nearest(made.dtype, DTYPES)
+        report.add(
+            "NS206",
+            (*path, "dtype"),
+            f"unknown dtype `{describe(made.dtype)}`",
+            help=f"did you mean `{close}`?" if close else "Keras's dtypes are " + ", ".join(f"`{d}`" for d in DTYPES),
+        )
+        return None
+    return made
+
+
+def fit_part(value: Any, report: Report) -> Fit:
+    """How to train; the defaults where `fit` is left out or wrong."""
+    if value is None:
+        return Fit()
+    made = guarded(Fit, value, ("fit",), report, "`fit`")
+    if made is not None:
+        return made
+    kept = value.get("callbacks") if isinstance(value, dict) else None  # so that their mistakes show in the same run
+    return Fit(callbacks=tuple(kept) if isinstance(kept, list) else ())
+
+
+def data_part(value: Any, report: Report) -> Data | None:
+    """Where rows come from, with the shorthands of sources, features and targets written out."""
+    path: Path = ("data",)
+    if not isinstance(value, dict):
+        report.add("NS202", path, f"`data` is a mapping, got `{describe(value)}`", help="data: {train: rows.csv}")
+        return None
+    full = dict(value)
+    before = len(report)
+    for key in ("train", "test"):
+        if key in full:
+            full[key] = _source(full[key], (*path, key), report)
+    if "validation" in full:
+        full["validation"] = _validation(full["validation"], (*path, "validation"), report)
+    for key in ("features", "targets"):
+        if isinstance(full.get(key), dict):
+            full[key] = {name: _columns(part, key) for name, part in full[key].items()}
+    if len(report) > before:
+        return None
+    made = guarded(Data, full, path, report, "`data`")
+    if made is not None:
+        _one_of_each(made, report)
+    return made
+
+
+def _source(value: Any, path: Path, report: Report) -> Any:
+    """A table by its file name alone, or as a mapping."""
+    if not isinstance(value, str):
+        return value
+    kind = _SUFFIXES.get(PurePath(value).suffix.lower())
+    if kind is None:
+        report.add(
+            "NS709",
+            path,
+            f"the kind of `{describe(value)}` cannot be told from its name",
+            help="a name that ends in " + ", ".join(_SUFFIXES) + ", or a mapping such as {csv: rows.txt}",
+        )
+    return {kind or "csv": value}
+
+
+def _validation(value: Any, path: Path, report: Report) -> Any:
+    """A fraction, a file, or a mapping of either."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"fraction": value}
+    if isinstance(value, str):
+        return {"source": _source(value, path, report)}
+    if isinstance(value, dict) and not value.keys() & {"fraction", "by"}:
+        return {"source": value}
+    return value
+
+
+def _columns(value: Any, key: str) -> Any:
+    """A column's name alone, a list of them, or a mapping; `category: true` is short for its defaults."""
+    if isinstance(value, str):
+        return {"column": value}
+    if isinstance(value, list):
+        return {"columns": value}
+    if key == "features" and isinstance(value, dict) and value.get("category") is True:
+        return {**value, "category": {}}
+    return value
+
+
+def _one_of_each(data: Data, report: Report) -> None:
+    """What a mapping's types cannot say: exactly one kind of source, at most one preparation."""
+    for key, source in (("train", data.train), ("test", data.test), ("validation", data.validation and data.validation.source)):
+        if source is None:
+            continue
+        kinds = [kind for kind in ("csv", "tsv", "npz", "npy") if getattr(source, kind)]
+        if len(kinds) != 1:
+            got = "none" if not kinds else ", ".join(f"`{kind}`" for kind in kinds)
+            report.add("NS709", ("data", key), f"a source is exactly one of `csv`, `tsv`, `npz` and `npy`, got {got}")
+    if data.dataset and data.train:
+        report.add("NS709", ("data", "train"), "`dataset` brings its own rows, so `train` has no place", key=True)
+    if not data.dataset and not data.train:
+        report.add("NS203", ("data",), "`data` needs `train` or `dataset`", key=True)
+    for name, feature in data.features.items():
+        kinds = [k for k in ("text", "sequence", "category", "multi_hot") if getattr(feature, k) is not None]
+        if len(kinds) > 1:
+            both = " and ".join(f"`{kind}`" for kind in kinds)
+            report.add("NS709", ("data", "features", name, kinds[1]), f"a feature is prepared in one way, got {both}", key=True)
+        _column_or_columns(feature, ("data", "features", name), report)
+    for name, target in data.targets.items():
+        _column_or_columns(target, ("data", "targets", name), report)
+
+
+def _column_or_columns(part: Any, path: Path, report: Report) -> None:
+    if (part.column is None) == (part.columns is None):
+        got = "neither" if part.column is None else "both"
+        report.add("NS203", path, f"expected `column` or `columns`, got {got}", key=True)

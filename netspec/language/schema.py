@@ -1,0 +1,142 @@
+"""The envelope of a spec as Pydantic models: inputs, data and fit, all strict, frozen and closed.
+
+The model part (layers, shared, outputs) is parsed by hand into the dataclasses of `spec.py`.
+Shorthands are written out before they reach these models, so none of them holds a union of forms.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
+Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
+
+
+class Closed(BaseModel):
+    """Strict about types, closed to unknown keys, frozen once made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Input(Closed):
+    """One input of a model, as `keras.Input` takes it; `shape` is without the batch dimension."""
+
+    shape: Annotated[tuple[Annotated[int, Field(ge=1)] | None, ...], Field(strict=False)]
+    dtype: str = "float32"
+    batch_size: Size | None = None
+    sparse: bool = False
+    optional: bool = False
+
+
+class Text(Closed):
+    """Text to numbers: 0 is padding, 1 an unknown token, 2 and up the tokens of the training part by frequency."""
+
+    vocabulary: Annotated[int, Field(ge=3, le=2**31 - 1)]
+    length: Size | None = None  # left out: the input's own length
+    by: Literal["words", "characters"] = "words"
+    padding: Literal["pre", "post"] = "pre"
+    truncating: Literal["pre", "post"] = "post"
+    lower: bool = True
+    one_hot: bool = False  # (length, vocabulary) of zeros and ones; padding is all zeros
+
+
+class Sequence(Closed):
+    """Lists of whole numbers (word numbers of a dataset), cut and padded to one length."""
+
+    vocabulary: Annotated[int, Field(ge=3, le=2**31 - 1)] | None = None  # numbers from here on become 2, unknown
+    length: Size | None = None
+    padding: Literal["pre", "post"] = "pre"
+    truncating: Literal["pre", "post"] = "pre"
+
+
+class Category(Closed):
+    """A word or number out of few: 0 is unknown, 1 and up the values of the training part in sorted order."""
+
+    one_hot: bool = False  # a column for each value; unknown is all zeros
+
+
+class Feature(Closed):
+    """Where an input comes from. At most one of `text`, `sequence`, `category` and `multi_hot`; none: numbers."""
+
+    column: Name | None = None
+    columns: Strings | None = None
+    normalize: bool = False  # minus the mean, over the standard deviation, both of the training part
+    rescale: Positive | None = None  # times this number
+    text: Text | None = None
+    sequence: Sequence | None = None
+    category: Category | None = None
+    multi_hot: Size | None = None  # lists of whole numbers to zeros and ones of this width
+    missing: Literal["mean", "zero", "drop"] | None = None  # numbers: the training mean unless it says otherwise
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns in order, whichever key names them."""
+        return self.columns or ((self.column,) if self.column else ())
+
+
+class Target(Closed):
+    """Where an output's label comes from. Text labels become class numbers in sorted order."""
+
+    column: Name | None = None
+    columns: Strings | None = None
+    one_hot: bool = False
+    classes: Strings | None = None  # the order of the classes, where sorting is not it
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns in order, whichever key names them."""
+        return self.columns or ((self.column,) if self.column else ())
+
+
+class Source(Closed):
+    """A table of rows: exactly one of the four kinds. Paths are relative to the spec."""
+
+    csv: Name | None = None
+    tsv: Name | None = None
+    npz: Name | None = None
+    npy: dict[str, str] | None = None  # column name -> file
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that this source reads."""
+        return tuple(self.npy.values()) if self.npy else tuple(f for f in (self.csv, self.tsv, self.npz) if f)
+
+
+class Validation(Closed):
+    """A part of train that is held out, or a source of its own."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    by: Literal["hash", "order"] = "hash"
+    source: Source | None = None
+
+
+class Data(Closed):
+    """Where rows come from and what each input and target is made of."""
+
+    dataset: Literal["cifar10", "digits", "imdb", "mnist", "reuters"] | None = None
+    train: Source | None = None
+    validation: Validation | None = None
+    test: Source | None = None
+    features: dict[str, Feature] = {}
+    targets: dict[str, Target] = {}
+
+
+class Fit(Closed):
+    """How to train. Left out: one epoch of batches of 32, shuffled, with a seed drawn for the run and kept in it."""
+
+    epochs: Size = 1
+    batch_size: Size = 32
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    shuffle: bool = True
+    drop_remainder: bool = False
+    steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
+    jit: bool = False
+    callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()
+
+

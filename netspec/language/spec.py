@@ -1,0 +1,70 @@
+"""A parsed spec: what the file says, before any name is looked up. Every part keeps the path it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.diagnostics import Path
+from netspec.language.schema import Data, Fit, Input
+
+
+@dataclass(frozen=True, slots=True)
+class LayerExpr:
+    """A layer by its Keras name, with its constructor arguments as they stand in the file.
+
+    `args` is the raw value behind the name: a mapping, a scalar or a list for the first argument, or None.
+    `path` leads to the name (its value), so an argument stands at `path + (argument,)`.
+    """
+
+    cls: str
+    args: Any
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A call of something declared under `shared`."""
+
+    target: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of `layers`: what is called, on what, under which names."""
+
+    what: LayerExpr | Use | ModelPart
+    names: tuple[str, ...]
+    source: Any  # the raw `from`; None where it is left out
+    has_source: bool
+    call: Mapping[str, Any]
+    repeat: int | None
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """The keys that a whole spec and a nested model have in common."""
+
+    inputs: Mapping[str, Input]
+    shared: Mapping[str, LayerExpr | ModelPart]
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, str] | None  # public name -> reference; None: the last step
+    outputs_paths: Mapping[str, Path]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole spec. `losses`, `metrics` and `optimizer` stay raw: they name Keras objects, which the catalogue knows."""
+
+    name: str
+    variables: Mapping[str, Any]
+    model: ModelPart
+    losses: Any
+    metrics: Any
+    optimizer: Any
+    data: Data | None
+    fit: Fit

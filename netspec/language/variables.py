@@ -1,0 +1,183 @@
+"""`$name` and `$(arithmetic)`: replaces variables by their values before anything else looks at the spec.
+
+Only a whole scalar is a variable; `$` inside other text is text, and `$$x` stands for the text `$x`.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from netspec.catalog.nearest import nearest
+from netspec.diagnostics import Path, Report
+
+_NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\Z")
+_EXPRESSION = re.compile(r"\$\((.*)\)\Z", re.DOTALL)
+_LONGEST = 1000  # characters of one expression
+_LARGEST = 2**63  # whole numbers beyond this fit no Keras argument
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+
+Value = int | float | str | bool | list[Any] | None
+
+
+class VariableError(ValueError):
+    """A variable or an expression that has no value; the message says why."""
+
+
+def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
+    """The value of `$name` or `$(expression)`; any other text is its own value.
+
+    Numbers, `+ - * / // % **` and brackets; `/` of whole numbers that goes without a rest stays whole.
+
+    >>> evaluate("$(width * 2 + 1)", {"width": 8})
+    17
+    >>> evaluate("$(width / 2)", {"width": 8}), evaluate("$$width", {}), evaluate("costs $5", {})
+    (4, '$width', 'costs $5')
+
+    Raises:
+        VariableError: an unknown variable, not arithmetic, or a result out of range.
+    """
+    if not text.startswith("$"):
+        return text
+    if text.startswith("$$"):
+        return text[1:]
+    if found := _NAME.match(text):
+        return _look_up(found[1], variables)
+    if found := _EXPRESSION.match(text):
+        if len(found[1]) > _LONGEST:
+            raise VariableError(f"an expression has at most {_LONGEST} characters, this one {len(found[1])}")
+        try:
+            tree = ast.parse(found[1].strip(), mode="eval")
+            result = _arithmetic(tree.body, variables)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            if isinstance(error, VariableError):
+                raise
+            raise VariableError(f"`{text}` is not arithmetic") from None
+        except ZeroDivisionError:
+            raise VariableError(f"`{text}` divides by zero") from None
+        except OverflowError:
+            raise VariableError(f"`{text}` is too large") from None
+        return result
+    return text
+
+
+def _look_up(name: str, variables: Mapping[str, Any]) -> Any:
+    if name in variables:
+        return variables[name]
+    close = nearest(name, variables)
+    raise VariableError(
+        f"no variable is named `{name}`" + (f"; did you mean `${close}`?" if close else "; declare it under `vars`")
+    )
+
+
+def _arithmetic(node: ast.expr, variables: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.Name(id=name):
+            return _number(name, _look_up(name, variables))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_arithmetic(operand, variables)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _arithmetic(operand, variables)
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _arithmetic(left, variables), _arithmetic(right, variables)
+            return _in_range(_apply(op, a, b))
+    raise VariableError("an expression holds numbers, variables, + - * / // % ** and brackets, nothing else")
+
+
+def _apply(op: ast.operator, a: Any, b: Any) -> Any:
+    if isinstance(op, ast.Div):
+        return a // b if isinstance(a, int) and isinstance(b, int) and a % b == 0 else a / b
+    if isinstance(op, ast.Pow):
+        if abs(a) > 1 and abs(b) * math.log2(abs(a)) > 64:
+            raise OverflowError
+        return a**b
+    if type(op) in _OPERATORS:
+        return _OPERATORS[type(op)](a, b)
+    raise VariableError("an expression knows + - * / // % ** and brackets, nothing else")
+
+
+def _number(name: str, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise VariableError(f"`{name}` is not a number, so it cannot stand in an expression")
+    return value
+
+
+def _in_range(value: Any) -> Any:
+    if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
+        raise VariableError("the expression has no finite value")
+    if abs(value) > _LARGEST:
+        raise VariableError("the value of the expression is beyond 2^63")
+    return value
+
+
+def declared(data: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """The variables under `vars`, each seeing those above it."""
+    raw = data.get("vars")
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        report.add("NS202", ("vars",), "`vars` is a mapping from names to values", help="vars: {width: 64}")
+        return {}
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        if not _NAME.match("$" + name):
+            report.add(
+                "NS209",
+                ("vars", name),
+                f"`{name}` cannot be a variable's name",
+                key=True,
+                help="letters, digits and `_`, starting with a letter",
+            )
+        values[name] = substituted(value, values, ("vars", name), report)
+    return values
+
+
+def substituted(value: Any, variables: Mapping[str, Any], path: Path, report: Report) -> Any:
+    """A copy of `value` with every variable in it replaced; `value` itself where there is none.
+
+    Works with a stack of its own, so depth costs nothing, and copies only what changes.
+    """
+    found: list[tuple[Path, str]] = []
+    stack: list[tuple[Path, Any]] = [(path, value)]
+    while stack:
+        at, node = stack.pop()
+        if isinstance(node, str):
+            if node.startswith("$"):
+                found.append((at, node))
+        elif isinstance(node, dict):
+            stack.extend(((*at, key), child) for key, child in node.items() if type(child) in _WALKED)
+        elif isinstance(node, list):
+            stack.extend(((*at, index), child) for index, child in enumerate(node) if type(child) in _WALKED)
+    top = [value]
+    owned: set[int] = set()  # the containers copied here, each once however many variables it holds
+    for at, text in found:
+        try:
+            new = evaluate(text, variables)
+        except VariableError as error:
+            report.add("NS210", at, str(error))
+            new = None
+        node: Any = top
+        *way, last = (0, *at[len(path) :])
+        for part in way:
+            child = node[part]
+            if id(child) not in owned:
+                child = node[part] = child.copy()
+                owned.add(id(child))
+            node = child
+        node[last] = new
+    return top[0]
+
+
+_WALKED = frozenset((str, dict, list))

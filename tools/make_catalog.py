@@ -1,0 +1,295 @@
+"""Writes netspec/catalog/keras.json from the Keras that is installed: names, aliases and arguments, one entry a line.
+
+Run it after a change of the pinned Keras: `python tools/make_catalog.py`; `--check` compares and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import keras  # noqa: E402
+from keras.src import activations, constraints, initializers, losses, metrics, optimizers, regularizers  # noqa: E402
+
+from netspec.catalog.legacy import refused  # noqa: E402
+
+TARGET = ROOT / "netspec" / "catalog" / "keras.json"
+
+BASE = "it is a base class without a computation of its own"
+CELL = "it is a cell, one time step of a recurrent layer; put it inside `RNN`"
+
+# Why a class that Keras has is of no use in a spec. What is refused for safety stands in netspec/catalog/legacy.py.
+EXCLUDED: dict[tuple[str, str], str] = {
+    ("layer", "Layer"): BASE,
+    ("layer", "Wrapper"): BASE,
+    ("layer", "InputSpec"): "it is a description of inputs, not a layer",
+    ("layer", "InputLayer"): "inputs are declared under `inputs`, not as a step",
+    ("layer", "Input"): "inputs are declared under `inputs`, not as a step",
+    ("layer", "Pipeline"): "a spec is a pipeline already; write its layers as steps",
+    ("layer", "GRUCell"): CELL,
+    ("layer", "LSTMCell"): CELL,
+    ("layer", "SimpleRNNCell"): CELL,
+    ("layer", "StackedRNNCells"): CELL,
+    ("loss", "Loss"): BASE,
+    ("metric", "Metric"): BASE,
+    ("metric", "MeanMetricWrapper"): "it takes a Python function",
+    ("metric", "Mean"): "it averages plain values and takes no labels",
+    ("metric", "Sum"): "it adds up plain values and takes no labels",
+    ("optimizer", "Optimizer"): BASE,
+    ("optimizer", "OptimizerMap"): "it maps the weights of a built model, which a spec cannot name",
+    ("optimizer", "MultiOptimizer"): "it maps the weights of a built model, which a spec cannot name",
+    ("schedule", "LearningRateSchedule"): BASE,
+    ("initializer", "Initializer"): BASE,
+    ("regularizer", "Regularizer"): BASE,
+    ("constraint", "Constraint"): BASE,
+    ("callback", "Callback"): BASE,
+    ("callback", "CallbackList"): "a spec lists its callbacks itself",
+    ("callback", "MonitorCallback"): BASE,
+    ("callback", "History"): "every run keeps its history without it",
+    ("callback", "ProgbarLogger"): "every run shows its progress without it",
+}
+
+# Where a kind of object is found by its name.
+MODULES = {
+    "layer": "keras.layers",
+    "cell": "keras.layers",
+    "loss": "keras.losses",
+    "metric": "keras.metrics",
+    "optimizer": "keras.optimizers",
+    "schedule": "keras.optimizers.schedules",
+    "initializer": "keras.initializers",
+    "regularizer": "keras.regularizers",
+    "constraint": "keras.constraints",
+    "activation": "keras.activations",
+    "callback": "keras.callbacks",
+}
+
+CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
+
+# Arguments that have a default in the signature which the constructor then refuses.
+REQUIRED = {("CategoryEncoding", "num_tokens")}
+
+# What stands in for a required argument while the tool tries out which keywords a constructor takes.
+SAMPLE: dict[str, Any] = {
+    "activation": "relu",
+    "axes": 1,
+    "dims": (1,),
+    "equation": "ab,bc->ac",
+    "factor": 1,
+    "layer": lambda: keras.layers.LSTM(2),
+    "cell": lambda: keras.layers.LSTMCell(2),
+    "cells": lambda: [keras.layers.LSTMCell(2)],
+    "output_shape": (2,),
+    "rate": 0.5,
+    "height_factor": 0.5,
+    "width_factor": 0.5,
+    "inner_optimizer": lambda: keras.optimizers.SGD(),
+    "scale": 1.0,
+    "stddev": 0.5,
+    "target_shape": (1,),
+}
+
+
+def main() -> int:
+    """Write the catalogue, or with --check say whether the one on disk is up to date (exit code 1 if not)."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare and write nothing")
+    text = catalogue()
+    if parser.parse_args().check:
+        fresh = TARGET.exists() and TARGET.read_text(encoding="utf-8") == text
+        print(
+            "up to date"
+            if fresh
+            else f"{TARGET.name} differs from Keras {keras.__version__}; run {Path(__file__).name}"
+        )
+        return 0 if fresh else 1
+    TARGET.write_text(text, encoding="utf-8")
+    return 0
+
+
+def catalogue() -> str:
+    """The whole file as text: the same for the same Keras."""
+    kinds: dict[str, list[dict[str, Any]]] = {
+        "layer": layers(),
+        "cell": [entry("cell", name, getattr(keras.layers, name), []) for name in CELLS],
+        "loss": [*classes("loss", keras.losses, losses.ALL_OBJECTS_DICT), chosen("crossentropy", "ce")],
+        "metric": [
+            *classes("metric", keras.metrics, metrics.ALL_OBJECTS_DICT),
+            chosen("accuracy", "acc"),
+        ],
+        "optimizer": classes("optimizer", keras.optimizers, optimizers.ALL_OBJECTS_DICT),
+        "schedule": classes("schedule", keras.optimizers.schedules, {}),
+        "initializer": classes("initializer", keras.initializers, initializers.ALL_OBJECTS_DICT),
+        "regularizer": classes("regularizer", keras.regularizers, regularizers.ALL_OBJECTS_DICT),
+        "constraint": classes("constraint", keras.constraints, constraints.ALL_OBJECTS_DICT),
+        "activation": functions(),
+        "callback": classes("callback", keras.callbacks, {}),
+    }
+    lines = ["{", f'"keras_version": {json.dumps(keras.__version__)},', '"kinds": {']
+    for at, (kind, entries) in enumerate(kinds.items()):
+        lines.append(f"{json.dumps(kind)}: [")
+        entries = sorted(entries, key=lambda each: str(each["name"]))
+        lines += [json.dumps(each) + ("," if each is not entries[-1] else "") for each in entries]
+        lines.append("]" + ("," if at < len(kinds) - 1 else ""))
+    return "\n".join([*lines, "}", "}"]) + "\n"
+
+
+def layers() -> list[dict[str, Any]]:
+    """The classes of keras.layers, and its functions as names to refuse."""
+    found = classes("layer", keras.layers, {})
+    for name in sorted(vars(keras.layers)):
+        function = getattr(keras.layers, name)
+        if inspect.isfunction(function):
+            made = {"name": name, "aliases": [], "module": MODULES["layer"], "params": [], "form": "function"}
+            if ("layer", name) in EXCLUDED:
+                why = EXCLUDED["layer", name]
+            elif hasattr(keras.layers, name.capitalize()):
+                why = f"it is a function; the layer is `{name.capitalize()}`"
+            else:
+                why = "it is a function, not a layer"
+            found.append({**made, "excluded": why})
+    return found
+
+
+def classes(kind: str, namespace: Any, by_identifier: dict[str, Any]) -> list[dict[str, Any]]:
+    """The public classes of a namespace, each once, with every name that Keras finds it by."""
+    names: dict[type, set[str]] = {}
+    for name, value in sorted(vars(namespace).items()):
+        if inspect.isclass(value) and not name.startswith("_"):
+            names.setdefault(value, set()).add(name)
+    for identifier, value in by_identifier.items():
+        target = value if inspect.isclass(value) else class_of(value, names)
+        if target in names:
+            names[target].add(identifier)
+    found = []
+    for cls, known in names.items():
+        name = cls.__name__ if cls.__name__ in known else min(known)
+        found.append(entry(kind, name, cls, sorted(known - {name})))
+    return found
+
+
+def class_of(function: Callable[..., Any], names: Iterable[type]) -> type:
+    """The class that does what a function does: `mean_squared_error` is MeanSquaredError."""
+    wanted = function.__name__.replace("_", "").lower()
+    return next(cls for cls in names if cls.__name__.lower() == wanted)
+
+
+def entry(kind: str, name: str, cls: type, aliases: list[str]) -> dict[str, Any]:
+    """One class: its names, where it lives, its arguments, and why it is of no use where it is not."""
+    signature = parameters(cls.__init__)
+    var_kwargs = any(param.kind is param.VAR_KEYWORD for param in signature)
+    made: dict[str, Any] = {"name": name, "aliases": aliases, "module": MODULES[kind]}
+    why = refused(kind, name) or EXCLUDED.get((kind, name))
+    params = [spelled(param) for param in signature if param.kind not in (param.VAR_KEYWORD, param.VAR_POSITIONAL)]
+    params = [[param[0]] if (name, param[0]) in REQUIRED else param for param in params]
+    if why is None and var_kwargs and kind in ("layer", "cell"):
+        params += inherited(cls, {param[0] for param in params})
+    made["params"] = params
+    if var_kwargs:
+        made["var_kwargs"] = True
+    if issubclass(cls, keras.layers.Layer):
+        call = parameters(cls.call)
+        made["call"] = [spelled(param) for param in call if param.kind not in (param.VAR_KEYWORD, param.VAR_POSITIONAL)]
+    if why is not None:
+        made["excluded"] = why
+    return made
+
+
+def functions() -> list[dict[str, Any]]:
+    """The activation functions: they take no arguments of their own in a spec, so these stand under `call`."""
+    names: dict[Callable[..., Any], set[str]] = {}
+    for identifier, function in activations.ALL_OBJECTS_DICT.items():
+        names.setdefault(function, set()).add(identifier)
+    return [
+        {
+            "name": function.__name__,
+            "aliases": sorted(known - {function.__name__}),
+            "module": MODULES["activation"],
+            "params": [],
+            "call": [spelled(param) for param in inspect.signature(function).parameters.values()],
+            "form": "function",
+        }
+        for function, known in names.items()
+    ]
+
+
+def chosen(name: str, short: str) -> dict[str, Any]:
+    """A name for which Keras takes the class that fits the output, when it compiles."""
+    return {"name": name, "aliases": [short], "module": "keras", "params": [], "form": "chosen"}
+
+
+def parameters(function: Any) -> list[inspect.Parameter]:
+    """The parameters of a method, `self` left out; none where it is object's own."""
+    if function is object.__init__:
+        return []
+    return list(inspect.signature(function).parameters.values())[1:]
+
+
+def inherited(cls: type, own: set[str]) -> list[list[Any]]:
+    """What the constructor takes through **kwargs: every argument of a base class that it does not choke on."""
+    found: dict[str, list[Any]] = {}
+    if not getattr(cls, "_USE_BASE_FACTOR", True):  # such a class takes the base's `factor` at its default alone
+        own = own | {"factor"}
+    for base in cls.__mro__[1:]:
+        if base.__module__.startswith("keras.src.") and "__init__" in vars(base):
+            for param in parameters(base.__init__):
+                optional = param.default is not param.empty
+                if optional and param.name not in own and param.name not in found and takes(cls, param):
+                    found[param.name] = [*spelled(param), "keyword"]
+    return [found[name] for name in sorted(found)]
+
+
+def takes(cls: type, param: inspect.Parameter) -> bool:
+    """Whether the class can be made with that argument given by name, at its default value."""
+    given = {
+        each.name: sample(each.name)
+        for each in parameters(cls.__init__)
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+        and (each.default is each.empty or (cls.__name__, each.name) in REQUIRED)
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cls(**given)
+        try:
+            cls(**given, **{param.name: param.default})
+        except (TypeError, ValueError):
+            return False
+    return True
+
+
+def sample(name: str) -> Any:
+    """A value that a required argument of that name takes."""
+    value = SAMPLE.get(name, 2)
+    return value() if callable(value) else value
+
+
+def spelled(param: inspect.Parameter) -> list[Any]:
+    """`[name]` where it is required, else `[name, default]`; a default that is no plain value is null."""
+    if param.default is param.empty:
+        return [param.name]
+    return [param.name, plain(param.default)]
+
+
+def plain(value: Any) -> Any:
+    """A default as JSON holds it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    raise TypeError(f"a default that JSON cannot hold: {value!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
