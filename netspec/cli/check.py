@@ -5,11 +5,15 @@ from __future__ import annotations
 import enum
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netspec.cli.terminal import ERRORS, NO_SPEC, USAGE, color, complain, emit, talk, verb, width
+
+if TYPE_CHECKING:
+    from netspec.diagnostics import Diagnostic
+    from netspec.pipeline import Analysis
 
 SetOption = Annotated[
     list[str] | None,
@@ -59,7 +63,7 @@ def validate(
         try:
             analysis = _analyzed(name, settings or [])
         except SourceError as error:
-            complain(str(error))
+            complain(error.message)
             unreadable = True
             continue
         read.append(analysis.file)
@@ -71,7 +75,7 @@ def validate(
         emit(findings.json_report(read, diagnostics, valid and bool(read)))
     elif format is Format.concise:
         if diagnostics:
-            emit(findings.concise(diagnostics).rstrip("\n"))
+            emit(findings.concise(diagnostics))
     else:
         if diagnostics:
             emit(findings.text(diagnostics, color=color(sys.stdout), width=width(sys.stdout)))
@@ -86,7 +90,7 @@ def validate(
         raise typer.Exit(ERRORS)
 
 
-def _analyzed(name: str, settings: list[str]):  # type: ignore[no-untyped-def]
+def _analyzed(name: str, settings: list[str]) -> Analysis:
     from netspec import pipeline
 
     if name == "-":
@@ -94,11 +98,12 @@ def _analyzed(name: str, settings: list[str]):  # type: ignore[no-untyped-def]
     return pipeline.analyze(name, overrides=settings)
 
 
-def _exact(analysis):  # type: ignore[no-untyped-def]
+def _exact(analysis: Analysis) -> tuple[Diagnostic, ...]:
     """What Keras itself says, beyond what was found already."""
     from netspec.diagnostics import Report
     from netspec.runtime import exact
 
+    assert analysis.checked is not None
     report = Report(analysis.document)
     exact.verify(analysis.checked, report)
     return report.diagnostics

@@ -34,7 +34,7 @@ def prepare() -> None:
 def emit(text: str) -> None:
     """Write a result to stdout. A reader that has gone away ends the output, not the verb."""
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(text.rstrip("\n") + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
@@ -43,7 +43,7 @@ def emit(text: str) -> None:
 def talk(text: str) -> None:
     """Write to stderr what is not a result."""
     try:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(text.rstrip("\n") + "\n")
         sys.stderr.flush()
     except OSError:
         pass  # nobody listens

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netspec.cli.check import SetOption, Table
-from netspec.cli.terminal import USAGE, color, complain, emit, talk, verb, width
+from netspec.cli.terminal import ERRORS, USAGE, color, complain, emit, talk, verb, width
+
+if TYPE_CHECKING:
+    from netspec.graph.ir import Checked
+    from netspec.runtime.build import BuildError
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN|SPEC", help="A run folder, or a spec, which stands for its latest finished run.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
@@ -65,7 +69,7 @@ def fit(
 
     given = [*(settings or []), *api.settings({"epochs": epochs, "batch_size": batch_size, "seed": seed})]
     checked = _checked(spec, given)
-    source = sys.stdin.buffer.read() if spec == "-" else Path(spec).read_bytes()
+    source = Path(spec).read_bytes()
     from netspec.render import results
     from netspec.runtime import build as lowering
     from netspec.runtime import training
@@ -115,7 +119,7 @@ def predict(
         talk(f"{out}: {found.rows:,} rows")
 
 
-def _checked(spec: str, settings: list[str] | None):  # type: ignore[no-untyped-def]
+def _checked(spec: str, settings: list[str] | None) -> Checked:
     """The spec without an error; its findings go to stderr either way."""
     from netspec import pipeline
     from netspec.render import findings
@@ -124,11 +128,11 @@ def _checked(spec: str, settings: list[str] | None):  # type: ignore[no-untyped-
     if analysis.diagnostics:
         talk(findings.text(analysis.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
     if analysis.checked is None:
-        raise typer.Exit(1)
+        raise typer.Exit(ERRORS)
     return analysis.checked
 
 
-def _placed(error, spec: str, settings: list[str] | None) -> typer.Exit:  # type: ignore[no-untyped-def]
+def _placed(error: BuildError, spec: str, settings: list[str] | None) -> typer.Exit:
     """Show Keras's refusal at the part of the spec that it is about."""
     from netspec import pipeline
     from netspec.diagnostics import Report
@@ -137,4 +141,4 @@ def _placed(error, spec: str, settings: list[str] | None) -> typer.Exit:  # type
     report = Report(pipeline.analyze(spec, overrides=settings or []).document)
     report.add("NS408", error.path, f"Keras refuses this: {error}")
     talk(findings.text(report.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
-    return typer.Exit(1)
+    return typer.Exit(ERRORS)

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 
 from netspec.diagnostics import printable
+from netspec.errors import NetspecError
 from netspec.language.syntax import Fault
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -23,7 +24,7 @@ _DIRECTIVE = re.compile(r"(?:^|(?<=\r))%(?!TAG[ \t])", re.MULTILINE)
 _TAG_DIRECTIVE = re.compile(r"(?:^|(?<=\r))%TAG", re.MULTILINE)
 
 
-class SourceError(Exception):
+class SourceError(NetspecError):
     """A file that cannot be opened or read; the message names it and is safe to print."""
 
 

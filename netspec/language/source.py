@@ -452,7 +452,8 @@ class _PythonParser(Reader, Scanner, Parser):
         if type(event) is yaml.ScalarEvent and _HALF.search(event.value):
             problem = "found invalid Unicode character escape code"
             start: Any = event.start_mark
-            raise yaml.MarkedYAMLError(None, start, problem, start)
+            end: Any = event.end_mark
+            raise yaml.MarkedYAMLError(None, start, problem, end)
         return event
 
 
