@@ -78,8 +78,8 @@ MODULES = {
 
 CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
 
-# Arguments that have a default in the signature which the constructor then refuses.
-REQUIRED = {("CategoryEncoding", "num_tokens")}
+# Arguments whose default in the signature is no use: CategoryEncoding refuses it, and the name `constant` alone fails.
+REQUIRED = {("CategoryEncoding", "num_tokens"), ("Constant", "value")}
 
 # What stands in for a required argument while the tool tries out which keywords a constructor takes.
 SAMPLE: dict[str, Any] = {
@@ -109,11 +109,7 @@ def main() -> int:
     text = catalogue()
     if parser.parse_args().check:
         fresh = TARGET.exists() and TARGET.read_text(encoding="utf-8") == text
-        print(
-            "up to date"
-            if fresh
-            else f"{TARGET.name} differs from Keras {keras.__version__}; run {Path(__file__).name}"
-        )
+        print("up to date" if fresh else f"{TARGET.name} does not fit Keras {keras.__version__}; make it anew")
         return 0 if fresh else 1
     TARGET.write_text(text, encoding="utf-8")
     return 0
@@ -121,14 +117,13 @@ def main() -> int:
 
 def catalogue() -> str:
     """The whole file as text: the same for the same Keras."""
+    # As a name, `accuracy` is not the class Accuracy: Keras takes the one that fits the output.
+    by_metric = {name: value for name, value in metrics.ALL_OBJECTS_DICT.items() if name != "accuracy"}
     kinds: dict[str, list[dict[str, Any]]] = {
         "layer": layers(),
         "cell": [entry("cell", name, getattr(keras.layers, name), []) for name in CELLS],
         "loss": [*classes("loss", keras.losses, losses.ALL_OBJECTS_DICT), chosen("crossentropy", "ce")],
-        "metric": [
-            *classes("metric", keras.metrics, metrics.ALL_OBJECTS_DICT),
-            chosen("accuracy", "acc"),
-        ],
+        "metric": [*classes("metric", keras.metrics, by_metric), chosen("accuracy", "acc")],
         "optimizer": classes("optimizer", keras.optimizers, optimizers.ALL_OBJECTS_DICT),
         "schedule": classes("schedule", keras.optimizers.schedules, {}),
         "initializer": classes("initializer", keras.initializers, initializers.ALL_OBJECTS_DICT),
@@ -186,7 +181,7 @@ def class_of(function: Callable[..., Any], names: Iterable[type]) -> type:
     return next(cls for cls in names if cls.__name__.lower() == wanted)
 
 
-def entry(kind: str, name: str, cls: type, aliases: list[str]) -> dict[str, Any]:
+def entry(kind: str, name: str, cls: Any, aliases: list[str]) -> dict[str, Any]:
     """One class: its names, where it lives, its arguments, and why it is of no use where it is not."""
     signature = parameters(cls.__init__)
     var_kwargs = any(param.kind is param.VAR_KEYWORD for param in signature)
@@ -237,7 +232,7 @@ def parameters(function: Any) -> list[inspect.Parameter]:
     return list(inspect.signature(function).parameters.values())[1:]
 
 
-def inherited(cls: type, own: set[str]) -> list[list[Any]]:
+def inherited(cls: Any, own: set[str]) -> list[list[Any]]:
     """What the constructor takes through **kwargs: every argument of a base class that it does not choke on."""
     found: dict[str, list[Any]] = {}
     if not getattr(cls, "_USE_BASE_FACTOR", True):  # such a class takes the base's `factor` at its default alone
@@ -251,7 +246,7 @@ def inherited(cls: type, own: set[str]) -> list[list[Any]]:
     return [found[name] for name in sorted(found)]
 
 
-def takes(cls: type, param: inspect.Parameter) -> bool:
+def takes(cls: Any, param: inspect.Parameter) -> bool:
     """Whether the class can be made with that argument given by name, at its default value."""
     given = {
         each.name: sample(each.name)

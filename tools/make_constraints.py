@@ -17,17 +17,8 @@ HEADER = """\
 # The version of every package that `make` installs; written by `make lock`, for Python 3.11 to 3.13 on Linux
 # x86-64 and aarch64. Elsewhere too: pip install -c constraints.txt 'netspec[tensorflow]'
 """
-RESOLVE = [
-    "uv",
-    "pip",
-    "compile",
-    "--universal",
-    "--python-version",
-    "3.11",
-    "--fork-strategy",
-    "fewest",
-    "--all-extras",
-]
+RESOLVE = ["uv", "pip", "compile", "--universal", "--python-version", "3.11", "--all-extras"]
+ONE_EACH = ["--fork-strategy", "fewest", "--upgrade"]
 NAMES_ONLY = ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
 
 

@@ -148,7 +148,7 @@ _RENAMED: dict[str, dict[str, str]] = {
     "optimizer": {"TFOptimizer": "use one of Keras's optimizers, such as `Adam`"},
     "initializer": {"lecun": "use `lecun_uniform`"},
     "constraint": {"nonneg": "use `non_neg`", "maxnorm": "use `max_norm`", "unitnorm": "use `unit_norm`"},
-    "regularizer": {"l1l2": "use `l1_l2`", "WeightRegularizer": "use `L1L2`", "ActivityRegularizer": "use `L1L2`"},
+    "regularizer": {"WeightRegularizer": "use `L1L2`", "ActivityRegularizer": "use `L1L2`"},
 }
 
 # The keys by which Keras rebuilds an object from its serialized form, and so runs what the form names.

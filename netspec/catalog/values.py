@@ -111,9 +111,9 @@ def whole(low: int | None = 1, *, origin: str = KERAS) -> Rule:
     >>> whole().test(64) is None, whole().test(64.0).help, whole().test("1_000").help
     (True, 'write `64`', 'write `1000`')
     """
-    expects = {None: "a whole number", 0: "a whole number, 0 or more"}.get(
-        low, f"a whole number above {(low or 0) - 1}"
-    )
+    expects = "a whole number"
+    if low is not None:
+        expects += ", 0 or more" if low == 0 else f" above {low - 1}"
 
     def test(value: Any) -> Fault | None:
         if not _is_whole(value):
@@ -151,8 +151,7 @@ def number(
     ]
     bounds = " and ".join(word for word in words if word)
     joint = ", " if bounds.endswith("or more") else " "
-    what = "a number with a point" if point else "a number"
-    expects = f"{what}{joint}{bounds}" if bounds else what
+    expects = f"a number{joint}{bounds}" if bounds else "a number"
 
     def test(value: Any) -> Fault | None:
         if not _is_number(value):
@@ -168,7 +167,7 @@ def number(
             and (below is None or value < below)
         )
         if fits and point and isinstance(value, int):
-            return Fault(KERAS, f"write `{value}.0`")
+            return Fault(KERAS, f"write `{value}.0`", text=f"Keras wants a decimal point here, got `{value}`")
         return None if fits else Fault(origin)
 
     return Rule(expects, test)

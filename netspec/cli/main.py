@@ -6,6 +6,8 @@ import os
 import sys
 from typing import Annotated
 
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # looking for plugins costs more than checking a spec
+
 import typer
 
 import netspec

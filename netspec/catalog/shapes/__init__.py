@@ -6,6 +6,7 @@ Every answer is equal to Keras's or unknown. One file per family; `rule.py` says
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from netspec.catalog.shapes import (
@@ -23,7 +24,7 @@ from netspec.catalog.shapes import (
     wrappers,
 )
 from netspec.catalog.shapes.again import check_again
-from netspec.catalog.shapes.rule import FLOATS, NOTHING_KNOWN, RULES, Ask, Inner, Value
+from netspec.catalog.shapes.rule import FLOATS, NOTHING_KNOWN, RULES, Ask, Inner, Value, compute_dtype
 from netspec.catalog.types import Inferred, ShapeError, TensorType, Unknown, Weights, show
 
 __all__ = ["FAMILIES", "Inner", "Value", "check_again", "covered", "infer", "list_input", "output_names"]
@@ -62,18 +63,25 @@ def infer(
     40
     """
     function = RULES.get(cls)
-    ask = Ask(cls, args, inputs, call, inner or infer_inner)
-    names = output_names(cls, args, call)
-    if function is None or any(isinstance(tensor.shape, Unknown) for tensor in _flat(inputs)):
-        return Inferred(tuple(NOTHING_KNOWN.outputs[0] for _ in names), NOTHING_KNOWN.weights)
-    answer = function(ask)
+    answer = NOTHING_KNOWN
+    if function is not None and not any(isinstance(tensor.shape, Unknown) for tensor in _flat(inputs)):
+        # An argument that is missing or of a wrong type is reported where arguments are checked.
+        with suppress(AttributeError, KeyError, TypeError):
+            answer = function(Ask(cls, args, inputs, call, inner or infer_inner))
+    if answer is not NOTHING_KNOWN:
+        answer = _checked(cls, args, inputs, answer)
     if answer is NOTHING_KNOWN:
-        return Inferred(tuple(NOTHING_KNOWN.outputs[0] for _ in names), NOTHING_KNOWN.weights)
-    if answer.weights != Weights() and not isinstance(ask.dtype, Unknown) and ask.dtype not in FLOATS:
-        # A policy of integers: whether the initializers can fill such weights is Keras's affair at run time.
-        return Inferred(tuple(NOTHING_KNOWN.outputs[0] for _ in names), NOTHING_KNOWN.weights)
+        return Inferred(answer.outputs * len(output_names(cls, args, call)), answer.weights)
+    return answer
+
+
+def _checked(cls: str, args: Mapping[str, Any], inputs: Mapping[str, Value], answer: Inferred) -> Inferred:
+    """The answer, if it can be one: what no rule looks at by itself."""
+    dtype = compute_dtype(args.get("dtype"))
+    if answer.weights != Weights() and not isinstance(dtype, Unknown) and dtype not in FLOATS:
+        return NOTHING_KNOWN  # whether its initializers can fill weights of integers shows only when they are made
     strings = tuple(at for at, tensor in enumerate(_flat(inputs)) if tensor.dtype == "string")
-    if strings and answer.weights != Weights():
+    if strings and answer.weights != Weights() and cls != "TimeDistributed":
         raise ShapeError(
             f"`{cls}` computes with numbers, got a tensor of strings",
             code="NS406",
@@ -82,6 +90,8 @@ def infer(
         )
     for tensor in answer.outputs:
         shape = () if isinstance(tensor.shape, Unknown) else tensor.shape
+        if not all(dim is None or isinstance(dim, int | Unknown) for dim in shape):
+            return NOTHING_KNOWN
         if any(isinstance(dim, int) and dim < 0 for dim in shape):
             raise ShapeError(f"`{cls}` would give sizes below zero: {show(tensor.shape)}", code="NS405", inputs=(0,))
     return answer

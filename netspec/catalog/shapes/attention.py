@@ -35,7 +35,7 @@ def attention(ask: Ask) -> Inferred:
     `return_attention_scores` adds the scores, (*query's axes, key's length).
     Keras: keras.layers.Attention, AdditiveAttention.
 
-    >>> tensors = [TensorType((None, 4, 3)), TensorType((None, 7, 5))]
+    >>> tensors = [TensorType((None, 4, 3)), TensorType((None, 7, 5)), TensorType((None, 7, 3))]
     >>> attention(Ask("Attention", {}, {"inputs": tensors}, {})).outputs[0].shape
     (None, 4, 5)
     """

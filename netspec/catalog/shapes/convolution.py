@@ -108,9 +108,7 @@ def conv(ask: Ask) -> Inferred:
     _, axis = walk.split(dims)
     channels = need_size(ask, dims, axis)
     if isinstance(channels, int) and channels % groups:
-        raise bad_argument(
-            ask, "groups", f"the {channels} channels of {show(dims)} do not divide into {groups} groups"
-        )
+        raise bad_argument(ask, "groups", f"the {channels} channels of {show(dims)} do not divide into {groups} groups")
     per_group = channels // groups if isinstance(channels, int) else UNKNOWN
     kernel = size(*walk.kernel, per_group, filters)
     trained, frozen = lora(ask, kernel, size(*walk.kernel, per_group), filters)
@@ -153,9 +151,7 @@ def conv_transpose(ask: Ask) -> Inferred:
         else:
             sizes.append(dim * stride if extra is None else (dim - 1) * stride + reach % 2 + extra[at])
     bias = filters if ask.get("use_bias", True) else 0
-    return one(
-        ask, walk.join(dims[0], tuple(sizes), filters), total(size(*walk.kernel, filters, channels), bias)
-    )
+    return one(ask, walk.join(dims[0], tuple(sizes), filters), total(size(*walk.kernel, filters, channels), bias))
 
 
 @rule("DepthwiseConv1D", "DepthwiseConv2D")

@@ -16,8 +16,8 @@ from netspec.catalog.shapes.rule import (
     need_size,
     one,
     rule,
-    stays_sparse,
     size,
+    stays_sparse,
     total,
 )
 from netspec.catalog.types import Dim, Inferred, ShapeError, show
@@ -144,7 +144,9 @@ def solve_einsum(ask: Ask, dims: Dims) -> tuple[Dims, Dims | None, Dims] | None:
         if letter not in out_at:
             continue
         wanted = output[out_at[letter]]
-        if wanted is not None and (differ(wanted, in_at[letter]) or (isinstance(wanted, int) and in_at[letter] is None)):
+        if wanted is not None and (
+            differ(wanted, in_at[letter]) or (isinstance(wanted, int) and in_at[letter] is None)
+        ):
             raise ShapeError(
                 f"{ask.name}: axis `{letter}` of `{equation}` is {wanted} in `output_shape`, got {show(dims)}",
                 code="NS404",
@@ -193,4 +195,3 @@ def masking(ask: Ask) -> Inferred:
     (None, 5, 3)
     """
     return one(ask, ask.dims)
-

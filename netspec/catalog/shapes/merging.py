@@ -9,7 +9,12 @@ from netspec.catalog.types import UNKNOWN, Dim, Inferred, ShapeError, Unknown, s
 
 
 def _shapes(ask: Ask) -> tuple[Dims, ...]:
-    return tuple(dims_of(tensor) for tensor in ask.tensors)
+    shapes = tuple(dims_of(tensor) for tensor in ask.tensors)
+    if not all(shapes):
+        raise ShapeError(f"{ask.name} needs tensors with a batch axis, got {_list(shapes)}", code="NS401")
+    if not shapes:
+        raise ShapeError(f"{ask.name} needs at least one tensor", code="NS401")
+    return shapes
 
 
 def _list(shapes: Sequence[Dims]) -> str:
@@ -71,8 +76,6 @@ def elementwise_merge(ask: Ask) -> Inferred:
     """
     tensors = ask.tensors
     shapes = _shapes(ask)
-    if not shapes or any(not shape for shape in shapes):
-        raise ShapeError(f"{ask.name} needs tensors with a batch axis, got {_list(shapes)}", code="NS401")
     if ask.cls == "Subtract" and len(shapes) != 2:
         raise ShapeError(
             f"{ask.name} takes two tensors, got {len(shapes)}", code="NS401", inputs=tuple(range(len(shapes)))
@@ -88,8 +91,8 @@ def elementwise_merge(ask: Ask) -> Inferred:
                 code="NS401",
                 inputs=(0, at),
                 axis=wider,
-                help="sizes must be equal, or one of them 1; a `Dense` or a 1×1 convolution with the right number of "
-                "units brings them together",
+                help="sizes must be equal, or one of them 1; a `Dense` with the right number of units "
+                "brings them together",
             )
         merged = wider
     return one(ask, (batch, *merged), sparse=all(stays_sparse(ask, tensor) for tensor in tensors))
@@ -198,4 +201,6 @@ def dot(ask: Ask) -> Inferred:
     if not other:
         raise ShapeError(f"{ask.name} needs tensors with a batch axis and one more, got {_list(shapes)}", code="NS402")
     dims = rest + other[1:]
-    return one(ask, tuple(dims if len(dims) != 1 else [*dims, 1]), sparse=all(stays_sparse(ask, tensor) for tensor in tensors))
+    return one(
+        ask, tuple(dims if len(dims) != 1 else [*dims, 1]), sparse=all(stays_sparse(ask, tensor) for tensor in tensors)
+    )

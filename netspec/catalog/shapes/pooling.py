@@ -74,8 +74,8 @@ def adaptive_pooling(ask: Ask) -> Inferred:
     Keras: keras.layers.AdaptiveMaxPooling1D to 3D, AdaptiveAveragePooling1D to 3D.
 
     >>> from netspec.catalog.types import TensorType
-    >>> args = {"output_size": [2, 3]}
-    >>> adaptive_pooling(Ask("AdaptiveMaxPooling2D", args, {"inputs": TensorType((None, 9, 9, 4))}, {})).outputs[0].shape
+    >>> args, x = {"output_size": [2, 3]}, {"inputs": TensorType((None, 9, 9, 4))}
+    >>> adaptive_pooling(Ask("AdaptiveMaxPooling2D", args, x, {})).outputs[0].shape
     (None, 2, 3, 4)
     """
     rank = rank_of(ask.cls)

@@ -1,4 +1,4 @@
-"""Shape rules of the layers that turn raw values into numbers: encodings, hashes, lookups, text, scales, spectrograms."""
+"""Shape rules of the layers that turn raw values into numbers: codes, hashes, lookups, text, scales, spectrograms."""
 
 from __future__ import annotations
 
@@ -244,7 +244,9 @@ def normalization(ask: Ask) -> Inferred:
     """
     mean, variance = ask.get("mean", None), ask.get("variance", None)
     if (mean is None) != (variance is None):
-        raise bad_argument(ask, "mean" if variance is None else "variance", "give both `mean` and `variance`, or neither")
+        raise bad_argument(
+            ask, "mean" if variance is None else "variance", "give both `mean` and `variance`, or neither"
+        )
     axis = ask.get("axis", -1)
     axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     dims = ask.dims
@@ -286,7 +288,7 @@ def mel_spectrogram(ask: Ask) -> Inferred:
 
 @rule("STFTSpectrogram")
 def stft_spectrogram(ask: Ask) -> Inferred:
-    """(batch, samples, channels) becomes (batch, frames, frequencies × channels); `expand_dims` keeps them apart.
+    """(batch, samples, channels) becomes (batch, frames, frequencies times channels); `expand_dims` keeps them apart.
 
     Its Fourier kernels are weights, and Keras counts them as trainable.
     Keras: keras.layers.STFTSpectrogram.
@@ -298,7 +300,9 @@ def stft_spectrogram(ask: Ask) -> Inferred:
     frame = ask.get("frame_length", 256)
     given, fft = ask.get("frame_step", None), ask.get("fft_length", None)
     if given is not None and not 1 <= given <= frame:
-        raise bad_argument(ask, "frame_step", f"`frame_step` must be between 1 and `frame_length`, {frame}; got {given}")
+        raise bad_argument(
+            ask, "frame_step", f"`frame_step` must be between 1 and `frame_length`, {frame}; got {given}"
+        )
     if fft is not None and fft < frame:
         raise bad_argument(ask, "fft_length", f"`fft_length` must be at least `frame_length`, {frame}; got {fft}")
     length = fft or 2 ** math.ceil(math.log2(frame))

@@ -64,7 +64,9 @@ class Ask:
         value = next(iter(self.inputs.values()))
         if isinstance(value, TensorType):
             raise ShapeError(
-                f"{self.name} takes a list of tensors, got one tensor", code="NS404", inputs=(0,),
+                f"{self.name} takes a list of tensors, got one tensor",
+                code="NS404",
+                inputs=(0,),
                 help=f"write `from: [a, b]` under {self.name}",
             )
         return tuple(value)
@@ -118,7 +120,7 @@ def compute_dtype(policy: Any) -> str | Unknown:
     """
     if policy is None:
         return "float32"
-    if not isinstance(policy, str) or policy.startswith(_QUANTIZED) and policy != "int4":
+    if not isinstance(policy, str) or (policy.startswith(_QUANTIZED) and policy != "int4"):
         return UNKNOWN
     if policy in _MIXED:
         return _MIXED[policy]
@@ -282,7 +284,7 @@ def integers(ask: Ask, argument: str, default: Any, count: int, *, least: int = 
 
 def tuple_of(ask: Ask, argument: str, value: Any, count: int, *, least: int = 1) -> tuple[int, ...]:
     """A value of a constructor argument that is one integer or `count` of them, as `count` integers."""
-    numbers = (value,) * count if isinstance(value, int) else tuple(value)
+    numbers = (value,) * count if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
     if len(numbers) != count or any(number < least for number in numbers):
         raise bad_argument(
             ask, argument, f"`{argument}` must be {count} integers of at least {least}, or one for all; got {value}"

@@ -19,7 +19,7 @@ from netspec.catalog.shapes.rule import (
     times,
     total,
 )
-from netspec.catalog.types import UNKNOWN, Dim, Inferred, TensorType, Unknown, Weights
+from netspec.catalog.types import UNKNOWN, Dim, Inferred, ShapeError, TensorType, Unknown, Weights
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 
@@ -29,6 +29,13 @@ def _inside(ask: Ask, dims: Dims) -> Inferred:
     if ask.inner is None:
         return NOTHING_KNOWN
     return ask.inner(ask.args["layer"], (TensorType(dims, cast_input(ask.first.dtype, ask.dtype)),))
+
+
+# Layers that check their input's rank only when called directly: TimeDistributed goes round that check.
+_UNCHECKED = (
+    *("Global", "MaxPooling", "AveragePooling", "SpatialDropout", "RepeatVector", "Permute"),
+    *("Cropping", "ZeroPadding", "UpSampling"),
+)
 
 
 @rule("TimeDistributed")
@@ -43,7 +50,12 @@ def time_distributed(ask: Ask) -> Inferred:
     (None, 9, 4)
     """
     dims = need_rank_from(ask, 3)
-    child = _inside(ask, (dims[0], *dims[2:]))
+    try:
+        child = _inside(ask, (dims[0], *dims[2:]))
+    except ShapeError as error:
+        if error.code == "NS402" and str(getattr(ask.args["layer"], "cls", "")).startswith(_UNCHECKED):
+            return NOTHING_KNOWN
+        raise
     shape = child.outputs[0].shape
     if len(child.outputs) != 1 or isinstance(shape, Unknown):
         return Inferred((TensorType(UNKNOWN, UNKNOWN),), child.weights)

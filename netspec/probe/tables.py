@@ -1,0 +1,116 @@
+"""A first look at a table by the standard library alone: the names of its columns, from its first megabyte.
+
+`columns` answers None where it cannot know; a file that is surely wrong is a `ProbeError`. It never blocks and opens no
+pickle.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import os
+import stat
+import struct
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from netspec.language.schema import Source
+
+_MOST = 1 << 20
+_END = b"PK\x05\x06"
+_ENDING = struct.Struct("<4s4H2LH")  # a ZIP's end record: signature, two disks, two counts, size, offset, comment
+
+
+class ProbeError(Exception):
+    """A data file that `fit` would refuse: NS701 missing, NS704 empty, NS705 unreadable."""
+
+    def __init__(self, message: str, code: str = "NS705") -> None:
+        super().__init__(message)
+        self.message, self.code = message, code
+
+
+def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
+    """The columns of a source whose paths are relative to `folder`: a header's cells, an archive's members, npy's keys.
+
+    None where the first megabyte does not tell. Raises ProbeError for a file that is missing, empty, not a regular
+    file or not what its kind says.
+    """
+    if source.npy is not None:
+        for name in source.npy.values():
+            with _opened(name, folder) as file:
+                if file.read(6) != b"\x93NUMPY":
+                    raise ProbeError(f"`{name}` is not an NPY file")
+        return tuple(source.npy)
+    if source.npz is not None:
+        with _opened(source.npz, folder) as file:
+            return _members(source.npz, file)
+    text = source.csv or source.tsv
+    if text is None:
+        return None
+    with _opened(text, folder) as file:
+        return _header(text, file, source.separator or ("," if source.csv else "\t"))
+
+
+def _opened(name: str, folder: Path) -> BinaryIO:
+    """A regular file, opened without waiting for a writer, as a FIFO would make us."""
+    try:
+        handle = os.open(folder / name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ProbeError(f"no such file: `{name}`", "NS701") from None
+    except (OSError, ValueError) as error:
+        raise ProbeError(f"`{name}` cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    state = os.fstat(handle)
+    if stat.S_ISREG(state.st_mode) and state.st_size:
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    if stat.S_ISREG(state.st_mode):
+        raise ProbeError(f"`{name}` is empty", "NS704")
+    what = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
+    raise ProbeError(f"`{name}` is {what}; expected a data file")
+
+
+def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None:
+    data = file.read(_MOST)
+    whole = len(data) < _MOST
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ProbeError(f"`{name}` is UTF-16; expected UTF-8")
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(data, whole)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ProbeError(f"`{name}` line {line} is not UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        records = (cells for cells in reader if cells)
+        header = next(records, None)
+        more = next(records, None)
+    except csv.Error as error:
+        raise ProbeError(f"the header of `{name}` cannot be read: {error}") from None
+    if header is None or (more is None and not whole):
+        if whole:
+            raise ProbeError(f"`{name}` is empty", "NS704")
+        return None
+    if more is None:
+        raise ProbeError(f"`{name}` has a header and no rows", "NS704")
+    return tuple(header)
+
+
+def _members(name: str, file: BinaryIO) -> tuple[str, ...] | None:
+    """The names in an archive's directory, if that is below a megabyte; zipfile would read any size of it."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _ENDING.size - 0xFFFF))
+    tail = file.read()
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < _ENDING.size:
+        raise ProbeError(f"`{name}` is not an NPZ archive, or it is cut off")
+    directory = _ENDING.unpack_from(tail, at)[5]
+    if directory > _MOST:
+        return None
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        raise ProbeError(f"`{name}` is damaged: {error}") from None
+    return tuple(member.removesuffix(".npy") for member in names)
