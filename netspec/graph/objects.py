@@ -63,7 +63,7 @@ class Objects:
             return entry
         code = _CODES.get(kind, "NS214")
         renamed = legacy.renamed(kind, name)
-        close = nearest(name, catalog.names(kind))
+        close = nearest(name, catalog.identifiers(kind))
         cure = renamed or (f"did you mean `{close}`?" if close else f"it takes a {word} of Keras {catalog.KERAS_VERSION}")
         if kind == "layer" and not renamed and not close:
             cure = "`netspec` knows Keras's built-in layers by their class names, such as `Dense`"
@@ -183,11 +183,12 @@ class Objects:
             if entry is None:
                 return BAD
             missing = list(entry.required)
-            if missing and raw == entry.name:
+            if missing:
                 names = " and ".join(f"`{name}`" for name in missing)
                 self._report.add("NS207", path, f"`{raw}` needs {names}", help=self._example(entry, missing))
                 return BAD
-            return raw
+            # A metric keeps the name that it is written by, which is what it is logged under.
+            return KerasObject(kind, entry.name, {}, path) if entry.form == "class" and kind != "metric" else raw
         word = _WORDS.get(kind, kind)
         if not isinstance(raw, dict) or len(raw) != 1:
             got = f"{len(raw)} keys" if isinstance(raw, dict) else describe(raw)

@@ -1,0 +1,202 @@
+"""Arrays to a tf.data.Dataset of batches, and how many steps Keras should run in one call.
+
+Keras's own feeding of arrays costs more than a small model's step, and gives the same order in every epoch under one
+seed; here the order is a function of (seed, epoch), and the arrays stay outside TensorFlow's graphs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from netspec.catalog.types import Shape, Unknown
+from netspec.graph.ir import Graph, TypedGraph
+from netspec.runtime.split import fractions
+
+_WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
+_RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
+_CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
+_MOST_STEPS = 64  # the cost of a call is spread thin enough by then
+
+
+def dataset(
+    x: Mapping[str, np.ndarray],
+    y: Mapping[str, np.ndarray] | None,
+    *,
+    batch_size: int,
+    shuffle: bool,
+    seed: int,
+    drop_remainder: bool = False,
+    epoch: tf.Variable | None = None,
+) -> tf.data.Dataset:
+    """Batches of (x, y), or of x where y is None: each row once an epoch, the last batch shorter or dropped.
+
+    One input or output gives its array, several a dictionary by name. With `shuffle`, the order is that of
+    `order(rows, seed, epoch)` for the value of `epoch` (an int64 scalar variable; None counts as 0) when the iteration
+    starts; `epoch_setter` keeps it in step with fit, to which `shuffle=False` goes. The number of batches and all
+    sizes but the batch's are static. Shuffled, it is for one device: tf.distribute looks past a data set's `__iter__`.
+    """
+    packed = _packed(x) if y is None else (_packed(x), _packed(y))
+    rows = len(next(iter(x.values())))
+    used = rows - rows % batch_size if drop_remainder else rows
+    if not used:
+        raise ValueError(f"{rows} rows make no batch of {batch_size}")
+    if not shuffle:
+        return _slices(tf.nest.map_structure(lambda array: array[:used], packed), batch_size)
+    return _Shuffled(packed, rows, used, batch_size, seed, epoch)
+
+
+def order(rows: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch's rows, (rows,) int64: by splitmix64 of (seed, epoch), the same everywhere.
+
+    >>> sorted(order(5, 1, 0).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    return np.argsort(fractions(np.arange(rows), seed + ((epoch + 1) << 32)), kind="stable")
+
+
+class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
+    """Each `iter` is in the order of the epoch at that moment.
+
+    Small data are put in order as a whole, so that a batch is a slice and no function is called for it: starting a
+    tf.data function costs milliseconds an epoch, calling one a tenth of a millisecond a step. Large data are gathered
+    batch by batch, one ahead of the step. Keras asks for an iterator twice an epoch, hence `_ordered`.
+    """
+
+    def __init__(
+        self, packed: Any, rows: int, used: int, batch_size: int, seed: int, epoch: tf.Variable | None
+    ) -> None:
+        self._packed, self._rows, self._used, self._batch_size = packed, rows, used, batch_size
+        self._seed, self._epoch = seed, epoch
+        self._ordered: tuple[int, Any] | None = None
+        self._order: Any = None
+        if sum(array.nbytes for array in tf.nest.flatten(packed)) <= _WHOLE_BYTES:
+            inner = self._whole(0)
+        else:
+            with tf.device("CPU:0"):
+                self._order = tf.Variable(order(rows, seed, 0), trainable=False)
+            inner = self._gathered()
+        self._inner = inner
+        super().__init__(inner._variant_tensor)
+
+    def _inputs(self) -> list[Any]:
+        return [self._inner]
+
+    @property
+    def element_spec(self) -> Any:
+        """As the data set inside has it."""
+        return self._inner.element_spec
+
+    def __iter__(self) -> Any:
+        number = 0 if self._epoch is None else int(self._epoch.numpy())
+        if self._order is None:
+            return iter(self._whole(number))
+        if self._ordered is None or self._ordered[0] != number:
+            self._order.assign(order(self._rows, self._seed, number))
+            self._ordered = (number, None)
+        return iter(self._inner)
+
+    def _whole(self, number: int) -> Any:
+        if self._ordered is None or self._ordered[0] != number:
+            picked = order(self._rows, self._seed, number)[: self._used]
+            rows = tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed)
+            self._ordered = (number, _slices(rows, self._batch_size))
+        return self._ordered[1]
+
+    def _gathered(self) -> Any:
+        used, size = self._used, self._batch_size
+        with tf.device("CPU:0"):
+            tensors = tf.nest.map_structure(tf.convert_to_tensor, self._packed)
+
+        def batch(index: Any) -> Any:
+            picked = self._order[index * size : tf.minimum((index + 1) * size, used)]
+            return tf.nest.map_structure(lambda tensor: self._sized(tf.gather(tensor, picked)), tensors)
+
+        return _fixed(tf.data.Dataset.range(math.ceil(used / size)).map(batch).prefetch(2))
+
+    def _sized(self, batch: Any) -> Any:
+        batch.set_shape([None if self._used % self._batch_size else self._batch_size, *batch.shape[1:]])
+        return batch
+
+
+def _slices(packed: Any, batch_size: int) -> Any:
+    """Arrays in their own order, a slice for each batch, the last one shorter."""
+    rows = len(tf.nest.flatten(packed)[0])
+    full = rows - rows % batch_size
+
+    def batches(array: np.ndarray) -> np.ndarray:
+        return array[:full].reshape(full // batch_size, batch_size, *array.shape[1:])
+
+    with tf.device("CPU:0"):
+        parts = []
+        if full:
+            parts.append(tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(batches, packed)))
+        if rows > full:
+            rest = tf.nest.map_structure(lambda array: array[full:], packed)
+            parts.append(tf.data.Dataset.from_tensors(rest))
+    return _fixed(parts[0] if len(parts) == 1 else parts[0].concatenate(parts[1]))
+
+
+def _fixed(batches: Any) -> Any:
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread is started and stopped with every epoch, which costs milliseconds
+    options.deterministic = True
+    return batches.with_options(options)
+
+
+def epoch_setter(epoch: tf.Variable) -> Any:
+    """A keras.callbacks.Callback that sets `epoch` to the number of each epoch as it begins, from 0."""
+    import keras
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: epoch.assign(number))
+
+
+def steps_per_execution(steps: int, work: float) -> int:
+    """How many steps Keras should run in one call, for an epoch of `steps` of `work` multiply-adds each.
+
+    As many as take a fifth of a second, at most 64 and at most the epoch; then no more than spreads the epoch evenly
+    over its calls. The last call may run fewer: Keras stops at the end of the data, counts every batch, and the bits
+    are those of one step at a time. Only for fit and evaluate: predict unrolls the steps, so compile it with 1.
+    """
+    seconds = 3e-4 + 3 * work / _RATE
+    most = max(1, min(steps, _MOST_STEPS, int(_CALL_SECONDS / seconds)))
+    return math.ceil(steps / math.ceil(steps / most)) if steps > 0 else 1
+
+
+def work(typed: TypedGraph, batch_size: int) -> float:
+    """Multiply-adds of one forward pass of a batch, roughly: each layer's weights times the positions it works at."""
+    total = 0.0
+    waiting = [(typed, 1.0)]
+    while waiting:
+        part, times = waiting.pop()
+        for call in part.graph.calls:
+            inside = part.nested.get(id(call.layer))
+            if isinstance(call.layer, Graph) and inside is not None:
+                waiting.append((inside, times))
+                continue
+            known = part.weights.get(id(call.layer))
+            weights = 0 if known is None else sum(
+                0 if isinstance(count, Unknown) else count for count in (known.trainable, known.non_trainable)
+            )
+            shapes = [part.types[tensor].shape for tensor in call.tensors() if tensor in part.types]
+            outputs = [part.types[tensor].shape for tensor in part.types if tensor.call == call.name]
+            places = max((_places(shape) for shape in [*shapes, *outputs]), default=1.0)
+            numbers = max((_places(shape, whole=True) for shape in outputs), default=1.0)
+            total += times * (numbers if call.layer.cls == "Embedding" else weights * places + numbers)
+    return total * batch_size
+
+
+def _places(shape: Shape, *, whole: bool = False) -> float:
+    """The product of a shape's sizes without the batch, without the last unless `whole`; a free one counts as 32."""
+    if isinstance(shape, Unknown):
+        return 1.0
+    sizes = shape[1:] if whole else shape[1:-1]
+    return float(math.prod(32 if isinstance(size, Unknown) or size is None else size for size in sizes))
+
+
+def _packed(arrays: Mapping[str, np.ndarray]) -> Any:
+    return next(iter(arrays.values())) if len(arrays) == 1 else dict(arrays)

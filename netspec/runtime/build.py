@@ -1,0 +1,266 @@
+"""The lowering: a Checked spec becomes the Keras functional model that one would have written by hand."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from netspec.catalog.types import show_bytes
+from netspec.diagnostics import Path
+from netspec.errors import NetspecError
+from netspec.graph.infer import own_weights
+from netspec.graph.ir import Call, Checked, Graph, KerasObject, LayerDef, Tensor, Training
+from netspec.graph.training import metric_name
+from netspec.runtime.engine import keras as load_keras
+from netspec.runtime.engine import with_deep_stack
+
+
+class BuildError(NetspecError):
+    """Keras refused a part of a spec. `path` leads to that part; the cause is Keras's own error."""
+
+    code = "NS408"
+    exit_code = 1
+
+    def __init__(self, path: Path, cause: Exception) -> None:
+        super().__init__(_first_line(cause))
+        self.path = path
+        self.__cause__ = cause
+
+
+class TooBig(NetspecError):
+    """The weights do not fit into memory; nothing was allocated."""
+
+    code = "NS601"
+    exit_code = 1
+
+
+def build(checked: Checked, *, compiled: bool = True, steps_per_execution: int = 1) -> Any:
+    """The model of a spec, compiled with its losses, metrics and optimizer.
+
+    Args:
+        checked: an analysed spec without an error.
+        compiled: False leaves out `compile`.
+        steps_per_execution: as in `keras.Model.compile`.
+
+    Returns:
+        A `keras.Model`. One input is a tensor, several are a list in the order of the spec, fed by name or in order;
+        one output is a tensor, several are a dictionary by name.
+
+    Raises:
+        BuildError: Keras refuses a layer, a loss, a metric or an optimizer.
+        TooBig: the weights are larger than the memory that is free.
+        MissingEngine: TensorFlow is not installed.
+    """
+    _check_memory(checked)
+    model = lower(checked)
+    if compiled:
+        compile_model(model, checked, steps_per_execution=steps_per_execution)
+    return model
+
+
+def lower(checked: Checked, *, dry: bool = False) -> Any:
+    """The uncompiled model, without a look at the memory that it takes.
+
+    `dry` leaves out what needs a weight with a value at once, which is the state of a stateful layer.
+    """
+    load_keras()
+    graph = checked.typed.graph
+    return with_deep_stack(lambda: _Builder(dry).model(graph), len(graph.calls))
+
+
+def save(checked: Checked, target: FilePath) -> tuple[int, int]:
+    """Build, save as `.keras` and read back; the file appears whole or not at all.
+
+    Returns:
+        The file's size in bytes, and the number of parameters.
+
+    Raises:
+        BuildError, TooBig, MissingEngine: as `build`.
+        OSError: the folder is missing or cannot be written.
+    """
+    model = build(checked)
+    keras = load_keras()
+    nodes = len(checked.typed.graph.calls)
+    with tempfile.TemporaryDirectory(prefix=".netspec-", dir=target.parent) as folder:
+        path = os.path.join(folder, target.name)
+        with_deep_stack(lambda: model.save(path), nodes)
+        again = with_deep_stack(lambda: keras.models.load_model(path), nodes)
+        if again.count_params() != model.count_params():
+            raise BuildError((), ValueError(f"`{target}` does not read back as it was written"))
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+        size = os.path.getsize(path)
+        os.replace(path, target)
+    return size, model.count_params()
+
+
+def compile_model(model: Any, checked: Checked, *, steps_per_execution: int = 1) -> None:
+    """Compile with losses, weights and metrics by output name."""
+    plan = checked.training
+    outputs = tuple(checked.typed.graph.outputs)
+    losses = {name: _made(plan.losses.get(name), ("losses",)) for name in outputs}
+    metrics = {
+        name: [_made(metric, ("metrics",)) for metric in plan.metrics[name]] for name in outputs if plan.metrics.get(name)
+    }
+    several = len(outputs) > 1
+    weights: Any = {name: plan.loss_weights.get(name, 1.0) for name in outputs}
+    if any(loss is not None for loss in losses.values()):
+        arguments: dict[str, Any] = {
+            "loss": losses if several else losses[outputs[0]],
+            "loss_weights": _weights(plan, weights, several),
+            "metrics": metrics if several else next(iter(metrics.values()), None),
+        }
+    else:
+        arguments = {}
+    model.compile(
+        optimizer=_made(plan.optimizer, ("optimizer",)),
+        steps_per_execution=steps_per_execution,
+        jit_compile=True if checked.fit.jit else "auto",
+        **arguments,
+    )
+
+
+def _weights(plan: Training, weights: dict[str, float], several: bool) -> Any:
+    if not plan.loss_weights:
+        return None
+    return weights if several else list(weights.values())
+
+
+def callbacks(checked: Checked) -> list[Any]:
+    """The callbacks of the spec as Keras objects."""
+    return [_made(callback, ("fit", "callbacks")) for callback in checked.training.callbacks]
+
+
+def _made(value: Any, path: Path) -> Any:
+    """A Keras object outside the model; what Keras refuses is said at the object, or at `path` for a bare name."""
+    try:
+        return _Builder().value(value)
+    except Exception as error:
+        raise BuildError(value.path if isinstance(value, KerasObject) else path, error) from error
+
+
+class _Builder:
+    """Makes Keras objects, each layer once however often it is called."""
+
+    def __init__(self, dry: bool = False) -> None:
+        self._keras, self._dry = load_keras(), dry
+        self._layers: dict[int, Any] = {}
+        kinds = self._keras
+        self._modules: Mapping[str, Any] = {
+            "layer": kinds.layers,
+            "cell": kinds.layers,
+            "loss": kinds.losses,
+            "metric": kinds.metrics,
+            "optimizer": kinds.optimizers,
+            "schedule": kinds.optimizers.schedules,
+            "initializer": kinds.initializers,
+            "regularizer": kinds.regularizers,
+            "constraint": kinds.constraints,
+            "activation": kinds.activations,
+            "callback": kinds.callbacks,
+            "dtype_policy": kinds.dtype_policies,
+        }
+
+    def model(self, graph: Graph) -> Any:
+        """A functional model; inputs that feed nothing are part of it, steps that feed nothing are not."""
+        tensors: dict[Tensor, Any] = {}
+        for name, part in graph.inputs.items():
+            tensors[Tensor(name)] = self._keras.Input(
+                shape=tuple(part.shape),
+                batch_size=part.batch_size,
+                dtype=part.dtype,
+                sparse=part.sparse or None,
+                optional=part.optional,
+                name=name,
+            )
+        for call in graph.live_calls():
+            try:
+                outputs = self._called(call, tensors)
+            except BuildError:
+                raise
+            except Exception as error:
+                path = call.layer.path if isinstance(call.layer, LayerDef) and not call.layer.shared else call.path
+                raise BuildError(path, error) from error
+            for index, output in enumerate(outputs):
+                tensors[Tensor(call.name, index)] = output
+        inputs = [tensors[Tensor(name)] for name in graph.inputs]
+        outputs_by_name = {name: tensors[tensor] for name, tensor in graph.outputs.items()}
+        return self._keras.Model(
+            inputs=inputs if len(inputs) > 1 else inputs[0],
+            outputs=outputs_by_name if len(outputs_by_name) > 1 else next(iter(outputs_by_name.values())),
+            name=graph.name,
+        )
+
+    def _called(self, call: Call, tensors: Mapping[Tensor, Any]) -> list[Any]:
+        layer = self.layer(call.layer)
+        fed = {
+            name: tensors[value] if isinstance(value, Tensor) else [tensors[each] for each in value]
+            for name, value in call.inputs.items()
+        }
+        first, *rest = fed
+        result = layer(fed[first], **{name: fed[name] for name in rest}, **call.arguments)
+        if isinstance(result, dict):
+            return [result[name] for name in call.outputs]
+        return list(result) if isinstance(result, list | tuple) else [result]
+
+    def layer(self, layer: LayerDef | Graph) -> Any:
+        """The Keras layer (or nested model) of a definition, made on first use."""
+        made = self._layers.get(id(layer))
+        if made is None:
+            if isinstance(layer, Graph):
+                made = self.model(layer)
+            else:
+                arguments = {name: self.value(value) for name, value in layer.args.items()}
+                if self._dry:
+                    arguments.pop("stateful", None)
+                made = getattr(self._keras.layers, layer.cls)(**arguments, name=layer.name)
+            self._layers[id(layer)] = made
+        return made
+
+    def value(self, value: Any) -> Any:
+        """A constructor argument as Keras takes it."""
+        if isinstance(value, LayerDef | Graph):
+            return self.layer(value)
+        if isinstance(value, KerasObject):
+            arguments = {name: self.value(inner) for name, inner in value.args.items()}
+            if value.kind == "metric":
+                arguments.setdefault("name", metric_name(value))
+            return getattr(self._modules[value.kind], value.cls)(**arguments)
+        if isinstance(value, list) and any(isinstance(each, LayerDef | Graph | KerasObject) for each in value):
+            return [self.value(each) for each in value]
+        return value
+
+
+def _check_memory(checked: Checked) -> None:
+    """Refuse weights that cannot fit, before anything is allocated."""
+    numbers = 0
+    for own in own_weights(checked.typed.graph, checked.typed.weights).values():
+        numbers += sum(part for part in (own.trainable, own.non_trainable) if isinstance(part, int))
+    free = free_memory()
+    needed = numbers * 4
+    if free is not None and needed > free:
+        raise TooBig(
+            f"the weights of `{checked.name}` take {show_bytes(needed)}, and {show_bytes(free)} of memory is free"
+        )
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that are free for a new program; None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    """What Keras says, without the lines about its own insides."""
+    text = str(error).strip() or type(error).__name__
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,165 @@
+"""Columns of a Table as numbers, as texts, or as lists of whole numbers; a cell that does not fit is a DataError NS703.
+
+A number's cell is missing when it is empty or says NA, N/A, NaN, null or none in any case; a text's when it is empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from netspec.runtime.sources import DataError, Table
+
+MISSING = ("", "na", "n/a", "nan", "null", "none")
+_WORDS = {"true": 1.0, "false": 0.0}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LIST = re.compile(r"\d+", re.ASCII)
+_LIST_CELL = re.compile(r"\s*\[?\s*(\d+(\s*[,;\s]\s*\d+)*)?\s*\]?\s*", re.ASCII)
+
+
+def is_text(table: Table, name: str) -> bool:
+    """True where the column's cells are text: every column of a CSV, and text arrays."""
+    return not isinstance(table.column(name), np.ndarray | list)
+
+
+def is_lists(table: Table, name: str) -> bool:
+    """True where each cell is a list of whole numbers."""
+    return isinstance(table.column(name), list)
+
+
+def bad_cell(table: Table, name: str, row: int, expected: str, got: object, help: str | None = None) -> DataError:
+    """NS703 for the cell at position `row`."""
+    return DataError(
+        "NS703", f"`{table.origin}` {table.row(row)}, column `{name}`: expected {expected}, got {show(got)}", help
+    )
+
+
+def show(value: object) -> str:
+    """A cell as a message shows it: text in backticks on one line, cut at 60 characters."""
+    text = value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return f"`{text[:60]}…`" if len(text) > 60 else f"`{text}`" if text else "an empty cell"
+
+
+def numbers(table: Table, name: str, *, help: str | None = None) -> np.ndarray:
+    """A column as numbers, (rows, ...): float64 with NaN for missing where it is text, else the array's own dtype.
+
+    `true` and `false` are 1 and 0. Text that is no number, and an infinite number, raise NS703.
+    """
+    column = table.column(name)
+    if isinstance(column, list):
+        cure = "say `sequence` or `multi_hot`"
+        raise bad_cell(table, name, 0, "a number", f"a list of {len(column[0])}", cure)
+    if isinstance(column, np.ndarray):
+        array = column.astype(np.uint8) if column.dtype.kind == "b" else column
+    else:
+        array = _parse(table, name, column, help)
+    if array.dtype.kind == "f":
+        infinite = np.isinf(array)
+        if infinite.any():
+            row = int(np.argwhere(infinite)[0][0])
+            got = column[row].as_py() if is_text(table, name) else "an infinite number"
+            raise bad_cell(table, name, row, "a finite number", got)
+    return array
+
+
+def _parse(table: Table, name: str, column: Any, help: str | None) -> np.ndarray:
+    trimmed = pc.utf8_trim_whitespace(column)
+    missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING))
+    kept = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
+    try:
+        parsed = pc.cast(kept, pa.float64())
+    except pa.ArrowInvalid:
+        return _parse_slowly(table, name, kept.to_pylist(), help)
+    return np.array(parsed.to_numpy(zero_copy_only=False) if isinstance(parsed, pa.Array) else parsed.to_numpy())
+
+
+def _parse_slowly(table: Table, name: str, cells: list[str | None], help: str | None) -> np.ndarray:
+    """The same by hand: for `true` and `false`, and to find the first cell that is no number."""
+    parsed = np.full(len(cells), np.nan)
+    for row, cell in enumerate(cells):
+        if cell is None:
+            continue
+        if _NUMBER.fullmatch(cell):
+            parsed[row] = float(cell)
+        elif cell.lower() in _WORDS:
+            parsed[row] = _WORDS[cell.lower()]
+        else:
+            comma = re.fullmatch(r"[+-]?\d+,\d+", cell)
+            cure = f"write `{cell.replace(',', '.')}`: the decimal mark is a point" if comma else help
+            raise bad_cell(table, name, row, "a number", cell, cure)
+    return parsed
+
+
+def looks_numeric(table: Table, name: str) -> bool:
+    """True where at least half of a text column's cells that are there are numbers, true or false."""
+    cells = [cell.strip() for cell in texts(table, name)]
+    there = [cell for cell in cells if cell.lower() not in MISSING]
+    fitting = sum(1 for cell in there if _NUMBER.fullmatch(cell) or cell.lower() in _WORDS)
+    return bool(there) and 2 * fitting >= len(there)
+
+
+def texts(table: Table, name: str) -> list[str]:
+    """A column as texts, one a row. Whole numbers of an array become their digits; a missing number an empty text."""
+    column = table.column(name)
+    if isinstance(column, list) or (isinstance(column, np.ndarray) and column.reshape(len(column), -1).shape[1] != 1):
+        raise bad_cell(table, name, 0, "one text or number a row", "several numbers")
+    if not isinstance(column, np.ndarray):
+        return [cell or "" for cell in column.to_pylist()]
+    return [_digits(value) for value in column.reshape(-1).tolist()]
+
+
+def _digits(value: float | int | bool) -> str:
+    if value != value:
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(value)
+
+
+def lists(table: Table, name: str) -> list[Any]:
+    """A column as sequences of whole numbers of 0 or more, one a row.
+
+    Lists as they are, the rows of an array, or text such as `3 17 5` or `[3, 17, 5]`.
+    """
+    column = table.column(name)
+    if isinstance(column, list):
+        rows: list[Any] = column
+    elif isinstance(column, np.ndarray):
+        rows = list(whole(table, name, column.reshape(len(column), -1)))
+    else:
+        rows = []
+        for at, cell in enumerate(texts(table, name)):
+            if not _LIST_CELL.fullmatch(cell):
+                raise bad_cell(table, name, at, "whole numbers of 0 or more, such as `3 17 5`", cell)
+            rows.append([int(number) for number in _LIST.findall(cell)])
+    for at, row in enumerate(rows):
+        if len(row) and (lowest := min(row)) < 0:
+            raise bad_cell(table, name, at, "whole numbers of 0 or more", int(lowest))
+    return rows
+
+
+def whole(table: Table, name: str, array: np.ndarray, dtype: Any = np.int64) -> np.ndarray:
+    """Numbers as whole numbers of `dtype`; a fraction, a missing one or one that does not fit raises NS703."""
+    limits = np.iinfo(dtype)
+    if array.dtype.kind == "f":
+        _refuse(table, name, array, array != np.floor(array), "a whole number")
+    _refuse(table, name, array, (array < limits.min) | (array > limits.max), f"a number that fits {np.dtype(dtype)}")
+    return array.astype(dtype)
+
+
+def _refuse(table: Table, name: str, array: np.ndarray, bad: np.ndarray, expected: str) -> None:
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        value = array[at].item()
+        raise bad_cell(table, name, at[0], expected, "a missing number" if value != value else value)
+
+
+def require(
+    table: Table, name: str, array: np.ndarray, good: Callable[[np.ndarray], np.ndarray], expected: str
+) -> None:
+    """NS703 for the first number for which `good` is false."""
+    _refuse(table, name, array, ~good(array), expected)

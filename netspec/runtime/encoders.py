@@ -1,0 +1,254 @@
+"""One encoder for each kind of feature: learned from the rows of the training part, applied to any rows.
+
+`encode(table)` gives (rows, ...) in the encoder's own shape; `features.py` checks it against the input and reshapes it.
+Each is a frozen dataclass of plain values, so that it can be written as JSON and read back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netspec.language.schema import Feature
+from netspec.runtime import tokens
+from netspec.runtime.columns import lists, numbers, texts
+from netspec.runtime.sources import DataError, Table
+
+_CHUNK = 1 << 22  # numbers that are worked on at a time, in float64
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Columns side by side in order, (rows, columns), or one array column of any rank.
+
+    A missing number becomes `fill`; then minus `mean`, over `std`; then times `rescale`. The three are lists along the
+    last axis, which for images is the channel.
+    """
+
+    kind: ClassVar[str] = "numbers"
+    reshapes: ClassVar[bool] = True
+    columns: tuple[str, ...]
+    fill: tuple[float, ...]
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    rescale: float | None
+    drops: bool  # rows with a missing number are dropped in training and evaluation
+
+    @classmethod
+    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table) -> Numbers:
+        """Mean and standard deviation (of the population; 0 counts as 1) of the numbers that are there."""
+        array = cls._raw(columns, table)
+        mean, std, count = _moments(array)
+        if not count.all():
+            name = columns[int(np.argmin(count))] if len(columns) == array.shape[-1] else columns[0]
+            raise DataError("NS704", f"`{table.origin}`, column `{name}`: no number in the {table.rows} training rows")
+        fill = np.zeros_like(mean) if feature.missing == "zero" else mean
+        return cls(
+            columns,
+            tuple(fill.tolist()),
+            tuple(mean.tolist()) if feature.normalize else None,
+            tuple(np.where(std == 0, 1.0, std).tolist()) if feature.normalize else None,
+            feature.rescale,
+            feature.missing == "drop",
+        )
+
+    @staticmethod
+    def _raw(columns: tuple[str, ...], table: Table) -> np.ndarray:
+        cure = "say `text` for sentences, `category` for few different values"
+        arrays = [numbers(table, name, help=cure) for name in columns]
+        if len(arrays) == 1:
+            return arrays[0] if arrays[0].ndim > 1 else arrays[0][:, None]
+        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+
+    def missing(self, table: Table) -> dict[str, np.ndarray]:
+        """For each column, which rows hold a missing number."""
+        found = {}
+        for name in self.columns:
+            array = numbers(table, name)
+            if array.dtype.kind == "f":
+                found[name] = np.isnan(array).reshape(len(array), -1).any(axis=1)
+        return found
+
+    def encode(self, table: Table) -> np.ndarray:
+        """(rows, ...) of the source's own dtype where nothing is to be done, else float32 (float64 for CSV numbers)."""
+        raw = self._raw(self.columns, table)
+        holes = raw.dtype.kind == "f" and bool(np.isnan(raw).any())
+        if not holes and self.mean is None and self.rescale is None:
+            return raw
+        if len(self.fill) != raw.shape[-1]:
+            shown = ", ".join(f"`{name}`" for name in self.columns)
+            raise DataError(
+                "NS708", f"`{table.origin}`: {shown} hold {raw.shape[-1]} numbers a row, in training {len(self.fill)}"
+            )
+        out = np.empty(raw.shape, np.float64 if raw.dtype == np.float64 and raw.ndim == 2 else np.float32)
+        for start, stop in _chunks(raw):
+            block = raw[start:stop].astype(np.float64)
+            if holes:
+                block = np.where(np.isnan(block), np.asarray(self.fill), block)
+            if self.mean is not None and self.std is not None:
+                block = (block - np.asarray(self.mean)) / np.asarray(self.std)
+            out[start:stop] = block if self.rescale is None else block * self.rescale
+        return out
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Columns of few values. (rows, columns) of 0 for unknown and 1 and up by `values`, or a column for each value."""
+
+    kind: ClassVar[str] = "category"
+    reshapes: ClassVar[bool] = True
+    columns: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+    one_hot: bool
+
+    @classmethod
+    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table) -> Categories:
+        """The values of the training part, sorted as numbers where all are numbers, else by code point."""
+        values = tuple(in_order({cell.strip() for cell in texts(table, name)} - {""}) for name in columns)
+        return cls(columns, values, bool(feature.category and feature.category.one_hot))
+
+    def encode(self, table: Table) -> np.ndarray:
+        """int64 numbers, or uint8 zeros and ones; an unknown or empty cell is 0, or all zeros."""
+        blocks = []
+        for name, values in zip(self.columns, self.values, strict=True):
+            index = {value: at for at, value in enumerate(values, 1)}
+            ids = np.array([index.get(cell.strip(), 0) for cell in texts(table, name)], np.int64)
+            blocks.append(one_hot(ids, len(values) + 1)[:, 1:] if self.one_hot else ids[:, None])
+        return np.concatenate(blocks, axis=1)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Text, (rows, length) token numbers or (rows, length, vocabulary) zeros and ones with padding all zeros."""
+
+    kind: ClassVar[str] = "text"
+    reshapes: ClassVar[bool] = False
+    columns: tuple[str, ...]
+    size: int
+    length: int
+    by: str
+    padding: str
+    truncating: str
+    lower: bool
+    one_hot: bool
+    vocabulary: tuple[str, ...]
+
+    @classmethod
+    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table, length: int | None) -> Words:
+        """The vocabulary of the training part; without a length, that of its longest text."""
+        text = feature.text
+        assert text is not None
+        cells = texts(table, columns[0])
+        vocabulary = tokens.vocabulary(cells, text.by, text.lower, text.vocabulary)
+        if length is None:
+            length = max(1, *(len(tokens.tokens(cell, text.by, text.lower)) for cell in cells), 0)
+        sides = text.padding, text.truncating
+        return cls(columns, text.vocabulary, length, text.by, *sides, text.lower, text.one_hot, vocabulary)
+
+    def rows(self, table: Table) -> list[list[int]]:
+        """The token numbers of each row, neither cut nor padded."""
+        index = {token: number for number, token in enumerate(self.vocabulary, tokens.FIRST)}
+        return tokens.encode(texts(table, self.columns[0]), self.by, self.lower, index)
+
+    def encode(self, table: Table) -> np.ndarray:
+        """int64 token numbers, or float32 zeros and ones."""
+        ids = tokens.pad(self.rows(table), self.length, self.padding, self.truncating)
+        if not self.one_hot:
+            return ids
+        hot = np.zeros((*ids.shape, self.size), np.float32)
+        row, at = np.nonzero(ids)
+        hot[row, at, ids[row, at]] = 1
+        return hot
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Lists of whole numbers, cut and padded, (rows, length); numbers from `vocabulary` on become 2, unknown."""
+
+    kind: ClassVar[str] = "sequence"
+    reshapes: ClassVar[bool] = False
+    columns: tuple[str, ...]
+    vocabulary: int | None
+    length: int
+    padding: str
+    truncating: str
+
+    @classmethod
+    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table, length: int | None) -> Sequences:
+        """Only the length is learned, where neither the feature nor the input gives one: that of the longest row."""
+        said = feature.sequence
+        if length is None:
+            length = max(1, *(len(row) for row in lists(table, columns[0])), 0)
+        if said is None:
+            return cls(columns, None, length, "pre", "pre")
+        return cls(columns, said.vocabulary, length, said.padding, said.truncating)
+
+    def encode(self, table: Table) -> np.ndarray:
+        """int64 numbers, 0 for padding."""
+        ids = tokens.pad(lists(table, self.columns[0]), self.length, self.padding, self.truncating)
+        if self.vocabulary is not None:
+            ids[ids >= self.vocabulary] = 2
+        return ids
+
+
+@dataclass(frozen=True)
+class MultiHot:
+    """Lists of whole numbers as zeros and ones, (rows, width) uint8; numbers from `width` on have no column."""
+
+    kind: ClassVar[str] = "multi_hot"
+    reshapes: ClassVar[bool] = False
+    columns: tuple[str, ...]
+    width: int
+
+    def encode(self, table: Table) -> np.ndarray:
+        """1 where the row's list holds the column's number."""
+        hot = np.zeros((table.rows, self.width), np.uint8)
+        for at, row in enumerate(lists(table, self.columns[0])):
+            ids = np.asarray(row, np.int64)
+            hot[at, ids[ids < self.width]] = 1
+        return hot
+
+
+Encoder = Numbers | Categories | Words | Sequences | MultiHot
+KINDS: dict[str, Any] = {cls.kind: cls for cls in (Numbers, Categories, Words, Sequences, MultiHot)}
+
+
+def one_hot(ids: np.ndarray, width: int) -> np.ndarray:
+    """Class numbers (...) as zeros and ones (..., width), uint8."""
+    hot = np.zeros((ids.size, width), np.uint8)
+    hot[np.arange(ids.size), ids.reshape(-1)] = 1
+    return hot.reshape(*ids.shape, width)
+
+
+def in_order(values: set[str]) -> tuple[str, ...]:
+    """Sorted as numbers where all are numbers, else by code point.
+
+    >>> in_order({"10", "9"}), in_order({"b", "10", "9"})
+    (('9', '10'), ('10', '9', 'b'))
+    """
+    try:
+        return tuple(sorted(values, key=lambda value: (float(value), value)))
+    except ValueError:
+        return tuple(sorted(values))
+
+
+def _chunks(array: np.ndarray) -> list[tuple[int, int]]:
+    step = max(1, _CHUNK // max(1, array[0].size))
+    return [(start, min(start + step, len(array))) for start in range(0, len(array), step)]
+
+
+def _moments(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, standard deviation and count along the last axis of what is not NaN, in two passes of chunks."""
+    width = array.shape[-1]
+    count, total, squares = np.zeros(width), np.zeros(width), np.zeros(width)
+    for start, stop in _chunks(array):
+        block = array[start:stop].reshape(-1, width).astype(np.float64)
+        count += np.count_nonzero(~np.isnan(block), axis=0)
+        total += np.nansum(block, axis=0)
+    mean = total / np.maximum(count, 1)
+    for start, stop in _chunks(array):
+        block = array[start:stop].reshape(-1, width).astype(np.float64)
+        squares += np.nansum((block - mean) ** 2, axis=0)
+    return mean, np.sqrt(squares / np.maximum(count, 1)), count

@@ -1,0 +1,199 @@
+"""Targets: the columns that an output is trained towards, as numbers, class numbers or one-hot rows.
+
+What the loss needs decides the form; a target that does not fit the output's shape is NS706, a label that does not fit
+the classes NS703, both before the first step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netspec.catalog.types import show as show_shape
+from netspec.language.schema import Target
+from netspec.runtime.columns import bad_cell, is_lists, is_text, looks_numeric, numbers, require, show, texts, whole
+from netspec.runtime.encoders import in_order, one_hot
+from netspec.runtime.sources import DataError, Table
+
+Dims = tuple[int | None, ...] | None  # a shape without the batch dimension; None: not known
+
+_ONE_HOT = {"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence"}
+_BINARY = {"binarycrossentropy", "binaryfocalcrossentropy"}
+_CLASSES = _ONE_HOT | _BINARY | {"sparsecategoricalcrossentropy", "hinge", "squaredhinge"}
+
+
+def canonical(loss: str | None) -> str:
+    """A loss's name without case and underscores, so that Keras's class and function names are one.
+
+    >>> canonical("sparse_categorical_crossentropy") == canonical("SparseCategoricalCrossentropy")
+    True
+    """
+    return (loss or "").replace("_", "").lower()
+
+
+@dataclass(frozen=True)
+class Label:
+    """How one output's target is made of columns. `names` are the classes' names where the labels are text."""
+
+    output: str
+    columns: tuple[str, ...]
+    form: str  # numbers, classes (class numbers) or one_hot
+    names: tuple[str, ...]
+    dims: Dims  # of the output
+    loss: str
+
+    def missing(self, table: Table) -> np.ndarray:
+        """Which rows have no label, (rows,) of bool."""
+        if self.names:
+            return np.array([not cell.strip() for cell in texts(table, self.columns[0])])
+        gone = np.zeros(table.rows, bool)
+        for name in self.columns:
+            array = numbers(table, name)
+            if array.dtype.kind == "f":
+                gone |= np.isnan(array).reshape(len(array), -1).any(axis=1)
+        return gone
+
+    def encode(self, table: Table) -> np.ndarray:
+        """The target of rows that all have a label: int32 class numbers, else float32, in the output's shape."""
+        if self.form == "numbers":
+            array = self._named(table)[:, None] if self.names else self._numbers(table)
+            return self._fitted(array, self.dims).astype(np.float32)
+        ids = self._ids(table)
+        ids = self._fitted(ids, None if self.dims is None else self.dims[:-1])
+        if self.form == "classes":
+            return ids.astype(np.int32)
+        assert self.dims is not None and self.dims[-1] is not None
+        return one_hot(ids, self.dims[-1]).astype(np.float32)
+
+    def _numbers(self, table: Table) -> np.ndarray:
+        arrays = [numbers(table, name) for name in self.columns]
+        if self.loss in _BINARY:
+            for name, array in zip(self.columns, arrays, strict=True):
+                require(table, name, array, lambda a: (a >= 0) & (a <= 1), "a label from 0 to 1 for this loss")
+        if len(arrays) == 1:
+            return arrays[0]
+        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+
+    def _ids(self, table: Table) -> np.ndarray:
+        if self.names:
+            return self._named(table)
+        name = self.columns[0]
+        units = None if self.dims is None else self.dims[-1]
+        array = numbers(table, name)
+        top = "" if units is None else f" to {units - 1}: output `{self.output}` has {units} units"
+        expected = f"a class number from 0{top}"
+        require(table, name, array, lambda a: (a >= 0) & (a == np.floor(a)), expected)
+        if units is not None:
+            require(table, name, array, lambda a: a < units, expected)
+        return whole(table, name, array)
+
+    def _named(self, table: Table) -> np.ndarray:
+        index = {name: number for number, name in enumerate(self.names)}
+        ids = np.empty(table.rows, np.int64)
+        for at, cell in enumerate(texts(table, self.columns[0])):
+            number = index.get(cell.strip())
+            if number is None:
+                known = ", ".join(f"`{name}`" for name in self.names[:20]) + (", …" if len(self.names) > 20 else "")
+                raise bad_cell(table, self.columns[0], at, f"one of the classes {known}", cell)
+            ids[at] = number
+        return ids
+
+    def _fitted(self, array: np.ndarray, dims: Dims) -> np.ndarray:
+        fitted = reshaped(array, dims)
+        if fitted is None:
+            raise self._mismatch(array)
+        return fitted
+
+    def _mismatch(self, array: np.ndarray) -> DataError:
+        shape = array.shape[1:] or (1,)
+        assert self.dims is not None
+        units = self.dims[-1] if self.dims else None
+        cure = None
+        if self.form == "numbers" and self.loss in _ONE_HOT and shape == (1,):
+            cure = "say `one_hot: true` under the target, or use the loss `sparse_categorical_crossentropy`"
+        elif self.form != "numbers" and shape[-1] == units:
+            cure = "the labels are one-hot already: use the loss `categorical_crossentropy`, without `one_hot`"
+        elif self.form == "numbers" and units is not None and len(self.dims) == 1:
+            cure = f"list {units} columns under `columns`, or give the output {shape[0]} units"
+            if shape == (1,):
+                cure = "say `one_hot: true` for class numbers; " + cure
+        what = "the target column gives" if len(self.columns) == 1 else f"the {len(self.columns)} target columns give"
+        sparse = ", of which the loss takes all but the last axis" if self.form == "classes" else ""
+        return DataError(
+            "NS706",
+            f"output `{self.output}` is {show_shape((None, *self.dims))}{sparse}; "
+            f"{what} {show_shape((None, *shape))}",
+            cure,
+        )
+
+
+def learn(output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table) -> Label:
+    """The form of an output's target: by `target`, the loss and the training part's labels.
+
+    A column of text is a column of classes when it has `classes`, or when the loss is one of classes and fewer than
+    half of its cells are numbers; classes are numbered in sorted order or in that of `classes`.
+    """
+    name = canonical(loss)
+    label = Label(output, columns, "numbers", (), dims, name)
+    if target.one_hot:
+        if name == "sparsecategoricalcrossentropy":
+            raise DataError(
+                "NS706",
+                f"output `{output}`: sparse_categorical_crossentropy takes class numbers, the target is one-hot",
+                "leave out `one_hot`, or use the loss `categorical_crossentropy`",
+            )
+        if dims is None or not dims or dims[-1] is None:
+            raise DataError("NS706", f"output `{output}`: `one_hot` needs an output whose last dimension is known")
+        label = replace(label, form="one_hot")
+    elif name == "sparsecategoricalcrossentropy":
+        label = replace(label, form="classes")
+    for column in columns:
+        if is_lists(table, column):
+            raise DataError("NS706", f"output `{output}`: column `{column}` holds lists; expected a number or a text")
+    if len(columns) > 1 and (label.form != "numbers" or target.classes):
+        raise DataError("NS706", f"output `{output}`: classes come from one column, got {len(columns)}")
+    label = replace(label, names=_names(label, target, table))
+    _check_count(label)
+    return label
+
+
+def _names(label: Label, target: Target, table: Table) -> tuple[str, ...]:
+    if target.classes is not None:
+        return target.classes
+    column = label.columns[0]
+    classes = label.loss in _CLASSES or label.form != "numbers"
+    if len(label.columns) > 1 or not classes or not is_text(table, column) or looks_numeric(table, column):
+        return ()
+    return in_order({cell.strip() for cell in texts(table, column)} - {""})
+
+
+def _check_count(label: Label) -> None:
+    """More classes than the output can tell apart."""
+    if not label.names or label.dims is None or not label.dims or label.dims[-1] is None:
+        return
+    units = label.dims[-1]
+    most = 2 if label.form == "numbers" else units
+    if len(label.names) > most and (label.form != "numbers" or units == 1):
+        shown = ", ".join(show(name) for name in label.names[:5]) + (", …" if len(label.names) > 5 else "")
+        raise DataError(
+            "NS706",
+            f"output `{label.output}` has {units} {'unit' if units == 1 else 'units'}, "
+            f"column `{label.columns[0]}` has {len(label.names)} classes: {shown}",
+            f"give the output {len(label.names)} units",
+        )
+
+
+def reshaped(array: np.ndarray, dims: Dims) -> np.ndarray | None:
+    """`array` (rows, ...) in the shape (rows, *dims), where it has as many numbers; None where it has not."""
+    if dims is None:
+        return array
+    shape = array.shape[1:]
+    if len(shape) == len(dims) and all(want in (None, got) for want, got in zip(dims, shape, strict=True)):
+        return array
+    free = sum(dim is None for dim in dims)
+    have = int(np.prod(shape, dtype=np.int64))
+    fixed = int(np.prod([dim for dim in dims if dim is not None], dtype=np.int64))
+    if free > 1 or (have != fixed if free == 0 else have % fixed != 0):
+        return None
+    return array.reshape(len(array), *(-1 if dim is None else dim for dim in dims))

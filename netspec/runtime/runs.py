@@ -1,0 +1,336 @@
+"""Run folders: what each file is called, how it is written, and how a run is read back.
+
+Every file appears whole or not at all; metrics.json comes last and says that the run is finished. No Keras needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from netspec.errors import NetspecError
+from netspec.graph.ir import Checked
+
+SPEC, RESOLVED, LAST, BEST = "spec.yaml", "resolved.json", "weights.weights.h5", "best.weights.h5"
+FEATURES, HISTORY, METRICS, ENVIRONMENT = "features", "history.csv", "metrics.json", "environment.json"
+RUNNING, FINISHED, INTERRUPTED, FAILED = "running", "finished", "interrupted", "failed"
+FORMAT_VERSION = "1.0"
+
+_FILES = (METRICS, SPEC, RESOLVED, LAST, BEST, HISTORY, ENVIRONMENT)
+_STAMP = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?\Z")
+_PACKAGES = ("netspec", "keras", "tensorflow", "numpy", "pyarrow")
+_GIT_SECONDS = 10
+
+
+class RunError(NetspecError):
+    """A run folder that cannot be written, or that cannot be read back."""
+
+    code = "NS801"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run says about itself. `spec` is every value of its spec, ready to be analysed again."""
+
+    path: Path
+    name: str
+    spec: Mapping[str, Any]
+    folder: Path  # what the spec's relative paths were relative to
+    seed: int
+    steps_per_execution: int
+    dummy: int | None
+    environment: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """running, finished, interrupted or failed."""
+        return str(self.environment.get("state", RUNNING))
+
+    @property
+    def generated(self) -> bool:
+        """True if it was trained on generated examples."""
+        return self.dummy is not None
+
+
+def create(name: str, started: datetime, out: Path | None = None, *, force: bool = False) -> Path:
+    """Make the run's folder: `runs/<name>/<UTC time>/` below the current folder, or `out`.
+
+    With `force`, what an earlier run left in `out` is taken away, and nothing else.
+
+    Raises:
+        RunError: `out` exists and is not empty, or is no folder.
+        OSError: the folder cannot be made.
+    """
+    if out is not None:
+        check_free(out, force=force)
+        out.mkdir(parents=True, exist_ok=True)
+        _clear(out)
+        return out
+    parent = Path("runs") / name
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = started.strftime("%Y%m%dT%H%M%SZ")
+    number = 1
+    while True:
+        folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def check_free(out: Path, *, force: bool) -> None:
+    """Raise RunError where `create` would, so that a mistake is found before the data are read."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"`{out}` is no folder")
+    if out.is_dir() and not force and any(out.iterdir()):
+        raise RunError(f"`{out}` exists and is not empty", help="--force writes over the run in it")
+
+
+def _clear(folder: Path) -> None:
+    for name in _FILES:  # metrics.json first: from then on the old run no longer counts as finished
+        (folder / name).unlink(missing_ok=True)
+    if (folder / FEATURES / "features.index.json").is_file():
+        shutil.rmtree(folder / FEATURES)
+
+
+def latest(name: str, root: Path = Path("runs")) -> Path | None:
+    """The folder of the latest finished run of the spec of this name, None where there is none."""
+    found = []
+    with contextlib.suppress(OSError):
+        for folder in (root / name).iterdir():
+            stamp = _STAMP.match(folder.name)
+            if stamp and (folder / METRICS).is_file():
+                found.append(((stamp[1], int(stamp[2] or 1)), folder))
+    return max(found)[1] if found else None
+
+
+def load(run: Path) -> RunRecord:
+    """Read a run's own record.
+
+    Raises:
+        RunError: the folder is missing, is not a run's, or is damaged.
+    """
+    if not run.is_dir():
+        raise RunError(f"`{run}` is no run folder: " + ("it is a file" if run.exists() else "there is nothing of that name"))
+    if not (run / RESOLVED).is_file():
+        raise RunError(f"`{run}` is no run folder: it has no {RESOLVED}", help="netspec fit makes one")
+    resolved = _read(run / RESOLVED)
+    environment = _read(run / ENVIRONMENT) if (run / ENVIRONMENT).is_file() else {}
+    try:
+        if resolved["format_version"] != FORMAT_VERSION:
+            raise RunError(f"`{run / RESOLVED}` is of format {resolved['format_version']}, expected {FORMAT_VERSION}")
+        spec, dummy = resolved["spec"], resolved["dummy"]
+        if not isinstance(spec, dict) or not (dummy is None or isinstance(dummy, int)):
+            raise TypeError
+        return RunRecord(
+            run,
+            str(resolved["name"]),
+            {key: value if key == "vars" else _escaped(value) for key, value in spec.items()},
+            Path(resolved["folder"]),
+            int(resolved["seed"]),
+            int(resolved["steps_per_execution"]),
+            dummy,
+            environment,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"`{run / RESOLVED}` is damaged: {_what(error)}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"`{path}` is damaged: {_what(error)}") from error
+    if not isinstance(value, dict):
+        raise RunError(f"`{path}` is damaged: expected a mapping")
+    return value
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return str(error).partition("\n")[0] or "a value of the wrong kind"
+
+
+def _escaped(value: Any) -> Any:
+    """Values as a spec writes them: text that starts with `$` is doubled, so that it is no variable again."""
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return "$" + value if isinstance(value, str) and value.startswith("$") else value
+
+
+def resolved(checked: Checked, *, seed: int, steps_per_execution: int, dummy: int | None) -> dict[str, Any]:
+    """What resolved.json holds: every value of the spec with paths made absolute, and what was chosen for the run."""
+    spec = dict(checked.resolved)
+    spec["fit"] = {**(spec.get("fit") or {}), "seed": seed}
+    if isinstance(spec.get("data"), dict):
+        data = dict(spec["data"])
+        for key in ("train", "validation", "test"):
+            if key in data:
+                data[key] = _absolute(data[key], checked.folder)
+        spec["data"] = data
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": checked.name,
+        "folder": os.path.abspath(checked.folder),
+        "seed": seed,
+        "steps_per_execution": steps_per_execution,
+        "dummy": dummy,
+        "spec": spec,
+    }
+
+
+def _absolute(source: Any, folder: str) -> Any:
+    """A source as the spec writes it, with absolute paths."""
+    if isinstance(source, str):
+        return os.path.abspath(os.path.join(folder, source))
+    if not isinstance(source, dict):
+        return source
+    full = dict(source)
+    for kind in ("csv", "tsv", "npz"):
+        if isinstance(full.get(kind), str):
+            full[kind] = _absolute(full[kind], folder)
+    if isinstance(full.get("npy"), dict):
+        full["npy"] = {column: _absolute(file, folder) for column, file in full["npy"].items()}
+    return full
+
+
+def environment(folder: str, *, seed: int, command: Sequence[str], started: datetime) -> dict[str, Any]:
+    """The start of environment.json: versions, platform, command and git state (left out where there is no git)."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    found: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "state": RUNNING,
+        "started": iso(started),
+        "seed": seed,
+        "command": list(command),
+        "versions": versions,
+        "platform": platform.platform(),
+    }
+    git = _git(folder)
+    if git is not None:
+        found["git"] = git
+    return found
+
+
+def iso(time: datetime) -> str:
+    """A moment as the files of a run write it.
+
+    >>> iso(datetime(2026, 11, 23, 22, 59, 1, tzinfo=UTC))
+    '2026-11-23T22:59:01Z'
+    """
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _git(folder: str) -> dict[str, Any] | None:
+    """The commit that the spec's folder is at, and whether tracked files differ from it."""
+
+    def git(*args: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", folder, *args],
+                capture_output=True,
+                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+                encoding="utf-8",
+                errors="replace",
+                timeout=_GIT_SECONDS,
+                stdin=subprocess.DEVNULL,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    commit = git("rev-parse", "--verify", "HEAD")
+    if not commit:
+        return None
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changed is None else bool(changed)}
+
+
+def differences(record: RunRecord) -> tuple[str, ...]:
+    """Versions that were others when the run was made, a sentence each."""
+    then = record.environment.get("versions")
+    notes = []
+    for package in ("netspec", "keras", "tensorflow"):
+        was = then.get(package) if isinstance(then, dict) else None
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            now = metadata.version(package)
+            if was is not None and was != now:
+                notes.append(f"the run was made with {package} {was}, this is {now}")
+    return tuple(notes)
+
+
+@contextlib.contextmanager
+def whole(path: Path, *, suffix: str = "") -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place, flushed to the disk, if the block ends well.
+
+    `suffix` is what the temporary name ends in, for writers that insist on one.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{suffix}")
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file as a whole."""
+    with whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON, as a whole."""
+    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape"))
+
+
+def put(folder: Path, name: str, made: Path) -> None:
+    """Move the folder `made`, flushed to the disk, to `folder / name`."""
+    for file in made.iterdir():
+        _sync(file)
+    _sync(made)
+    os.replace(made, folder / name)
+    _sync(folder)
+
+
+def weights(run: Path, *, best: bool = False) -> Path:
+    """The file of the run's weights.
+
+    Raises:
+        RunError: the run ended before it saved any.
+    """
+    path = run / (BEST if best else LAST)
+    if not path.is_file():
+        raise RunError(f"`{run}` has no {path.name}: it ended before an epoch was complete", help="train it again")
+    return path

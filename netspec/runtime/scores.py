@@ -1,0 +1,123 @@
+"""What a model scored: losses and metrics by split and output, and what guessing the majority class would have scored.
+
+Plain values without Keras, so that reports and metrics.json are made from them alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netspec.graph.training import loss_class, metric_name
+from netspec.graph.ir import Training
+
+Number = float | list[Any]  # a metric is a number, or a list of them where it has one for each class
+
+_ONE_HOT = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge", "KLDivergence"))
+_BINARY = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy"))
+_ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+
+
+@dataclass(frozen=True)
+class Majority:
+    """The most frequent class of an output's labels: its name, and its share, the accuracy of always guessing it."""
+
+    label: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One split's rows, loss, metrics by output, and majority classes of the outputs that classify."""
+
+    split: str
+    rows: int
+    loss: float
+    outputs: Mapping[str, Mapping[str, Number]]
+    majorities: Mapping[str, Majority]
+
+    def accuracy(self, output: str) -> float | None:
+        """The output's accuracy, None where none was asked for."""
+        found = self.outputs.get(output, {})
+        named = next((found[name] for name in _ACCURACIES if name in found), None)
+        return named if isinstance(named, float) else None
+
+    def lead(self, output: str) -> float | None:
+        """By how many points the output's accuracy beats the majority class; None where there is nothing to compare."""
+        accuracy, majority = self.accuracy(output), self.majorities.get(output)
+        return None if accuracy is None or majority is None else 100 * (accuracy - majority.share)
+
+    def as_json(self) -> dict[str, Any]:
+        """The split's part of metrics.json."""
+        outputs: dict[str, Any] = {name: dict(found) for name, found in self.outputs.items()}
+        for name, majority in self.majorities.items():
+            outputs[name]["majority_class"] = {"label": majority.label, "accuracy": majority.share}
+        return {"rows": self.rows, "loss": self.loss, "outputs": outputs}
+
+
+def sorted_out(
+    split: str,
+    rows: int,
+    logs: Mapping[str, Number],
+    training: Training,
+    outputs: Sequence[str],
+    majorities: Mapping[str, Majority] | None = None,
+) -> Scores:
+    """Keras's flat names by output: `main_output_accuracy` is accuracy of main_output; one output's have no prefix.
+
+    A single output's loss is that of the model, regularization included.
+    """
+    by_output: dict[str, dict[str, Number]] = {name: {} for name in outputs}
+    several = len(outputs) > 1
+    trained = [name for name in outputs if training.losses.get(name) is not None]
+    for name in outputs:
+        prefix = f"{name}_" if several else ""
+        loss = logs.get(f"{name}_loss" if several and len(trained) > 1 else "loss")
+        if loss is not None and name in trained:
+            by_output[name]["loss"] = loss
+        for metric in training.metrics.get(name, ()):
+            shown = metric_name(metric)
+            value = logs.get(prefix + shown)
+            if value is not None:
+                by_output[name][shown] = value
+    total = logs.get("loss", float("nan"))
+    return Scores(split, rows, total if isinstance(total, float) else float("nan"), by_output, dict(majorities or {}))
+
+
+def majorities(
+    targets: Mapping[str, np.ndarray], training: Training, names: Mapping[str, Sequence[str]]
+) -> dict[str, Majority]:
+    """The majority class of every output whose loss and labels are those of a classification.
+
+    `names` are the classes' names by output, where they have some; numbers otherwise.
+    """
+    found = {}
+    for name, array in targets.items():
+        loss = loss_class(training.losses.get(name))
+        classes = None
+        if loss == "SparseCategoricalCrossentropy":
+            classes = array
+        elif loss in _ONE_HOT and array.shape[-1] > 1:
+            classes = array.argmax(axis=-1)
+        elif loss in _BINARY and (array.ndim == 1 or array.shape[-1] == 1) and np.isin(array, (0, 1)).all():
+            classes = array
+        if classes is None or not classes.size:
+            continue
+        values, counts = np.unique(classes.astype(np.int64), return_counts=True)
+        at = int(counts.argmax())
+        label, known = int(values[at]), names.get(name, ())
+        found[name] = Majority(known[label] if label < len(known) else str(label), float(counts[at] / classes.size))
+    return found
+
+
+def plain(value: Any) -> Number:
+    """A logged value as JSON takes it.
+
+    >>> plain(np.float32(0.5)), plain(np.array([0.5, 1.0]))
+    (0.5, [0.5, 1.0])
+    """
+    array = np.asarray(value, dtype=np.float64)
+    return float(array) if array.ndim == 0 else list(array.tolist())

@@ -1,0 +1,1 @@
+"""Bad input by the case: each makes its bytes when asked, and names the codes that it must get."""
