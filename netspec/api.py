@@ -77,6 +77,7 @@ def build(path: PathLike, **overrides: Any) -> Any:
         netspec.runtime.build.TooBig: the weights do not fit into memory.
     """
     spec = checked(path, settings(overrides))
+    _require_engine()
     from netspec.runtime import build as lowering
 
     return lowering.build(spec)
@@ -111,6 +112,7 @@ def fit(
     """
     analysis = analyze(path, overrides=settings(overrides))
     spec = _sound(analysis)
+    _require_engine()
     from netspec.runtime import training
 
     return training.fit(
@@ -158,9 +160,16 @@ def predict(run: PathLike, data: PathLike, **options: Any) -> Predictions:
     return inference.predict(folder, of_run(folder), Path(data), **options)
 
 
+def _require_engine() -> None:
+    from netspec.runtime import engine
+
+    engine.require()
+
+
 def find_run(run: PathLike) -> Path:
     """The run folder that is meant: the folder itself, or the latest finished run of a spec."""
     path = Path(run)
+    _require_engine()
     from netspec.runtime import runs
 
     if path.is_dir():

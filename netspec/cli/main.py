@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -53,6 +54,7 @@ app.command()(train.predict)
 def main() -> None:
     """Run the command line; the process ends here, with one of the documented exit codes."""
     prepare()
+    gc.set_threshold(100_000)  # what a verb imports stays to its end; looking through it again and again is wasted
     try:
         app(prog_name="netspec")
     except KeyboardInterrupt:
@@ -67,3 +69,5 @@ def main() -> None:
             "this is our fault; NETSPEC_TRACEBACK=1 shows where, for a report",
         )
         sys.exit(INTERNAL)
+    finally:
+        gc.freeze()  # the process ends: spare it a last look through all that it imported, a seventh of a `validate`

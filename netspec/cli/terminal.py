@@ -59,7 +59,8 @@ def width(stream: Any) -> int | None:
     if not stream.isatty():
         return None
     try:
-        return max(os.get_terminal_size(stream.fileno()).columns, 20)
+        columns = os.get_terminal_size(stream.fileno()).columns
+        return max(columns, 20) if columns else 80  # 0: a terminal that does not know
     except OSError:
         return 80
 

@@ -115,7 +115,10 @@ def predict(
     from netspec import api
 
     found = api.predict(run, data, keep=keep or (), out=out, force=force, best=best)
-    if out is not None:
+    if out is None:
+        found.write(sys.stdout)
+        sys.stdout.flush()
+    else:
         talk(f"{out}: {found.rows:,} rows")
 
 
@@ -129,6 +132,9 @@ def _checked(spec: str, settings: list[str] | None) -> Checked:
         talk(findings.text(analysis.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
     if analysis.checked is None:
         raise typer.Exit(ERRORS)
+    from netspec.runtime import engine
+
+    engine.require()
     return analysis.checked
 
 

@@ -187,7 +187,9 @@ class _Inference:
         made = types[Tensor(origin.name)].shape
         source = origin.tensors()
         before = types[source[0]].shape if source else UNKNOWN
-        if axis is not None and not isinstance(made, Unknown) and not isinstance(before, Unknown) and len(made) == len(before):
+        if not (axis is None or isinstance(made, Unknown) or isinstance(before, Unknown)) and (
+            len(made) == len(before) and -len(made) <= axis < len(made)
+        ):
             return f"{cls} at line {line} made axis {axis % len(made)} {_dim(made[axis])} out of {_dim(before[axis])}"
         if isinstance(before, Unknown):
             return f"{cls} at line {line} gave {show(made)}"

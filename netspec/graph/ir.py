@@ -6,7 +6,7 @@ A layer that is shared is one LayerDef with several Calls. All types are frozen;
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netspec.catalog.types import TensorType, Weights
@@ -99,6 +99,30 @@ class Graph:
     def args(self) -> Mapping[str, Any]:
         """A model has no constructor arguments of its own."""
         return {}
+
+
+def renewed(layer: LayerDef | Graph, name: str) -> LayerDef | Graph:
+    """The same definition once more, with weights of its own, as `repeat` makes it.
+
+    What it wraps from `shared` stays the one thing that it is; whatever stands inside a nested model is new.
+    """
+    return _renewed(layer, name, {}, within=False)
+
+
+def _renewed(layer: LayerDef | Graph, name: str, done: dict[int, LayerDef | Graph], *, within: bool) -> LayerDef | Graph:
+    def inner(value: Any, within: bool) -> Any:
+        if isinstance(value, list):
+            return [inner(each, within) for each in value]
+        if not isinstance(value, LayerDef | Graph) or (value.shared and not within):
+            return value
+        if id(value) not in done:
+            done[id(value)] = _renewed(value, value.name, done, within=within)
+        return done[id(value)]
+
+    if isinstance(layer, Graph):
+        calls = tuple(replace(call, layer=inner(call.layer, True)) for call in layer.calls)
+        return replace(layer, name=name, calls=calls)
+    return replace(layer, name=name, args={key: inner(value, within) for key, value in layer.args.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from netspec.catalog import shapes
 from netspec.catalog.values import describe
 from netspec.catalog.nearest import nearest
 from netspec.diagnostics import Path, Report
-from netspec.graph.ir import Call, Graph, LayerDef, Tensor
+from netspec.graph.ir import Call, Graph, LayerDef, Tensor, renewed
 from netspec.graph.names import declared_names
 from netspec.graph.objects import Objects
 from netspec.language.parse import listed, model_part, unknown_keys
@@ -212,10 +212,7 @@ class Resolver:
                 call_name = names[turn] if name else self._names.auto(step.what.target)
             else:
                 call_name = names[turn] if name else self._names.auto(layer.cls if isinstance(layer, LayerDef) else "Model")
-                if isinstance(layer, LayerDef):
-                    each = LayerDef(layer.cls, layer.args, call_name, layer.path)
-                else:
-                    each = Graph(call_name, layer.inputs, layer.calls, layer.outputs, layer.path)
+                each = renewed(layer, call_name)
             self._call(step, each, {argument: current}, arguments, call_name)
             current = Tensor(call_name)
             if name:

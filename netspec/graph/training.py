@@ -61,8 +61,9 @@ def logged(training: Training, outputs: tuple[str, ...]) -> list[str]:
     """The names that one epoch of training logs, those of validation not included, as Keras makes them."""
     names = ["loss"]
     several = len(outputs) > 1
-    if several:
-        names += [f"{name}_loss" for name in outputs if training.losses.get(name) is not None]
+    trained = [name for name in outputs if training.losses.get(name) is not None]
+    if len(trained) > 1:  # a single one is the loss itself
+        names += [f"{name}_loss" for name in trained]
     for output in outputs:
         for metric in training.metrics.get(output, ()):
             names.append(f"{output}_{metric_name(metric)}" if several else metric_name(metric))

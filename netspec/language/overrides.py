@@ -68,7 +68,7 @@ def _laid(data: Any, parts: list[str | int], value: Any) -> tuple[Any, Path]:
     key: Any = 0
     path: list[str | int] = []
     for part in parts:
-        child = node[key]
+        child = node.get(key) if isinstance(node, dict) else node[key]
         child = _expanded(child, path, part)
         child = child.copy()
         node[key] = child

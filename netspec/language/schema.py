@@ -20,7 +20,8 @@ Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 class Closed(BaseModel):
     """Strict about types, closed to unknown keys, frozen once made."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Deferred: a model is built when it is first used, and the inner ones as parts of it alone.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Input(Closed):

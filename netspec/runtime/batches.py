@@ -45,8 +45,10 @@ def dataset(
     used = rows - rows % batch_size if drop_remainder else rows
     if not used:
         raise ValueError(f"{rows} rows make no batch of {batch_size}")
-    if not shuffle:
+    if not shuffle and _small(packed):
         return _slices(tf.nest.map_structure(lambda array: array[:used], packed), batch_size)
+    if not shuffle:
+        return _gathered(packed, None, used, batch_size)
     return _Shuffled(packed, rows, used, batch_size, seed, epoch)
 
 
@@ -74,14 +76,13 @@ class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
         self._seed, self._epoch = seed, epoch
         self._ordered: tuple[int, Any] | None = None
         self._order: Any = None
-        if sum(array.nbytes for array in tf.nest.flatten(packed)) <= _WHOLE_BYTES:
-            inner = self._whole(0)
+        if _small(packed):
+            self._inner = self._whole(0)
         else:
             with tf.device("CPU:0"):
                 self._order = tf.Variable(order(rows, seed, 0), trainable=False)
-            inner = self._gathered()
-        self._inner = inner
-        super().__init__(inner._variant_tensor)
+            self._inner = _gathered(packed, self._order, used, batch_size)
+        super().__init__(self._inner._variant_tensor)
 
     def _inputs(self) -> list[Any]:
         return [self._inner]
@@ -107,20 +108,27 @@ class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
             self._ordered = (number, _slices(rows, self._batch_size))
         return self._ordered[1]
 
-    def _gathered(self) -> Any:
-        used, size = self._used, self._batch_size
-        with tf.device("CPU:0"):
-            tensors = tf.nest.map_structure(tf.convert_to_tensor, self._packed)
 
-        def batch(index: Any) -> Any:
-            picked = self._order[index * size : tf.minimum((index + 1) * size, used)]
-            return tf.nest.map_structure(lambda tensor: self._sized(tf.gather(tensor, picked)), tensors)
+def _small(packed: Any) -> bool:
+    total: int = sum(array.nbytes for array in tf.nest.flatten(packed))
+    return total <= _WHOLE_BYTES
 
-        return _fixed(tf.data.Dataset.range(math.ceil(used / size)).map(batch).prefetch(2))
 
-    def _sized(self, batch: Any) -> Any:
-        batch.set_shape([None if self._used % self._batch_size else self._batch_size, *batch.shape[1:]])
-        return batch
+def _gathered(packed: Any, rows: Any, used: int, size: int) -> Any:
+    """Batches of large arrays, in the order of the variable `rows` (None: their own), made one ahead of the step."""
+    with tf.device("CPU:0"):
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, packed)
+
+    def batch(index: Any) -> Any:
+        start, stop = index * size, tf.minimum((index + 1) * size, used)
+        picked = tf.range(start, stop) if rows is None else rows[start:stop]
+        return tf.nest.map_structure(lambda tensor: sized(tf.gather(tensor, picked)), tensors)
+
+    def sized(tensor: Any) -> Any:
+        tensor.set_shape([None if used % size else size, *tensor.shape[1:]])
+        return tensor
+
+    return _fixed(tf.data.Dataset.range(math.ceil(used / size)).map(batch).prefetch(2))
 
 
 def _slices(packed: Any, batch_size: int) -> Any:
@@ -144,6 +152,7 @@ def _slices(packed: Any, batch_size: int) -> Any:
 def _fixed(batches: Any) -> Any:
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread is started and stopped with every epoch, which costs milliseconds
+    options.experimental_optimization.apply_default_optimizations = False  # they would copy every tensor, to no end
     options.deterministic = True
     return batches.with_options(options)
 

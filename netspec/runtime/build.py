@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,7 +13,7 @@ from netspec.catalog.types import show_bytes
 from netspec.diagnostics import Path
 from netspec.errors import NetspecError
 from netspec.graph.infer import own_weights
-from netspec.graph.ir import Call, Checked, Graph, KerasObject, LayerDef, Tensor, Training
+from netspec.graph.ir import Call, Checked, Graph, KerasObject, LayerDef, Tensor, Training, TypedGraph
 from netspec.graph.training import metric_name
 from netspec.runtime.engine import keras as load_keras
 from netspec.runtime.engine import with_deep_stack
@@ -68,7 +69,7 @@ def lower(checked: Checked, *, dry: bool = False) -> Any:
     """
     load_keras()
     graph = checked.typed.graph
-    return with_deep_stack(lambda: _Builder(dry).model(graph), len(graph.calls))
+    return with_deep_stack(lambda: _Builder(dry).model(graph), _nodes(checked.typed))
 
 
 def save(checked: Checked, target: FilePath) -> tuple[int, int]:
@@ -83,11 +84,14 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
     """
     model = build(checked)
     keras = load_keras()
-    nodes = len(checked.typed.graph.calls)
+    nodes = _nodes(checked.typed)
     with tempfile.TemporaryDirectory(prefix=".netspec-", dir=target.parent) as folder:
         path = os.path.join(folder, target.name)
         with_deep_stack(lambda: model.save(path), nodes)
-        again = with_deep_stack(lambda: keras.models.load_model(path), nodes)
+        with warnings.catch_warnings():
+            # True of every optimizer that has not trained yet: it has no slots to read.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
+            again = with_deep_stack(lambda: keras.models.load_model(path), nodes)
         if again.count_params() != model.count_params():
             raise BuildError((), ValueError(f"`{target}` does not read back as it was written"))
         with open(path, "rb") as file:
@@ -95,6 +99,11 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
         size = os.path.getsize(path)
         os.replace(path, target)
     return size, model.count_params()
+
+
+def _nodes(typed: TypedGraph) -> int:
+    """How many calls a model holds, those of nested models included: what Keras's recursion may have to go through."""
+    return sum(len(inner.graph.calls) for inner in typed.nested.values())
 
 
 def compile_model(model: Any, checked: Checked, *, steps_per_execution: int = 1) -> None:
@@ -188,11 +197,14 @@ class _Builder:
                 tensors[Tensor(call.name, index)] = output
         inputs = [tensors[Tensor(name)] for name in graph.inputs]
         outputs_by_name = {name: tensors[tensor] for name, tensor in graph.outputs.items()}
-        return self._keras.Model(
+        model = self._keras.Model(
             inputs=inputs if len(inputs) > 1 else inputs[0],
             outputs=outputs_by_name if len(outputs_by_name) > 1 else next(iter(outputs_by_name.values())),
             name=graph.name,
         )
+        # Keras takes the layers' names, which are one for two calls of a layer, in the order that it flattens by.
+        model.output_names = self._keras.tree.flatten({name: name for name in outputs_by_name})
+        return model
 
     def _called(self, call: Call, tensors: Mapping[Tensor, Any]) -> list[Any]:
         layer = self.layer(call.layer)

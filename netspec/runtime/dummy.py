@@ -90,9 +90,9 @@ def _input(
         return _ids(sizes, limit, labels, classes, rng).astype(dtype)
     marked = _marked(sizes, labels, classes, rng)
     if kind == "b":
-        return np.greater(marked, 0)
-    if kind in "iu":
-        return np.clip(128 + 48 * marked, 0, 255).astype(dtype)  # pixels
+        marked = np.maximum(np.sign(marked), 0)
+    elif kind in "iu":
+        marked = np.clip(128 + 48 * marked, 0, 255)  # pixels
     return marked.astype(dtype, copy=False)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from netspec.errors import NetspecError
@@ -20,6 +23,21 @@ class MissingEngine(NetspecError):
     """TensorFlow, Keras or another package of the `tensorflow` extra cannot be imported."""
 
 
+def require() -> None:
+    """Look for what training imports, without importing it.
+
+    Raises:
+        MissingEngine: a package is missing; the message says which command installs it.
+    """
+    for name in ("numpy", "pyarrow", "h5py", "rich", "sklearn", "keras", "tensorflow"):
+        if name not in sys.modules and find_spec(name) is None:
+            raise _missing(name)
+
+
+def _missing(name: str) -> MissingEngine:
+    return MissingEngine(f"this needs `{name}`, which cannot be imported", help=f"install it with: {_INSTALL}")
+
+
 def keras() -> Any:
     """The keras module on TensorFlow, channels last and float32, whatever the user's own configuration says.
 
@@ -31,11 +49,13 @@ def keras() -> Any:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
-        import keras as module
-        import tensorflow as tf
+        with _hushed():
+            import keras as module
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()  # where TensorFlow says what it found, for the first time
     except ImportError as error:
-        missing = error.name or str(error)
-        raise MissingEngine(f"this needs `{missing}`, which cannot be imported", help=f"install it with: {_INSTALL}") from error
+        raise _missing(error.name or str(error)) from error
     if module.backend.backend() != "tensorflow":
         raise MissingEngine(
             f"keras is loaded on `{module.backend.backend()}`, and netspec trains on TensorFlow", help="unset KERAS_BACKEND"
@@ -44,6 +64,28 @@ def keras() -> Any:
     module.config.set_image_data_format("channels_last")
     module.config.set_floatx("float32")
     return module
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Holds back what TensorFlow's C++ part writes to stderr as it loads; shows it if loading fails."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(stderr, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def with_deep_stack(work: Callable[[], _T], nodes: int) -> _T:

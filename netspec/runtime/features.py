@@ -320,22 +320,28 @@ def _usable(
             for column, holes in encoder.missing(table).items():
                 if encoder.drops:
                     if count := int((holes & kept).sum()):
-                        notes.append(f"{count} rows dropped: no number in `{column}`")
+                        notes.append(f"{_counted(count, 'row')} dropped: no number in `{column}`")
                     kept &= ~holes
                 elif holes.any():
                     filled.append((column, holes, encoder))
     if unlabelled.any():
         columns = ", ".join(f"`{c}`" for c in dict.fromkeys(c for label in learned.values() for c in label.columns))
-        notes.insert(0, f"{int(unlabelled.sum())} rows dropped: no label in {columns}")
+        notes.insert(0, f"{_counted(int(unlabelled.sum()), 'row')} dropped: no label in {columns}")
+    replaced: dict[str, list[str]] = {}
     for column, holes, encoder in {item[0]: item for item in filled}.values():
         by = "0" if not any(encoder.fill) else "the training mean"
         if count := int((holes & kept).sum()):
-            notes.append(f"{count} missing numbers in `{column}` replaced by {by}")
+            replaced.setdefault(by, []).append(f"{count} in `{column}`")
+    notes += [f"missing numbers replaced by {by}: {', '.join(counts)}" for by, counts in replaced.items()]
     rows = np.flatnonzero(kept)
     if not len(rows):
         why = "; ".join(notes) or None
         raise DataError("NS704", f"`{table.origin}`: none of the {table.rows} rows can be used", why)
     return rows, (f"{len(rows)} of {table.rows} rows of `{table.origin}` used", *notes)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _vocabulary_notes(features: Mapping[str, Input], table: Table) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ FORMAT_VERSION = "1.0"
 
 _FILES = (METRICS, SPEC, RESOLVED, LAST, BEST, HISTORY, ENVIRONMENT)
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?\Z")
-_PACKAGES = ("netspec", "keras", "tensorflow", "numpy", "pyarrow")
+_PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow")
 _GIT_SECONDS = 10
 
 
@@ -123,7 +124,8 @@ def load(run: Path) -> RunRecord:
         RunError: the folder is missing, is not a run's, or is damaged.
     """
     if not run.is_dir():
-        raise RunError(f"`{run}` is no run folder: " + ("it is a file" if run.exists() else "there is nothing of that name"))
+        what = "it is a file" if run.exists() else "there is nothing of that name"
+        raise RunError(f"`{run}` is no run folder: {what}")
     if not (run / RESOLVED).is_file():
         raise RunError(f"`{run}` is no run folder: it has no {RESOLVED}", help="netspec fit makes one")
     resolved = _read(run / RESOLVED)
@@ -211,22 +213,27 @@ def _absolute(source: Any, folder: str) -> Any:
 
 def environment(folder: str, *, seed: int, command: Sequence[str], started: datetime) -> dict[str, Any]:
     """The start of environment.json: versions, platform, command and git state (left out where there is no git)."""
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
     found: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "state": RUNNING,
         "started": iso(started),
         "seed": seed,
         "command": list(command),
-        "versions": versions,
+        "versions": versions(),
         "platform": platform.platform(),
     }
     git = _git(folder)
     if git is not None:
         found["git"] = git
+    return found
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, netspec and what it stands on."""
+    found = {"python": platform.python_version(), "netspec": str(vars(sys.modules["netspec"])["__version__"])}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
     return found
 
 
@@ -267,15 +274,14 @@ def _git(folder: str) -> dict[str, Any] | None:
 
 def differences(record: RunRecord) -> tuple[str, ...]:
     """Versions that were others when the run was made, a sentence each."""
-    then = record.environment.get("versions")
-    notes = []
-    for package in ("netspec", "keras", "tensorflow"):
-        was = then.get(package) if isinstance(then, dict) else None
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            now = metadata.version(package)
-            if was is not None and was != now:
-                notes.append(f"the run was made with {package} {was}, this is {now}")
-    return tuple(notes)
+    then, now = record.environment.get("versions"), versions()
+    if not isinstance(then, dict):
+        return ()
+    return tuple(
+        f"the run was made with {package} {then[package]}, this is {now[package]}"
+        for package in ("netspec", "keras", "tensorflow")
+        if package in then and package in now and then[package] != now[package]
+    )
 
 
 @contextlib.contextmanager

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from netspec.graph.training import loss_class, metric_name
 from netspec.graph.ir import Training
+from netspec.graph.training import loss_class, metric_name
 
+ALL = "(all)"
 Number = float | list[Any]  # a metric is a number, or a list of them where it has one for each class
 
 _ONE_HOT = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge", "KLDivergence"))
@@ -51,11 +52,11 @@ class Scores:
         return None if accuracy is None or majority is None else 100 * (accuracy - majority.share)
 
     def as_json(self) -> dict[str, Any]:
-        """The split's part of metrics.json."""
+        """The split's part of metrics.json: by output, and under `(all)`, which is no output's name, the whole model's."""
         outputs: dict[str, Any] = {name: dict(found) for name, found in self.outputs.items()}
         for name, majority in self.majorities.items():
             outputs[name]["majority_class"] = {"label": majority.label, "accuracy": majority.share}
-        return {"rows": self.rows, "loss": self.loss, "outputs": outputs}
+        return {**outputs, ALL: {"rows": self.rows, "loss": self.loss}}
 
 
 def sorted_out(

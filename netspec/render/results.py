@@ -1,0 +1,130 @@
+"""What fit and evaluate report: a table of metrics by split and output, what it is worth, and notes."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import printable
+
+if TYPE_CHECKING:
+    from netspec.runtime.inference import Evaluation
+    from netspec.runtime.scores import Scores
+    from netspec.runtime.training import FitResult
+
+FORMAT_VERSION = "1.0"
+
+
+def fit_report(result: FitResult, *, width: int | None = None) -> str:
+    """The report of a finished run; `width` wraps notes to a terminal of so many columns."""
+    epochs = _counted(result.epochs, "epoch")
+    if result.epochs < result.planned:
+        epochs = f"{result.epochs} of {result.planned} epochs"
+    best = f", best by {result.monitor}: epoch {result.best_epoch}" if result.best_epoch else ""
+    lines = [f"{epochs} in {_duration(result.seconds)}, seed {result.seed}{best}", "", *table(result.scores), ""]
+    for score in result.scores:
+        if score.split == "test":
+            lines += comparisons(score)
+    lines += _notes(result.notes, width)
+    return "\n".join((*lines, f"run: {printable(str(result.run))}"))
+
+
+def evaluation_text(found: Evaluation, *, width: int | None = None) -> str:
+    """The metrics of one split."""
+    lines = [f"{printable(str(found.run))}, {found.weights}", "", *table((found.scores,)), ""]
+    return "\n".join((*lines, *comparisons(found.scores), *_notes(found.notes, width))).rstrip()
+
+
+def evaluation_json(found: Evaluation) -> str:
+    """The same for scripts; a number that is not finite is null."""
+    report = {
+        "format_version": FORMAT_VERSION,
+        "run": str(found.run),
+        "weights": found.weights,
+        "split": found.scores.split,
+        "metrics": found.scores.as_json(),
+        "notes": list(found.notes),
+    }
+    return json.dumps(_finite(report), indent=2, allow_nan=False)
+
+
+def table(scores: Sequence[Scores]) -> list[str]:
+    """A line for each split and output, a column for each metric."""
+    metrics = list(dict.fromkeys(name for score in scores for found in score.outputs.values() for name in found))
+    rows = [("split", "rows", "output", *metrics)]
+    for score in scores:
+        for output, found in score.outputs.items():
+            rows.append((score.split, f"{score.rows:,}", output, *(_number(found.get(name)) for name in metrics)))
+        if len(score.outputs) > 1:
+            total = {"loss": score.loss}
+            rows.append((score.split, f"{score.rows:,}", "(all)", *(_number(total.get(name)) for name in metrics)))
+    shown = [tuple(printable(cell) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    left = (True, False, True)
+    return [
+        "  ".join(
+            cell.ljust(wide) if at < len(left) and left[at] else cell.rjust(wide)
+            for at, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in shown
+    ]
+
+
+def comparisons(score: Scores) -> list[str]:
+    """How each output that classifies does beside always guessing the most frequent class."""
+    lines = []
+    for output, majority in score.majorities.items():
+        points, accuracy = score.lead(output), score.accuracy(output)
+        label = printable(majority.label)
+        if points is None or accuracy is None:
+            lines.append(f"{output}: the majority class `{label}` alone would be right for {majority.share:.3f}")
+            continue
+        verb = "beats" if points > 0 else "does not beat"
+        by = f" by {points:.1f} points" if points > 0 else f" ({points:+.1f} points)"
+        lines.append(
+            f"{output}: accuracy {accuracy:.3f} on {score.split} {verb} the majority class `{label}` "
+            f"({majority.share:.3f}){by}"
+        )
+    return [*lines, ""] if lines else []
+
+
+def _notes(notes: Iterable[str], width: int | None) -> list[str]:
+    lines = []
+    for note in notes:
+        shown = f"note: {printable(note)}"
+        lines += [shown] if width is None else textwrap.wrap(shown, max(width, 40), subsequent_indent="  ") or [shown]
+    return [*lines, ""] if lines else []
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return " ".join(_number(each) for each in value)
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> _duration(9.54), _duration(75), _duration(7300)
+    ('9.5 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value

@@ -1,0 +1,383 @@
+"""Keras's own fit, evaluate and predict, fed by netspec's batches and followed by netspec's callbacks.
+
+Import it after `engine.keras()`. Fixed batch sizes and stateful layers are dealt with here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from netspec.catalog.types import Unknown
+from netspec.graph.ir import Checked
+from netspec.runtime import batches, runs
+from netspec.runtime.build import BuildError
+from netspec.runtime.progress import Pace, Progress
+from netspec.runtime.scores import Number, plain
+from netspec.runtime.sources import DataError
+from netspec.runtime.splits import Part, output_types
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+class NotFinite(Exception):
+    """A loss or a weight of epoch `epoch` is NaN or infinite; `what` says which."""
+
+    def __init__(self, epoch: int, what: str) -> None:
+        super().__init__(what)
+        self.epoch, self.what = epoch, what
+
+
+def repeatable(seed: int) -> bool:
+    """Seed everything; on a CPU also ask for operations that repeat bit for bit, which costs nothing there."""
+    keras.utils.set_random_seed(seed)
+    if tf.config.list_physical_devices("GPU"):
+        return False
+    tf.config.experimental.enable_op_determinism()
+    return True
+
+
+def fixed_batch(checked: Checked) -> int | None:
+    """The batch size that the inputs insist on, None where any will do."""
+    return next((part.batch_size for part in checked.typed.graph.inputs.values() if part.batch_size), None)
+
+
+def batch_size(checked: Checked) -> int:
+    """How many rows a step takes."""
+    return fixed_batch(checked) or checked.fit.batch_size
+
+
+def drops(checked: Checked) -> bool:
+    """Whether training leaves out a last batch that is not full."""
+    return checked.fit.drop_remainder or fixed_batch(checked) is not None
+
+
+def steps(checked: Checked, rows: int) -> int:
+    """How many steps an epoch has.
+
+    Raises:
+        DataError: NS704, too few rows for one batch.
+    """
+    size = batch_size(checked)
+    if drops(checked) and rows < size:
+        raise DataError("NS704", f"{rows} rows to train on make no full batch of {size}", "use a smaller batch size")
+    return rows // size if drops(checked) else math.ceil(rows / size)
+
+
+class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch: a row of history.csv, the last weights, the best weights; stops at what is not finite.
+
+    `saved` is the last epoch whose weights are kept, 0 for none.
+    """
+
+    def __init__(self, run: Path, monitor: str, progress: Progress) -> None:
+        super().__init__()
+        self._run, self._progress = run, progress
+        self.monitor = monitor
+        self.history: list[dict[str, Number]] = []
+        self.saved = self.best_epoch = 0
+        self._best, self._begun = math.inf, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the clock."""
+        self._begun = time.perf_counter()
+        self._progress.epoch_begins(epoch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Keeps the epoch."""
+        values = {name: plain(value) for name, value in (logs or {}).items()}
+        self.history.append(values)
+        self._append(epoch + 1, values)
+        self._progress.epoch_ends(epoch + 1, time.perf_counter() - self._begun, values)
+        _check_finite(epoch + 1, "the loss", values.get("loss"))
+        for variable in self.model.weights:
+            array = variable.value.numpy()
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise NotFinite(epoch + 1, f"the weight `{variable.path}` is not finite")
+        self.save()
+        self.saved = epoch + 1
+        watched = values.get(self.monitor)
+        if isinstance(watched, float) and watched < self._best:
+            self._best, self.best_epoch = watched, epoch + 1
+            _link(self._run / runs.LAST, self._run / runs.BEST)
+        _check_finite(epoch + 1, "the validation loss", values.get("val_loss"))
+
+    def save(self) -> None:
+        """Write the weights as they are now."""
+        with runs.whole(self._run / runs.LAST, suffix=".weights.h5") as temporary:
+            self.model.save_weights(temporary)
+
+    def _append(self, epoch: int, values: Mapping[str, Number]) -> None:
+        path = self._run / runs.HISTORY
+        row = [json.dumps(value) if isinstance(value, list) else repr(value) for value in values.values()]
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if epoch == 1:
+                writer.writerow(("epoch", *values))
+            writer.writerow((epoch, *row))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _check_finite(epoch: int, what: str, value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotFinite(epoch, f"{what} is {value}")
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file that is never written in place; a copy where the file system knows no links."""
+    with runs.whole(target) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
+    """Keras's list of callbacks without its work for every batch, which is a conversion of all metrics to numbers.
+
+    Callbacks that want to hear of batches are told; else only the running loss is looked at, ten times a second.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[Any], *, model: Any, progress: Progress | None = None, **params: Any
+    ) -> None:
+        super().__init__(list(callbacks), add_history=True, model=model, verbose=0, **params)
+        self._heard = any(
+            getattr(type(each), hook) is not getattr(keras.callbacks.Callback, hook)
+            for each in callbacks
+            for hook in _BATCH_HOOKS
+        )
+        self._progress, self._pace, self._epoch = progress, Pace(), 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Notes the epoch."""
+        self._epoch = epoch + 1
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Passed on to those who asked."""
+        if self._heard:
+            super().on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Passed on to those who asked; shows the loss, and stops a run whose loss is not finite."""
+        if self._heard:
+            super().on_train_batch_end(batch, logs)
+        if self._progress is not None and logs and self._pace():
+            loss = float(logs["loss"])
+            _check_finite(self._epoch, "the loss", loss)
+            self._progress.stepped(batch + 1, loss)
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Nobody asks."""
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Nobody asks."""
+
+
+class _Restart(keras.callbacks.Callback):  # type: ignore[misc]
+    """Each epoch and each evaluation of a stateful model starts at its first row, and so from empty states."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Empties the states."""
+        _forget(self.model)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Empties the states."""
+        _forget(self.model)
+
+
+class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
+    """Validation of a model with a fixed batch size: every row counts, the last batch is filled up."""
+
+    def __init__(self, checked: Checked, part: Part) -> None:
+        super().__init__()
+        self._checked, self._part = checked, part
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Adds the validation's numbers to those of the epoch, for all callbacks below."""
+        if logs is not None:
+            found = evaluate(self.model, self._checked, self._part)
+            logs.update({f"val_{name}": value for name, value in found.items()})
+
+
+def train(
+    model: Any,
+    checked: Checked,
+    part: Part,
+    validation: Part | None,
+    *,
+    seed: int,
+    callbacks: Sequence[Any],
+    keeper: Keeper,
+    progress: Progress,
+) -> None:
+    """Run `model.fit` to its end; `keeper` knows how far it came, whatever stops it.
+
+    Raises:
+        NotFinite: a loss or a weight is NaN or infinite.
+        BuildError: Keras refuses the losses, the metrics or a step.
+    """
+    _complete_model(model, checked, part)
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    size, fixed = batch_size(checked), fixed_batch(checked)
+    data = batches.dataset(
+        part.x,
+        _complete(part.y, checked, part.rows),
+        batch_size=size,
+        shuffle=checked.fit.shuffle,
+        seed=seed,
+        drop_remainder=drops(checked),
+        epoch=epoch,
+    )
+    held = None
+    if validation is not None and fixed is None:
+        held = _batched(validation, checked, size)
+    first = [batches.epoch_setter(epoch)]
+    if fixed is not None:
+        first.append(_Restart())
+        if validation is not None:
+            first.append(_Validation(checked, validation))
+    followers = Followers(
+        [*first, *callbacks, keeper],
+        model=model,
+        progress=progress,
+        epochs=checked.fit.epochs,
+        steps=steps(checked, part.rows),
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
+        try:
+            model.fit(
+                data, epochs=checked.fit.epochs, validation_data=held, callbacks=followers, shuffle=False, verbose=0
+            )
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            raise BuildError((), _told(error)) from error
+    if callbacks or getattr(model.optimizer, "use_ema", False):
+        keeper.save()  # what they put in place of the last epoch's weights
+
+
+def _complete_model(model: Any, checked: Checked, part: Part) -> None:
+    """Make the variables of the optimizer, the losses and the metrics, which a first step makes otherwise.
+
+    A step that makes variables is traced twice, and tracing is most of what a short training takes.
+    """
+    guesses = {}
+    for name, tensor in output_types(checked).items():
+        sizes = () if isinstance(tensor.shape, Unknown) else [dim for dim in tensor.shape[1:] if isinstance(dim, int)]
+        if part.rows < 2 or isinstance(tensor.shape, Unknown) or len(sizes) < len(tensor.shape) - 1:
+            return  # the first step finds out
+        guesses[name] = np.zeros((2, *sizes), np.float32)
+    two = {name: array[:2] for name, array in _complete(part.y, checked, part.rows).items()}
+    truth = _fed(two)  # of one row, Keras would take a list of labels for a column of them
+    guess = _fed(guesses)
+    try:
+        model.optimizer.build(model.trainable_variables)
+        model.compute_loss(None, truth, guess, training=False)
+        model.compute_metrics(None, truth, guess)
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        raise BuildError(("losses",), _told(error)) from error
+    model.reset_metrics()
+
+
+def _told(error: Exception) -> Exception:
+    """TensorFlow's error with the line that says what is wrong in front."""
+    if not isinstance(error, tf.errors.OpError):
+        return error
+    lines = [line.strip() for line in error.message.splitlines() if line.strip() and "{{node" not in line]
+    return ValueError(lines[-1] if lines else type(error).__name__)
+
+
+def evaluate(model: Any, checked: Checked, part: Part, *, size: int | None = None) -> dict[str, Number]:
+    """Losses and metrics of every row, under Keras's names."""
+    fixed = fixed_batch(checked)
+    if fixed is not None:
+        return _evaluate_fixed(model, checked, part, fixed)
+    data = _batched(part, checked, size or batch_size(checked))
+    found = model.evaluate(data, callbacks=Followers((), model=model), verbose=0, return_dict=True)
+    return {name: plain(value) for name, value in found.items()}
+
+
+def predict(
+    model: Any, checked: Checked, x: Mapping[str, np.ndarray], *, size: int | None = None
+) -> dict[str, np.ndarray]:
+    """Every output's array, a row for each row of `x`, in order."""
+    rows = len(next(iter(x.values())))
+    fixed = fixed_batch(checked)
+    if fixed is not None:
+        _forget(model)
+        x = {name: _filled(array, math.ceil(rows / fixed) * fixed) for name, array in x.items()}
+    data = batches.dataset(x, None, batch_size=fixed or size or batch_size(checked), shuffle=False, seed=0)
+    found = model.predict(data, verbose=0)
+    outputs = checked.typed.graph.outputs
+    by_name = found if isinstance(found, dict) else {next(iter(outputs)): found}
+    return {name: np.asarray(by_name[name])[:rows] for name in outputs}
+
+
+def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict[str, Number]:
+    """As `Model.evaluate`, with a last batch that is filled up, run, and cut again before it is scored."""
+    y = _complete(part.y, checked, part.rows)
+    _forget(model)
+    model.reset_metrics()
+    total, found = 0.0, {}
+    for start in range(0, part.rows, size):
+        stop = min(start + size, part.rows)
+        x = {name: _filled(array[start:stop], size) for name, array in part.x.items()}
+        predicted = tf.nest.map_structure(lambda tensor: tensor[: stop - start], model(_fed(x), training=False))  # noqa: B023
+        truth = _fed({name: array[start:stop] for name, array in y.items()})
+        loss = model.compute_loss(None, truth, predicted, training=False)
+        total += float(loss) * (stop - start)
+        found = model.compute_metrics(None, truth, predicted)
+    return {**{name: plain(value) for name, value in found.items()}, "loss": total / part.rows}
+
+
+def _batched(part: Part, checked: Checked, size: int) -> Any:
+    return batches.dataset(part.x, _complete(part.y, checked, part.rows), batch_size=size, shuffle=False, seed=0)
+
+
+def _complete(y: Mapping[str, np.ndarray], checked: Checked, rows: int) -> dict[str, np.ndarray]:
+    """A target for every output: Keras asks for one even where no loss and no metric looks at it."""
+    return {
+        name: y[name] if name in y else np.zeros((rows, 1), np.float32) for name in checked.typed.graph.outputs
+    }
+
+
+def _fed(arrays: Mapping[str, np.ndarray]) -> Any:
+    tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+    return tensors if len(tensors) > 1 else next(iter(tensors.values()))
+
+
+def _filled(array: np.ndarray, rows: int) -> np.ndarray:
+    """The array with its last row repeated up to `rows`."""
+    return array if len(array) == rows else np.concatenate([array, np.repeat(array[-1:], rows - len(array), axis=0)])
+
+
+def _forget(model: Any) -> None:
+    """Empty the states of all stateful layers, nested and wrapped ones too."""
+    waiting, seen = [model], set()
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+            with suppress(ValueError):  # not built, so there is no state yet
+                layer.reset_state()
+        waiting.extend(getattr(layer, "layers", ()))
+        wrapped = (getattr(layer, key, None) for key in ("layer", "forward_layer", "backward_layer"))
+        waiting.extend(inner for inner in wrapped if inner is not None)

@@ -1,0 +1,180 @@
+"""The rows of a spec as arrays: training, validation and test part, learned from the first and applied to all.
+
+Whatever is wrong with the data is a DataError here, before anything is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from netspec.catalog.types import TensorType
+from netspec.graph.ir import Checked, Tensor
+from netspec.graph.training import loss_class
+from netspec.language.schema import Data
+from netspec.runtime import features, sources
+from netspec.runtime.dummy import dummy
+from netspec.runtime.features import Prepared
+from netspec.runtime.limits import limits
+from netspec.runtime.sources import DataError, Table
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one split: arrays by input and by output, and what the report says about them."""
+
+    name: str
+    x: Mapping[str, np.ndarray]
+    y: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return len(next(iter(self.x.values())))
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The notes as one sentence about this part, or none."""
+        return (f"{self.name}: {'; '.join(self.notes)}",) if self.notes else ()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """All parts of a run. `prepared` is None for generated examples."""
+
+    train: Part
+    validation: Part | None
+    test: Part | None
+    prepared: Prepared | None
+    notes: tuple[str, ...] = ()
+
+
+def input_types(checked: Checked) -> dict[str, TensorType]:
+    """The type of every input, the batch dimension first."""
+    return {name: checked.typed.types[Tensor(name)] for name in checked.typed.graph.inputs}
+
+
+def output_types(checked: Checked) -> dict[str, TensorType]:
+    """The type of every output, the batch dimension first."""
+    return {name: checked.typed.types[tensor] for name, tensor in checked.typed.graph.outputs.items()}
+
+
+def losses(checked: Checked) -> dict[str, str | None]:
+    """The Keras class of every output's loss, None for an output without one."""
+    return {name: loss_class(checked.training.losses.get(name)) for name in checked.typed.graph.outputs}
+
+
+def read(checked: Checked, seed: int) -> Splits:
+    """Read, learn and apply.
+
+    Raises:
+        DataError: a file, a column, a cell or a shape that does not fit.
+    """
+    data = _data(checked)
+    table = _train_table(checked, data)
+    held: Table | None = None
+    if data.validation is not None and data.validation.fraction is not None:
+        table, held = features.split(table, data.validation, seed)
+    prepared = features.fit(
+        data,
+        input_types(checked),
+        output_types(checked),
+        table,
+        losses=losses(checked),
+        limits=limits(checked.typed.graph),
+    )
+    if held is None:
+        held = _validation_table(checked, data, prepared)
+    test = _test_table(checked, data, prepared)
+    return Splits(
+        _part(TRAIN, prepared, table),
+        _part(VALIDATION, prepared, held) if held is not None else None,
+        _part(TEST, prepared, test) if test is not None else None,
+        prepared,
+        prepared.notes,
+    )
+
+
+def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
+    """The test rows of a run, else the rows that it was validated with, None where it has neither."""
+    if checked.data is None:
+        return None
+    test = _test_table(checked, checked.data, prepared)
+    if test is not None:
+        return _part(TEST, prepared, test)
+    validation = checked.data.validation
+    if validation is not None and validation.fraction is not None:
+        return _part(VALIDATION, prepared, features.split(_train_table(checked, checked.data), validation, seed)[1])
+    table = _validation_table(checked, checked.data, prepared)
+    return None if table is None else _part(VALIDATION, prepared, table)
+
+
+def labelled(prepared: Prepared, table: Table, name: str) -> Part:
+    """The rows of a table that have all labels."""
+    return _part(name, prepared, table)
+
+
+def generated(checked: Checked, rows: int, seed: int) -> Splits:
+    """`rows` examples to train on, and a fifth of that number, at least one, to validate and to test with.
+
+    All are of one draw, so that the classes leave the same marks in each part.
+    """
+    graph = checked.typed.graph
+    held = max(rows // 5, 1)
+    x, y = dummy(input_types(checked), output_types(checked), losses(checked), limits(graph), rows + 2 * held, seed)
+
+    def part(name: str, start: int, stop: int) -> Part:
+        return Part(
+            name, {key: a[start:stop] for key, a in x.items()}, {key: a[start:stop] for key, a in y.items()}
+        )
+
+    train = replace(part(TRAIN, 0, rows), notes=(f"{rows} generated examples",))
+    validation = part(VALIDATION, rows, rows + held)
+    return Splits(train, validation, part(TEST, rows + held, rows + 2 * held), None)
+
+
+def _data(checked: Checked) -> Data:
+    data = checked.data
+    if data is None or (data.train is None and data.dataset is None):
+        raise DataError(
+            "NS709",
+            f"`{checked.name}` has no data to train on",
+            "say under `data` where rows come from, or train on generated examples with --dummy 1000",
+        )
+    return data
+
+
+def _train_table(checked: Checked, data: Data) -> Table:
+    if data.train is None:
+        assert data.dataset is not None
+        return sources.dataset(data.dataset, "train")
+    columns = features.needed(data, input_types(checked), output_types(checked), losses(checked))
+    return sources.read(data.train, Path(checked.folder), columns=columns)
+
+
+def _validation_table(checked: Checked, data: Data, prepared: Prepared) -> Table | None:
+    if data.validation is None or data.validation.source is None:
+        return None
+    return sources.read(data.validation.source, Path(checked.folder), columns=columns(prepared))
+
+
+def _test_table(checked: Checked, data: Data, prepared: Prepared) -> Table | None:
+    if data.test is not None:
+        return sources.read(data.test, Path(checked.folder), columns=columns(prepared))
+    return None if data.dataset is None else sources.dataset(data.dataset, "test")
+
+
+def columns(prepared: Prepared) -> tuple[str, ...]:
+    """The columns of inputs and targets, each once."""
+    return tuple(dict.fromkeys((*prepared.input_columns, *prepared.target_columns)))
+
+
+def _part(name: str, prepared: Prepared, table: Table) -> Part:
+    examples = prepared.examples(table)
+    return Part(name, examples.x, examples.y, examples.notes)

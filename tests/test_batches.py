@@ -1,0 +1,151 @@
+"""Batches: every row once an epoch in a repeatable order, and Keras's answers to the bit, however it is fed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.keras
+np = pytest.importorskip("numpy")
+tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+from conftest import ROOT  # noqa: E402
+
+from netspec.pipeline import analyze  # noqa: E402
+from netspec.runtime import batches  # noqa: E402
+from netspec.runtime.batches import dataset, epoch_setter, order, steps_per_execution  # noqa: E402
+
+ROWS = 103
+
+
+def _x() -> dict[str, Any]:
+    return {"a": np.arange(ROWS, dtype=np.int32), "b": np.arange(ROWS * 2, dtype=np.float32).reshape(ROWS, 2)}
+
+
+def _seen(made: Any) -> list[int]:
+    return [int(n) for x, _ in made for n in x["a"]]
+
+
+@pytest.fixture(params=["whole", "batch by batch"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param != "whole":
+        monkeypatch.setattr(batches, "_WHOLE_BYTES", 0)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize("size", [1, 10, 32, 103, 200])
+def test_every_row_once_an_epoch(way: str, size: int, drop: bool) -> None:
+    y = {"o": np.arange(ROWS, dtype=np.float32)[:, None]}
+    if drop and size > ROWS:
+        with pytest.raises(ValueError, match="103 rows make no batch of 200"):
+            dataset(_x(), y, batch_size=size, shuffle=True, seed=1, drop_remainder=drop)
+        return
+    made = dataset(_x(), y, batch_size=size, shuffle=True, seed=1, drop_remainder=drop)
+    steps = ROWS // size if drop else -(-ROWS // size)
+    assert int(made.cardinality()) == steps
+    items = list(made)
+    assert len(items) == steps
+    for x, labels in items:
+        assert np.array_equal(x["a"], labels[:, 0])
+        assert np.array_equal(x["b"][:, 0], 2 * labels[:, 0])
+    seen = [int(n) for x, _ in items for n in x["a"]]
+    assert seen == order(ROWS, 1, 0)[: len(seen)].tolist()
+    assert len(set(seen)) == len(seen) == (steps * size if drop else ROWS)
+    spec = made.element_spec
+    assert spec[0]["b"].shape[1:] == (2,)
+    assert spec[0]["b"].shape[0] == (size if drop or ROWS % size == 0 else None) or size > ROWS
+
+
+def test_the_order_depends_on_seed_and_epoch_alone(way: str) -> None:
+    y = {"o": np.zeros(ROWS, np.float32)}
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    made = dataset(_x(), y, batch_size=10, shuffle=True, seed=1, epoch=epoch)
+    first = _seen(made)
+    assert _seen(made) == first
+    epoch.assign(1)
+    second = _seen(made)
+    assert second != first
+    assert sorted(second) == list(range(ROWS))
+    fresh = dataset(_x(), y, batch_size=10, shuffle=True, seed=1, epoch=tf.Variable(1, dtype=tf.int64))
+    assert _seen(fresh) == second
+    assert _seen(dataset(_x(), y, batch_size=10, shuffle=True, seed=2)) != first
+    epoch.assign(0)
+    assert _seen(made) == first
+    assert _seen(dataset(_x(), y, batch_size=10, shuffle=False, seed=1)) == list(range(ROWS))
+
+
+def test_one_array_is_given_as_it_is_and_inputs_alone_too() -> None:
+    x = {"b": _x()["b"]}
+    assert dataset(x, {"o": x["b"]}, batch_size=8, shuffle=False, seed=0).element_spec[0].shape == (None, 2)
+    assert dataset(x, None, batch_size=8, shuffle=True, seed=0).element_spec.shape == (None, 2)
+    assert set(dataset(_x(), None, batch_size=8, shuffle=False, seed=0).element_spec) == {"a", "b"}
+
+
+def _model(steps: int) -> Any:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.5), keras.layers.Dense(3, "softmax")]
+    )
+    metrics = ["accuracy", keras.metrics.AUC(num_thresholds=20, name="auc")]
+    model.compile("adam", "categorical_crossentropy", metrics=metrics, steps_per_execution=steps)
+    return model
+
+
+def test_bits_do_not_depend_on_steps_per_execution() -> None:
+    rng = np.random.default_rng(3)
+    x = {"x": rng.normal(size=(ROWS, 2)).astype("float32")}
+    y = {"o": np.eye(3, dtype="float32")[np.arange(ROWS) % 3]}
+    runs = []
+    for steps in (1, 4, 64):  # 11 batches, the last of 3 rows: 4 leaves a short call, 64 is more than there are
+        model = _model(steps)
+        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        train = dataset(x, y, batch_size=10, shuffle=True, seed=5, epoch=epoch)
+        held = dataset(x, y, batch_size=10, shuffle=False, seed=5)
+        history = model.fit(
+            train, validation_data=held, epochs=3, verbose=0, shuffle=False, callbacks=[epoch_setter(epoch)]
+        ).history
+        assert int(model.optimizer.iterations.numpy()) == 33
+        runs.append(([weight.tobytes() for weight in model.get_weights()], history, model.evaluate(held, verbose=0)))
+    for run in runs[1:]:
+        assert run == runs[0]
+
+
+def test_fit_sees_a_new_order_in_each_epoch_and_evaluate_agrees_with_arrays(way: str) -> None:
+    x, y = _x(), {"o": np.zeros((ROWS, 1), np.float32)}
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    made = dataset(x, y, batch_size=103, shuffle=True, seed=9, epoch=epoch)
+    seen: list[list[int]] = []
+    inputs = {"a": keras.Input((), name="a", dtype="int32"), "b": keras.Input((2,), name="b")}
+    model = keras.Model(inputs, {"o": keras.layers.Dense(1)(inputs["b"])})
+    model.compile("sgd", "mse")
+    taken = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(_seen(made)))
+    model.fit(made, epochs=3, verbose=0, shuffle=False, callbacks=[epoch_setter(epoch), taken])
+    assert seen == [order(ROWS, 9, number).tolist() for number in range(3)]
+    plain = dataset(x, y, batch_size=20, shuffle=False, seed=0)
+    assert np.isclose(model.evaluate(plain, verbose=0), model.evaluate(x, y, batch_size=20, verbose=0), rtol=1e-6)
+
+
+def test_steps_per_execution() -> None:
+    assert steps_per_execution(157, 128 * 6154) == 53  # three calls of nearly the same length
+    assert steps_per_execution(64, 0) == 64
+    assert steps_per_execution(65, 0) == 33
+    assert steps_per_execution(5, 0) == 5
+    assert steps_per_execution(1000, 1e9) == 1
+    assert steps_per_execution(0, 0) == 1
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("mlp_softmax", 6e3, 7e3), ("lstm_classifier", 3e6, 2e7)])
+def test_work_is_weights_times_places(name: str, low: float, high: float) -> None:
+    checked = analyze(ROOT / "specs" / f"{name}.yaml").checked
+    assert checked is not None
+    assert low < batches.work(checked.typed, 1) < high  # an Embedding's table is looked up, not multiplied with
+    assert batches.work(checked.typed, 32) == 32 * batches.work(checked.typed, 1)
+
+
+def test_order_is_stable() -> None:
+    assert np.array_equal(np.sort(order(1000, 3, 4)), np.arange(1000))
+    correlation = np.corrcoef(order(5000, 3, 0), order(5000, 3, 1))[0, 1]
+    assert abs(correlation) < 0.05

@@ -1,0 +1,46 @@
+"""Every benchmark runs, in a tiny setting, and prints its lines. What it measures is no test: no time is looked at."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+pytestmark = [pytest.mark.keras, pytest.mark.slow]
+
+LINES = {
+    "start": ("validate", "memory", "--help", "--version"),
+    "summary": ("time", "memory"),
+    "build": ("handwritten", "analysis"),
+    "fit-mlp": ("mlp_softmax",),
+    "fit-twitter": ("twitter",),
+}
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python benchmarks/run.py …`"""
+    command = [sys.executable, "benchmarks/run.py", *arguments]
+    env = {**os.environ, "PYTHONUTF8": "1"}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, encoding="utf-8", timeout=600, check=False)
+
+
+def test_every_benchmark_runs(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    done = bench(*LINES, "--runs", "1", "--rows", "64", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    results = json.loads(file.read_text(encoding="utf-8"))["results"]
+    words = [word for lines in LINES.values() for word in lines]
+    assert len(results) == len(words)
+    for result, word in zip(results, words, strict=True):
+        assert word in result["what"] and f"| {result['what']} |" in done.stdout
+        assert result["netspec"] > 0 and (result["keras"] is None or result["keras"] > 0)
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    done = bench("speed")
+    assert done.returncode == 2 and "no benchmark `speed`" in done.stderr and "fit-twitter" in done.stderr

@@ -1,0 +1,259 @@
+"""evaluate and predict: what a run does with new rows, prepared as in its training."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netspec.graph.ir import Checked
+from netspec.pipeline import analyze_text
+from netspec.render import results
+from netspec.runtime import inference, runs, training
+from netspec.runtime.inference import UsageError
+from netspec.runtime.runs import RunError
+from netspec.runtime.sources import DataError
+
+pytestmark = pytest.mark.keras
+
+SPEC = """
+name: flowers
+inputs: {size: [2], words: {shape: [4], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 12, output_dim: 3}
+    from: words
+  - Flatten:
+    name: read
+  - Concatenate:
+    from: [read, size]
+  - Dense: {units: 3, activation: softmax}
+    name: kind
+  - Dense: 1
+    from: size
+    name: height
+outputs: [kind, height]
+losses: {kind: sparse_categorical_crossentropy, height: mse}
+metrics: {kind: [accuracy]}
+optimizer: {Adam: {learning_rate: 0.05}}
+data:
+  train: flowers.csv
+  validation: 0.25
+  features:
+    size: {columns: [width, depth], normalize: true, missing: drop}
+    words: {column: text, text: {vocabulary: 12}}
+  targets: {kind: kind, height: height}
+fit: {epochs: 4, batch_size: 8, seed: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("flowers")
+    rng = np.random.default_rng(1)
+    with (folder / "flowers.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "width", "depth", "text", "kind", "height"))
+        for at in range(120):
+            kind = at % 3
+            width, depth = rng.normal(kind, 0.3, 2)
+            text = ("a rose, red\nand tall", "lily", "wild tulip")[kind]
+            writer.writerow((f"{at:03}", f"{width:.3f}", f"{depth:.3f}", text, ("rose", "lily", "tulip")[kind], kind))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(home: Path) -> tuple[Path, Checked]:
+    checked = analyze_text(SPEC, folder=str(home)).checked
+    assert checked is not None
+    return training.fit(checked, SPEC.encode(), out=home / "run", quiet=True).run, again(home / "run")
+
+
+def again(run: Path) -> Checked:
+    record = runs.load(run)
+    checked = analyze_text(json.dumps(record.spec), folder=str(record.folder)).checked
+    assert checked is not None
+    return checked
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """Raw rows: no labels, missing cells, text with separators, an unknown word."""
+    file = tmp_path / "rows.csv"
+    text = 'text,id,depth,width\n"a rose, red\nand tall",007,0,0\nlily,"1,5",1.0,1.0\n,NA,,\nwild tulip, x ,2,2\n'
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def table(text: str) -> Iterator[dict[str, str]]:
+    return csv.DictReader(io.StringIO(text))
+
+
+def test_one_row_for_each_row_in_order_with_what_is_kept(
+    trained: tuple[Path, Checked], rows: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    found = inference.predict(*trained, rows, keep=("id", "text"), out=out)
+    assert found.rows == 4
+    written = list(table(out.read_bytes().decode("utf-8")))
+    assert list(written[0]) == ["id", "text", "kind_lily", "kind_rose", "kind_tulip", "height"]
+    assert [row["id"] for row in written] == ["007", "1,5", "NA", " x "]
+    assert written[0]["text"] == "a rose, red\nand tall"
+    best = [max(("rose", "lily", "tulip"), key=lambda kind: float(row[f"kind_{kind}"])) for row in written]
+    assert [best[at] for at in (0, 1, 3)] == ["rose", "lily", "tulip"]
+    assert all(abs(sum(float(row[f"kind_{k}"]) for k in ("rose", "lily", "tulip")) - 1) < 1e-5 for row in written)
+    for column, array in {"kind_lily": found.outputs["kind"][:, 0], "height": found.outputs["height"][:, 0]}.items():
+        assert [np.float32(row[column]) for row in written] == list(array), "not a bit is lost"
+    stream = io.StringIO()
+    found.write(stream)
+    assert stream.getvalue() == out.read_text(encoding="utf-8")
+
+
+def test_the_batch_size_does_not_matter(trained: tuple[Path, Checked], rows: Path) -> None:
+    one, many = (inference.predict(*trained, rows, batch_size=size) for size in (1, 3))
+    assert np.allclose(one.outputs["kind"], many.outputs["kind"], atol=1e-6)
+
+
+def test_arrays_are_written_by_output_name(trained: tuple[Path, Checked], rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    found = inference.predict(*trained, rows, keep=("id",), out=out)
+    with np.load(out, allow_pickle=False) as arrays:
+        assert set(arrays) == {"id", "kind", "height"} and arrays["kind"].shape == (4, 3)
+        assert np.array_equal(arrays["kind"], found.outputs["kind"])
+        assert list(arrays["id"]) == ["007", "1,5", "NA", " x "]
+
+
+def test_nothing_is_overwritten_without_force(trained: tuple[Path, Checked], rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("precious", encoding="utf-8")
+    with pytest.raises(UsageError, match="exists"):
+        inference.predict(*trained, rows, out=out)
+    assert out.read_text(encoding="utf-8") == "precious"
+    inference.predict(*trained, rows, out=out, force=True)
+    assert out.read_text(encoding="utf-8").startswith("kind_lily,")
+    with pytest.raises(UsageError, match="rows come from"):
+        inference.predict(*trained, rows, out=rows, force=True)
+    with pytest.raises(UsageError, match="no folder"):
+        inference.predict(*trained, rows, out=tmp_path / "no" / "out.csv")
+    with pytest.raises(UsageError, match=r"\.csv, \.tsv or \.npz"):
+        inference.predict(*trained, rows, out=tmp_path / "out.txt")
+
+
+def test_columns_of_one_name_are_refused(trained: tuple[Path, Checked], tmp_path: Path, rows: Path) -> None:
+    rows.write_text("width,depth,text,height\n1,1,lily,3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="two columns would be named `height`"):
+        inference.predict(*trained, rows, keep=("height",), out=tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_column_that_is_not_there_is_named(trained: tuple[Path, Checked], rows: Path) -> None:
+    with pytest.raises(DataError, match="no column `ids`"):
+        inference.predict(*trained, rows, keep=("ids",))
+    rows.write_text("width,text\n1,lily\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no column `depth`"):
+        inference.predict(*trained, rows)
+
+
+def test_the_features_are_those_of_the_training(trained: tuple[Path, Checked], rows: Path, home: Path) -> None:
+    """Rows of other means and words give the same answer alone as among others."""
+    together = inference.predict(*trained, rows).outputs["kind"]
+    for at, line in enumerate(table(rows.read_text(encoding="utf-8"))):
+        alone = rows.with_name("alone.csv")
+        with alone.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(line))
+            writer.writeheader()
+            writer.writerow(line)
+        assert np.allclose(inference.predict(*trained, alone).outputs["kind"][0], together[at], atol=1e-6)
+
+
+def test_evaluation_falls_back_to_the_validation_rows(trained: tuple[Path, Checked]) -> None:
+    found = inference.evaluate(*trained)
+    metrics = json.loads((trained[0] / runs.METRICS).read_text(encoding="utf-8"))
+    assert found.scores.split == "validation" and "no test rows" in found.notes[0]
+    assert found.scores.loss == pytest.approx(metrics["validation"]["(all)"]["loss"], rel=1e-5)
+    assert found.scores.accuracy("kind") == pytest.approx(metrics["validation"]["kind"]["accuracy"])
+    report = json.loads(results.evaluation_json(found))
+    assert report["split"] == "validation" and set(report["metrics"]) == {"kind", "height", "(all)"}
+    assert "validation" in results.evaluation_text(found)
+
+
+def test_evaluation_of_a_file(trained: tuple[Path, Checked], home: Path) -> None:
+    found = inference.evaluate(*trained, data=home / "flowers.csv", best=True)
+    assert found.scores.rows == 120 and found.weights == runs.BEST
+    correct = inference.predict(*trained, home / "flowers.csv", best=True).outputs["kind"].argmax(axis=1)
+    share = float((correct == np.tile([1, 0, 2], 40)).mean())
+    assert found.scores.accuracy("kind") == pytest.approx(share, abs=1e-6)
+    assert found.scores.majorities["kind"].share == pytest.approx(1 / 3)
+
+
+def test_weights_of_another_model_are_told_by_layer(trained: tuple[Path, Checked], home: Path, rows: Path) -> None:
+    run, checked = trained
+    other = analyze_text(SPEC.replace("units: 3", "units: 4"), folder=str(home)).checked
+    assert other is not None
+    with pytest.raises(RunError, match="layer `kind`") as found:
+        inference.predict(run, other, rows)
+    assert found.value.code == "NS801"
+    broken = home / "broken"
+    shutil.copytree(run, broken)
+    (broken / runs.LAST).write_bytes((run / runs.LAST).read_bytes()[:1000])
+    with pytest.raises(RunError, match="does not fit"):
+        inference.predict(broken, checked, rows)
+    (broken / "features" / "size.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="prepared features") as damaged:
+        inference.predict(broken, checked, rows)
+    assert damaged.value.code == "NS801"
+
+
+def test_a_run_of_generated_examples_is_evaluated_on_its_own(tmp_path: Path, rows: Path) -> None:
+    spec = "inputs: {x: [6, 4]}\nlayers:\n  - Conv1D: [5, 2]\n  - Dense: 2\n    name: y\nlosses: mse\nfit: {seed: 1}\n"
+    spec = spec.replace("[5, 2]", "{filters: 5, kernel_size: 2}")
+    checked = analyze_text(spec, folder=str(tmp_path)).checked
+    assert checked is not None
+    result = training.fit(checked, b"", dummy=40, out=tmp_path / "run", quiet=True)
+    found = inference.evaluate(result.run, again(result.run))
+    assert found.scores.loss == pytest.approx(result.scores[2].loss, rel=1e-6) and found.scores.rows == 8
+    with pytest.raises(RunError, match="generated examples"):
+        inference.predict(result.run, checked, rows)
+
+
+def test_an_output_of_several_axes_and_a_fixed_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows in order through a stateful model, the last batch filled up: as the layers alone would do it."""
+    spec = """
+inputs: {x: {shape: [2, 3], batch_size: 4}}
+layers:
+  - GRU: {units: 2, stateful: true, return_sequences: true}
+    name: y
+losses: mse
+data: {train: rows.npz}
+fit: {batch_size: 4, shuffle: false, drop_remainder: true, seed: 1}
+"""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(10, 2, 3)).astype("float32")
+    np.savez(tmp_path / "rows.npz", x=x, y=rng.normal(size=(10, 2, 2)).astype("float32"), number=np.arange(10))
+    checked = analyze_text(spec, folder=str(tmp_path)).checked
+    assert checked is not None
+    run = training.fit(checked, b"", out=tmp_path / "run", quiet=True).run
+    found = inference.predict(run, checked, tmp_path / "rows.npz", keep=("number",))
+    assert found.columns() == ("number", "y_0_0", "y_0_1", "y_1_0", "y_1_1")
+    assert [row[0] for row in found.table()][1:] == [str(at) for at in range(10)]
+    import keras
+
+    free = keras.layers.GRU(2, return_sequences=True)
+    free.build((None, 8, 3))
+    import h5py
+
+    with h5py.File(run / runs.LAST) as file:
+        free.set_weights([file[f"layers/gru/cell/vars/{at}"][()] for at in range(3)])
+    for lane in range(4):
+        mine = x[lane::4]
+        alone = np.asarray(free(mine.reshape(1, -1, 3))).reshape(-1, 2, 2)
+        assert np.allclose(found.outputs["y"][lane::4], alone, atol=1e-5)
+    monkeypatch.setattr(inference, "_MOST_COLUMNS", 3)
+    with pytest.raises(UsageError, match=r"4 numbers a row.*at most 3") as told:
+        found.columns()
+    assert told.value.help == "write arrays instead: -o predictions.npz"

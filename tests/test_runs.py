@@ -1,0 +1,155 @@
+"""Run folders: names, what is latest, what is read back, and that files appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from netspec.pipeline import analyze_text
+from netspec.runtime import runs
+from netspec.runtime.runs import RunError
+
+NOON = datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC)
+
+SPEC = """
+name: tiny
+vars: {file: "$x.csv"}
+inputs: {x: [1]}
+layers:
+  - Dense: 1
+    name: y
+losses: mse
+data:
+  train: {csv: rows.csv, separator: ";"}
+  validation: {csv: more.csv}
+  test: {npy: {x: x.npy, y: y.npy}}
+  features: {x: {column: "$$x"}}
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(here: Path) -> None:
+    folders = [runs.create("tiny", NOON) for _ in range(11)]
+    assert [str(folder) for folder in folders[:2]] == ["runs/tiny/20261123T120001Z", "runs/tiny/20261123T120001Z-2"]
+    for folder in folders:
+        runs.write_json(folder / runs.METRICS, {})
+    assert runs.latest("tiny") == folders[-1]
+
+
+def test_latest_is_the_latest_finished(here: Path) -> None:
+    assert runs.latest("tiny") is None
+    first, second = runs.create("tiny", NOON), runs.create("tiny", NOON.replace(hour=13))
+    (here / "runs" / "tiny" / "zzz").mkdir()
+    runs.write_json(here / "runs" / "tiny" / "zzz" / runs.METRICS, {})
+    assert runs.latest("tiny") is None
+    runs.write_json(first / runs.METRICS, {})
+    assert runs.latest("tiny") == first
+    runs.write_json(second / runs.METRICS, {})
+    assert runs.latest("tiny") == second and runs.latest("other") is None
+
+
+def test_out_is_used_only_if_it_is_free(here: Path) -> None:
+    out = here / "a" / "b"
+    assert runs.create("tiny", NOON, out) == out and out.is_dir()
+    assert runs.create("tiny", NOON, out) == out, "an empty folder is free"
+    (out / runs.METRICS).write_text("{}", encoding="utf-8")
+    (out / "mine").write_text("", encoding="utf-8")
+    with pytest.raises(RunError, match="not empty") as refused:
+        runs.create("tiny", NOON, out)
+    assert refused.value.help and "--force" in refused.value.help
+    runs.create("tiny", NOON, out, force=True)
+    assert [path.name for path in out.iterdir()] == ["mine"]
+    with pytest.raises(RunError, match="no folder"):
+        runs.create("tiny", NOON, out / "mine", force=True)
+
+
+def record(here: Path) -> tuple[Path, dict[str, object]]:
+    analysis = analyze_text(SPEC, folder=str(here))
+    assert analysis.checked is not None, analysis.diagnostics
+    run = runs.create("tiny", NOON)
+    resolved = runs.resolved(analysis.checked, seed=7, steps_per_execution=2, dummy=None)
+    runs.write_json(run / runs.RESOLVED, resolved)
+    runs.write_json(run / runs.ENVIRONMENT, runs.environment(str(here), seed=7, command=("x",), started=NOON))
+    return run, resolved
+
+
+def test_a_record_reads_back_and_analyses_to_the_same_spec(here: Path) -> None:
+    run, resolved = record(here)
+    data = resolved["spec"]["data"]  # type: ignore[index]
+    assert data["train"] == {"csv": str(here / "rows.csv"), "separator": ";"}
+    assert data["validation"] == {"csv": str(here / "more.csv")}
+    assert data["test"] == {"npy": {"x": str(here / "x.npy"), "y": str(here / "y.npy")}}
+    assert data["features"]["x"] == {"column": "$x"}
+    found = runs.load(run)
+    assert (found.seed, found.steps_per_execution, found.dummy, found.state) == (7, 2, None, "running")
+    again = analyze_text(json.dumps(found.spec), folder=str(found.folder)).checked
+    assert again is not None and again.fit.seed == 7
+    assert again.data is not None and again.data.features["x"].column == "$x"
+    assert not runs.differences(found)
+
+
+def test_other_versions_are_told(here: Path) -> None:
+    run, _ = record(here)
+    environment = json.loads((run / runs.ENVIRONMENT).read_text(encoding="utf-8"))
+    environment["versions"]["keras"] = "3.1.0"
+    runs.write_json(run / runs.ENVIRONMENT, environment)
+    (note,) = runs.differences(runs.load(run))
+    assert note.startswith("the run was made with keras 3.1.0, this is 3.")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is damaged"),
+        ("[]", "expected a mapping"),
+        ("{}", "it has no 'format_version'"),
+        ('{"format_version": "9"}', "format 9, expected 1.0"),
+        ('{"format_version": "1.0", "spec": [], "dummy": null}', "is damaged"),
+        ("[" * 100_000, "is damaged"),
+    ],
+)
+def test_a_damaged_record_is_told(here: Path, content: str, said: str) -> None:
+    run, _ = record(here)
+    (run / runs.RESOLVED).write_text(content, encoding="utf-8")
+    with pytest.raises(RunError, match=said) as found:
+        runs.load(run)
+    assert found.value.code == "NS801"
+
+
+def test_a_folder_that_is_no_run_is_told(here: Path) -> None:
+    with pytest.raises(RunError, match="nothing of that name"):
+        runs.load(here / "gone")
+    with pytest.raises(RunError, match=r"it has no resolved\.json"):
+        runs.load(here)
+    with pytest.raises(RunError, match="before an epoch was complete"):
+        runs.weights(here)
+
+
+def test_a_file_that_fails_to_be_written_leaves_the_old_one(here: Path) -> None:
+    path = here / "file"
+    runs.write(path, b"old")
+    with pytest.raises(ZeroDivisionError), runs.whole(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert path.read_bytes() == b"old" and [each.name for each in here.iterdir()] == ["file"]
+
+
+def test_git_state_is_that_of_the_specs_folder(here: Path) -> None:
+    import subprocess
+
+    assert "git" not in runs.environment(str(here), seed=1, command=(), started=NOON)
+    for command in (["init", "-q"], ["add", "a"], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]):
+        (here / "a").write_text("1", encoding="utf-8")
+        subprocess.run(["git", *command], cwd=here, check=True)
+    git = runs.environment(str(here), seed=1, command=(), started=NOON)["git"]
+    assert len(git["commit"]) == 40 and git["dirty"] is False
+    (here / "a").write_text("2", encoding="utf-8")
+    assert runs.environment(str(here), seed=1, command=(), started=NOON)["git"]["dirty"] is True
