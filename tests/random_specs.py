@@ -206,9 +206,11 @@ def text(seed: int) -> str:
     scope = Scope(dice)
     spec: dict[str, Any] = {"netspec": 1, "inputs": _inputs(scope, dice.choice([1, 1, 2, 3]))}
     shared = _shared(scope)
-    if shared:
-        spec["shared"] = {name: thing for name, (thing, _) in shared.items()}
-    spec["layers"] = _steps(scope, dice.randint(2, 12), shared, 0)
+    steps = _steps(scope, dice.randint(2, 12), shared, 0)
+    used = {name: thing for name, (thing, _) in shared.items() if f'"use": "{name}"' in json.dumps(steps)}
+    if used:
+        spec["shared"] = used
+    spec["layers"] = steps
     spec["outputs"] = _outputs(scope)
     batch = next(iter(spec["inputs"].values())).get("batch_size")
     if batch:

@@ -92,7 +92,11 @@ def test_concise_is_one_line_each(run, tmp_path):
 
 
 def test_warnings_are_0_unless_asked(run, tmp_path):
-    path = write(tmp_path, "warn.yaml", GOOD.replace("{x: [4]}", "{x: [4], y: [2]}").replace("- Dense: 2", "- Dense: 2\n    from: x"))
+    path = write(
+        tmp_path,
+        "warn.yaml",
+        GOOD.replace("{x: [4]}", "{x: [4], y: [2]}").replace("- Dense: 2", "- Dense: 2\n    from: x"),
+    )
     found = run("validate", path)
     assert (found.rc, "NS306" in found.stdout) == (0, True)
     assert run("validate", path, "--error-on-warning").rc == 1
@@ -150,7 +154,11 @@ def test_a_reader_that_goes_away_is_no_failure_of_ours():
 
 def test_closed_stdout_is_no_traceback():
     found = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m netspec validate specs/twitter.yaml >&-"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        ["sh", "-c", f"{sys.executable} -m netspec validate specs/twitter.yaml >&-"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert "Traceback" not in found.stderr
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Lay a value over the spec: fit.epochs=3, vars.width=8, layers[2].Dense.units=64."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Lay a value over the spec: fit.epochs=3, vars.width=8, layers[2].Dense.units=64.",
+    ),
 ]
 
 
@@ -38,9 +42,16 @@ class Table(enum.StrEnum):
 
 @verb
 def validate(
-    paths: Annotated[list[str] | None, typer.Argument(help="Files, folders, or - for standard input. Left out: what is below specs/, else the current folder.")] = None,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files, folders, or - for standard input. Left out: what is below specs/, else the current folder."
+        ),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How findings are written.")] = Format.text,
-    exact: Annotated[bool, typer.Option("--exact", help="Also build the model in Keras, without allocating weights.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Also build the model in Keras, without allocating weights.")
+    ] = False,
     settings: SetOption = None,
     error_on_warning: Annotated[bool, typer.Option("--error-on-warning", help="Exit with 1 on warnings too.")] = False,
 ) -> None:
@@ -55,11 +66,10 @@ def validate(
     from netspec.language.source import SourceError
     from netspec.render import findings
 
-    found = find.specs(paths or [])
-    diagnostics = []
-    read = []
+    diagnostics: list[Diagnostic] = []
+    read: list[str] = []
     unreadable = False
-    for name in found.files:
+    for name in find.specs(paths or []):
         try:
             analysis = _analyzed(name, settings or [])
         except SourceError as error:
@@ -111,7 +121,9 @@ def _exact(analysis: Analysis) -> tuple[Diagnostic, ...]:
 
 @verb
 def summary(
-    spec: Annotated[str | None, typer.Argument(help="A spec, or - for standard input. Left out: one line for each spec found.")] = None,
+    spec: Annotated[
+        str | None, typer.Argument(help="A spec, or - for standard input. Left out: one line for each spec found.")
+    ] = None,
     format: Annotated[Table, typer.Option(help="How the summary is written.")] = Table.text,
     settings: SetOption = None,
 ) -> None:
@@ -130,7 +142,11 @@ def summary(
         talk(findings.text(analysis.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
     if analysis.checked is None:
         raise typer.Exit(ERRORS)
-    emit(render.as_json(analysis.checked.typed) if format is Table.json else render.as_text(analysis.checked.typed, width(sys.stdout)))
+    emit(
+        render.as_json(analysis.checked.typed)
+        if format is Table.json
+        else render.as_text(analysis.checked.typed, width(sys.stdout))
+    )
 
 
 def _list(format: Table, settings: list[str]) -> None:
@@ -141,7 +157,7 @@ def _list(format: Table, settings: list[str]) -> None:
     rows = [("spec", "inputs → outputs", "parameters")]
     reports = []
     broken = []
-    names = find.specs([]).files
+    names = find.specs([])
     for name in names:
         analysis = _analyzed(name, settings)
         if analysis.checked is None:

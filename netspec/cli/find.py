@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from netspec.language.decode import SourceError, read_bytes
 
@@ -15,28 +14,18 @@ _LAYERS = re.compile(rb"^layers[ \t]*:", re.MULTILINE)
 _INPUTS = re.compile(rb"^inputs[ \t]*:", re.MULTILINE)
 
 
-@dataclass(slots=True)
-class Found:
-    """The files to look at, in order and each once, and what was named but is not there."""
-
-    files: list[str] = field(default_factory=list)
-    problems: list[SourceError] = field(default_factory=list)
-
-
-def specs(paths: Sequence[str]) -> Found:
-    """Files as they are named, folders searched; without a path what is below `specs`, else the current folder."""
-    found = Found()
+def specs(paths: Sequence[str]) -> list[str]:
+    """Files as they are named and folders searched, each file once; without a path what is below `specs`, or else
+    the current folder."""
+    found: list[str] = []
     seen: set[str] = set()
     for path in paths or ("specs" if os.path.isdir("specs") else ".",):
-        if path != "-" and os.path.isdir(path):
-            names = _below(path)
-        else:
-            names = [path]
+        names = _below(path) if path != "-" and os.path.isdir(path) else [path]
         for name in names:
             real = name if name == "-" else os.path.realpath(name)
             if real not in seen:
                 seen.add(real)
-                found.files.append(name)
+                found.append(name)
     return found
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from netspec.graph.ir import Checked
     from netspec.runtime.build import BuildError
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN|SPEC", help="A run folder, or a spec, which stands for its latest finished run.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN|SPEC", help="A run folder, or a spec, which stands for its latest finished run.")
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
 BestOption = Annotated[bool, typer.Option("--best", help="The best weights of the run instead of the last.")]
@@ -24,7 +26,9 @@ BestOption = Annotated[bool, typer.Option("--best", help="The best weights of th
 @verb
 def build(
     spec: Annotated[str, typer.Argument(help="A spec.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the model goes; <name>.keras if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the model goes; <name>.keras if left out.")
+    ] = None,
     settings: SetOption = None,
     force: ForceOption = False,
 ) -> None:
@@ -56,7 +60,9 @@ def fit(
     epochs: Annotated[int | None, typer.Option(help="Short for --set fit.epochs=…")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Short for --set fit.batch_size=…")] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set fit.seed=…")] = None,
-    dummy: Annotated[int | None, typer.Option(metavar="N", min=1, help="Train on N generated examples instead of the spec's data.")] = None,
+    dummy: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Train on N generated examples instead of the spec's data.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/<name>/<UTC time> if left out.")] = None,
     force: ForceOption = False,
     quiet: QuietOption = False,
@@ -96,14 +102,20 @@ def evaluate(
     from netspec.render import results
 
     found = api.evaluate(run, data=Path(data) if data is not None else None, best=best)
-    emit(results.evaluation_json(found) if format is Table.json else results.evaluation_text(found, width=width(sys.stdout)))
+    emit(
+        results.evaluation_json(found)
+        if format is Table.json
+        else results.evaluation_text(found, width=width(sys.stdout))
+    )
 
 
 @verb
 def predict(
     run: RunArgument,
     data: Annotated[Path, typer.Option(help="A CSV, TSV or NPZ file of raw rows.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .npz file; standard output if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A .csv or .npz file; standard output if left out.")
+    ] = None,
     keep: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Carry a column of the data along.")] = None,
     best: BestOption = False,
     force: ForceOption = False,

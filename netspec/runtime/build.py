@@ -69,7 +69,7 @@ def lower(checked: Checked, *, dry: bool = False) -> Any:
     """
     load_keras()
     graph = checked.typed.graph
-    return with_deep_stack(lambda: _Builder(dry).model(graph), _nodes(checked.typed))
+    return with_deep_stack(lambda: _Builder(dry).whole(graph), _nodes(checked.typed))
 
 
 def save(checked: Checked, target: FilePath) -> tuple[int, int]:
@@ -157,6 +157,7 @@ class _Builder:
     def __init__(self, dry: bool = False) -> None:
         self._keras, self._dry = load_keras(), dry
         self._layers: dict[int, Any] = {}
+        self._frozen: list[Any] = []  # Keras forgets `trainable: false` of a layer for the layers inside it
         kinds = self._keras
         self._modules: Mapping[str, Any] = {
             "layer": kinds.layers,
@@ -172,6 +173,14 @@ class _Builder:
             "callback": kinds.callbacks,
             "dtype_policy": kinds.dtype_policies,
         }
+
+    def whole(self, graph: Graph) -> Any:
+        """The model of a spec, with everything frozen that is to be."""
+        model = self.model(graph)
+        for layer in self._frozen:
+            layer.trainable = True  # setting what is set already does nothing at all
+            layer.trainable = False
+        return model
 
     def model(self, graph: Graph) -> Any:
         """A functional model; inputs that feed nothing are part of it, steps that feed nothing are not."""
@@ -229,6 +238,8 @@ class _Builder:
                 if self._dry:
                     arguments.pop("stateful", None)
                 made = getattr(self._keras.layers, layer.cls)(**arguments, name=layer.name)
+                if layer.args.get("trainable") is False:
+                    self._frozen.append(made)
             self._layers[id(layer)] = made
         return made
 

@@ -1,4 +1,4 @@
-"""Importing Keras: quietly, on TensorFlow, with the settings that a spec counts on, or a message that says what to install."""
+"""Importing Keras: quietly, on TensorFlow, with the settings that a spec counts on, or saying what to install."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def keras() -> Any:
         raise _missing(error.name or str(error)) from error
     if module.backend.backend() != "tensorflow":
         raise MissingEngine(
-            f"keras is loaded on `{module.backend.backend()}`, and netspec trains on TensorFlow", help="unset KERAS_BACKEND"
+            f"keras is loaded on `{module.backend.backend()}`, and netspec trains on TensorFlow",
+            help="unset KERAS_BACKEND",
         )
     tf.get_logger().setLevel("ERROR")
     module.config.set_image_data_format("channels_last")
