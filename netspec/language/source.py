@@ -19,6 +19,7 @@ from yaml.scanner import Scanner
 from netspec.diagnostics import Label, Report
 from netspec.language.decode import MAX_BYTES, SourceError, decode, read_bytes, without_directives
 from netspec.language.document import LIST, MAP, SCALAR, Document, Positions
+from netspec.language.frames import BAD, MERGE, Anchored, Frame, merged
 from netspec.language.scalars import CORE, BadScalar, Scalar, is_null, plain, quote, tagged, unknown_tag
 from netspec.language.syntax import Fault, explain
 
@@ -67,48 +68,6 @@ class _Stop(Exception):
     """Nothing more can be said of this text; what was wrong is in the report."""
 
 
-_BAD, _MERGE = object(), object()  # keys whose value is dropped, or merged
-
-
-class _Frame:
-    """A list or mapping that is being read."""
-
-    __slots__ = (
-        "anchor",
-        "as_key",
-        "before",
-        "firsts",
-        "hidden",
-        "key",
-        "merge_at",
-        "merge_node",
-        "merges",
-        "node",
-        "value",
-    )
-
-    def __init__(
-        self, node: int, value: list[Any] | dict[str, Any], anchor: str | None, before: int, as_key: bool
-    ) -> None:
-        self.node, self.value, self.anchor, self.before, self.as_key = node, value, anchor, before, as_key
-        self.hidden = as_key  # it or what holds it stands as a key, which is told once
-        self.firsts: dict[str, int] | None = None  # the nodes of the keys, once one is written twice
-        self.key: object | str | None = None
-        self.merges: list[dict[str, Any]] | None = None
-        self.merge_at, self.merge_node = 0, -1
-
-
-class _Anchored:
-    """What an alias stands for; `value` is missing while the anchored node is still open."""
-
-    __slots__ = ("closed", "key", "node", "size", "value")
-
-    def __init__(
-        self, node: int, value: Any = None, size: int = 1, key: str | None = None, closed: bool = True
-    ) -> None:
-        self.node, self.value, self.size, self.key, self.closed = node, value, size, key, closed
-
-
 class _Reader:
     """Reads one text; `run` is called once."""
 
@@ -121,8 +80,8 @@ class _Reader:
         self.document = Document(shown, "", None, self.positions)
         self.report = Report(self.document)
         self.findings, self.usable = 0, True
-        self.stack: list[_Frame] = []
-        self.anchors: dict[str, _Anchored] = {}
+        self.stack: list[Frame] = []
+        self.anchors: dict[str, Anchored] = {}
         self.names: dict[str, str] = {}  # one object for each key, however often it is written
         self.count, self.last_end, self.root = 0, 0, None
 
@@ -265,7 +224,7 @@ class _Reader:
             value = text if as_key else None
         if event.anchor is not None:
             known = self._resolved_key(text) if as_key and is_plain else value
-            self.anchors[event.anchor] = _Anchored(node, known, key=text)
+            self.anchors[event.anchor] = Anchored(node, known, key=text)
         if frame is None or not as_key:
             self._attach(value, node)
         elif is_plain and text == "<<":
@@ -294,17 +253,17 @@ class _Reader:
             raise self._stop("NS103", start, start + 1, message, "a spec needs few levels; name parts under `shared`")
         parent = self.stack[-1] if self.stack else None
         as_key = parent is not None and parent.key is None and isinstance(parent.value, dict)
-        frame = _Frame(node, {} if mapping else [], event.anchor, self.count - 1, as_key)
+        frame = Frame(node, {} if mapping else [], event.anchor, self.count - 1, as_key)
         if parent is not None:
             frame.hidden = as_key or parent.hidden
             if as_key:
-                parent.key = _BAD
+                parent.key = BAD
                 if not parent.hidden:
                     word = "mapping" if mapping else "list"
                     self._add("NS107", start, start + 1, f"a {word} cannot be a key, expected a name")
         self.stack.append(frame)
         if event.anchor is not None:
-            self.anchors[event.anchor] = _Anchored(node, closed=False)
+            self.anchors[event.anchor] = Anchored(node, closed=False)
 
     def _close(self, event: Any) -> None:
         frame, positions = self.stack.pop(), self.positions
@@ -314,7 +273,7 @@ class _Reader:
         self.last_end = end
         positions.end[frame.node] = end
         positions.size[frame.node] = len(positions.size) - frame.node
-        value = frame.value if frame.merges is None else _merged(frame)
+        value = frame.value if frame.merges is None else merged(frame)
         if frame.anchor is not None:
             known = self.anchors[frame.anchor]
             if known.node == frame.node:  # else the name was used again inside
@@ -342,7 +301,7 @@ class _Reader:
                 else f"no anchor `&{quote(name)[1:]} stands above {shown}"
             )
             self._add("NS106", start, end, message, None if known else self._nearest(name))
-            known = _Anchored(node, key="")
+            known = Anchored(node, key="")
         else:
             self.positions.target[node] = known.node
             self.count += known.size - 1
@@ -359,7 +318,7 @@ class _Reader:
         near = get_close_matches(name[:100], list(self.anchors)[:1000], 1)
         return f"did you mean `*{near[0]}`?" if near else "quote the value if it should be a string"
 
-    def _key(self, frame: _Frame, node: int, text: str | None, merge: bool = False) -> None:
+    def _key(self, frame: Frame, node: int, text: str | None, merge: bool = False) -> None:
         """Take a scalar as the next key of a mapping."""
         start, end = self.positions.start[node], self.positions.end[node]
         if text is None:
@@ -370,7 +329,7 @@ class _Reader:
                 "`null` cannot be a key, expected a name",
                 "quote it if it is a name",
             )
-            frame.key = _BAD
+            frame.key = BAD
             return
         text = self.names.setdefault(text, text) if len(self.names) < _MAX_NAMES else self.names.get(text, text)
         written = self.document.text[start:end]
@@ -387,15 +346,15 @@ class _Reader:
                 "write one `<<` with a list: `<<: [*a, *b]`" if merge else "remove one of the two, or rename it",
                 spans=((self.positions.start[first], self.positions.end[first], "first written here"),),
             )
-            frame.key = _BAD
+            frame.key = BAD
         elif merge:
-            frame.merges, frame.merge_at, frame.merge_node, frame.key = [], len(frame.value), node, _MERGE
+            frame.merges, frame.merge_at, frame.merge_node, frame.key = [], len(frame.value), node, MERGE
         else:
             frame.key = text
             if frame.firsts is not None:
                 frame.firsts[text] = node
 
-    def _firsts(self, frame: _Frame, before: int) -> dict[str, int]:
+    def _firsts(self, frame: Frame, before: int) -> dict[str, int]:
         """The nodes of the keys that an open mapping has so far; built once, when a key is written twice."""
         if frame.firsts is None:
             frame.firsts = {}
@@ -413,7 +372,7 @@ class _Reader:
         if isinstance(frame.value, list):
             frame.value.append(value)
             return
-        if frame.key is _MERGE and frame.merges is not None:
+        if frame.key is MERGE and frame.merges is not None:
             sources = value if isinstance(value, list) else [value]
             if all(isinstance(source, dict) for source in sources):
                 frame.merges += sources
@@ -423,19 +382,6 @@ class _Reader:
         elif isinstance(frame.key, str):
             frame.value[frame.key] = value
         frame.key = None
-
-
-def _merged(frame: _Frame) -> dict[str, Any]:
-    """A mapping with its `<<` taken in where it stands; its own keys win, then the first source."""
-    own = list(frame.value.items()) if isinstance(frame.value, dict) else []
-    result = dict(own[: frame.merge_at])
-    later = dict(own[frame.merge_at :])
-    for source in frame.merges or ():
-        for key, value in source.items():
-            if key not in later:
-                result.setdefault(key, value)
-    result.update(later)
-    return result
 
 
 class _PythonParser(Reader, Scanner, Parser):
