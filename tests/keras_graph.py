@@ -34,13 +34,17 @@ def tensors(model: Any, graph: Graph) -> dict[Tensor, Any]:
 def disagreements(typed: TypedGraph, model: Any) -> list[str]:
     """Where our types and counts are neither Keras's nor unknown, nested models included."""
     found = [
-        f"{graph.graph.name}: {tensor.call}[{tensor.index}] is {ours} {ours.dtype}, Keras says {theirs.shape} {theirs.dtype}"
+        f"{graph.graph.name}: {tensor} is {ours} {ours.dtype}, Keras says {theirs.shape} {theirs.dtype}"
         for graph, part in parts(typed, model)
+        for uncast in [uncast_calls(graph)]
         for tensor, theirs in tensors(part, graph.graph).items()
-        if not agrees(ours := graph.types[tensor], theirs)
+        if not agrees(ours := graph.types[tensor], theirs, dtypes=tensor.call not in uncast)
     ]
     total, (trainable, fixed) = totals(typed), counts(model)
-    for what, mine, theirs in (("trainable", total.trainable, trainable), ("not trainable", total.non_trainable, fixed)):
+    for what, mine, theirs in (
+        ("trainable", total.trainable, trainable),
+        ("not trainable", total.non_trainable, fixed),
+    ):
         if not isinstance(mine, Unknown) and mine != theirs:
             found.append(f"{mine:,} {what}, Keras says {theirs:,}")
     return found
@@ -56,14 +60,32 @@ def parts(typed: TypedGraph, model: Any) -> Iterator[tuple[TypedGraph, Any]]:
             yield from parts(typed.nested[id(call.layer)], model.get_layer(call.layer.name))
 
 
-def agrees(ours: TensorType, theirs: Any) -> bool:
+def uncast_calls(typed: TypedGraph) -> set[str]:
+    """Calls of nested models on other shapes than declared.
+
+    For these Keras asks the layers inside one by one and leaves out the cast that each makes, so its dtypes are not
+    those of the tensors that will come.
+    """
+    found = set()
+    for call in typed.graph.live_calls():
+        if isinstance(call.layer, Graph):
+            inner = typed.nested[id(call.layer)].types
+            declared = [inner[Tensor(name)].shape for name in call.layer.inputs]
+            if declared != [typed.types[tensor].shape for tensor in call.tensors()]:
+                found.add(call.name)
+    return found
+
+
+def agrees(ours: TensorType, theirs: Any, *, dtypes: bool = True) -> bool:
     """Whether every dimension and the dtype are Keras's, or unknown."""
-    if not isinstance(ours.dtype, Unknown) and ours.dtype != theirs.dtype:
+    if dtypes and not isinstance(ours.dtype, Unknown) and ours.dtype != theirs.dtype:
         return False
     if isinstance(ours.shape, Unknown):
         return True
     shape = tuple(theirs.shape)
-    return len(ours.shape) == len(shape) and all(isinstance(a, Unknown) or a == b for a, b in zip(ours.shape, shape, strict=True))
+    return len(ours.shape) == len(shape) and all(
+        isinstance(a, Unknown) or a == b for a, b in zip(ours.shape, shape, strict=True)
+    )
 
 
 def counts(model: Any) -> tuple[int, int]:
@@ -77,6 +99,8 @@ def counts(model: Any) -> tuple[int, int]:
 def unknown(types: Mapping[Tensor, TensorType]) -> int:
     """How many of these are not known in full."""
     return sum(
-        isinstance(found.dtype, Unknown) or isinstance(found.shape, Unknown) or any(isinstance(d, Unknown) for d in found.shape)
+        isinstance(found.dtype, Unknown)
+        or isinstance(found.shape, Unknown)
+        or any(isinstance(d, Unknown) for d in found.shape)
         for found in types.values()
     )

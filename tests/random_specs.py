@@ -17,7 +17,7 @@ Expression = dict[str, Any] | str
 
 @dataclass(frozen=True)
 class Kind:
-    """A layer class: which arguments it may get, which ranks (the batch included) it takes and what it makes of them."""
+    """A layer class: the arguments it may get, the ranks (batch included) that it takes, and what it makes of them."""
 
     cls: str
     args: Callable[[random.Random], Args]
@@ -80,11 +80,19 @@ def _common(dice: random.Random) -> Args:
 
 
 def _dense(dice: random.Random) -> Args:
-    return {"units": dice.choice([1, 3, 8, 16, 0, -2]) if dice.random() < 0.1 else dice.choice([1, 3, 8]), **maybe(dice, 0.2, **DENSE), **_common(dice)}
+    return {
+        "units": dice.choice([1, 3, 8, 16, 0, -2]) if dice.random() < 0.1 else dice.choice([1, 3, 8]),
+        **maybe(dice, 0.2, **DENSE),
+        **_common(dice),
+    }
 
 
 def _sizes(dice: random.Random, rank: int, *values: int) -> Any:
-    return dice.choice(values) if dice.random() < 0.7 else [dice.choice(values) for _ in range(rank if dice.random() < 0.97 else rank + 1)]
+    return (
+        dice.choice(values)
+        if dice.random() < 0.7
+        else [dice.choice(values) for _ in range(rank if dice.random() < 0.97 else rank + 1)]
+    )
 
 
 def _conv(space: int, **more: list[Any]) -> Callable[[random.Random], Args]:
@@ -111,12 +119,27 @@ def _depthwise(space: int) -> Callable[[random.Random], Args]:
 
 
 def _pool(space: int) -> Callable[[random.Random], Args]:
-    return lambda dice: maybe(dice, 0.99, pool_size=[2, 2, 3, [2] * space]) | maybe(dice, 0.3, strides=[1, 2, 3], padding=["same", "valid"])
+    return lambda dice: (
+        maybe(dice, 0.99, pool_size=[2, 2, 3, [2] * space])
+        | maybe(dice, 0.3, strides=[1, 2, 3], padding=["same", "valid"])
+    )
 
 
 def _recurrent(dice: random.Random) -> Args:
     made = {"units": dice.choice([2, 3, 5])}
-    return made | maybe(dice, 0.25, dropout=[0.2], go_backwards=[True], unroll=[True], use_bias=[False], stateful=[True] if dice.random() < 0.2 else [False]) | _common(dice)
+    return (
+        made
+        | maybe(
+            dice,
+            0.25,
+            dropout=[0.2],
+            go_backwards=[True],
+            unroll=[True],
+            use_bias=[False],
+            stateful=[True] if dice.random() < 0.2 else [False],
+        )
+        | _common(dice)
+    )
 
 
 def _sequences(dice: random.Random) -> Args:
@@ -136,20 +159,28 @@ def _permute(dice: random.Random) -> Args:
 
 
 def _axis(dice: random.Random) -> Args:
-    return maybe(dice, 0.2, axis=[-1, -1, 1, 1, 2, -2]) | maybe(dice, 0.2, center=[False], scale=[False]) | _common(dice)
+    return (
+        maybe(dice, 0.2, axis=[-1, -1, 1, 1, 2, -2]) | maybe(dice, 0.2, center=[False], scale=[False]) | _common(dice)
+    )
 
 
 def _crop(space: int) -> Callable[[random.Random], Args]:
     name = "cropping"
-    return lambda dice: {name: dice.choice([1, 2, [1] * space if space > 1 else [1, 2], [[1, 0]] * space if space > 1 else 3])}
+    return lambda dice: {
+        name: dice.choice([1, 2, [1] * space if space > 1 else [1, 2], [[1, 0]] * space if space > 1 else 3])
+    }
 
 
 def _pad(space: int) -> Callable[[random.Random], Args]:
-    return lambda dice: maybe(dice, 0.8, padding=[1, 2, [1] * space if space > 1 else [0, 2], [[1, 0]] * space if space > 1 else 3])
+    return lambda dice: maybe(
+        dice, 0.8, padding=[1, 2, [1] * space if space > 1 else [0, 2], [[1, 0]] * space if space > 1 else 3]
+    )
 
 
 def _cells(dice: random.Random) -> Args:
-    cell = dice.choice([{"LSTMCell": 3}, {"GRUCell": {"units": 2}}, {"SimpleRNNCell": 4}, [{"LSTMCell": 3}, {"LSTMCell": 2}]])
+    cell = dice.choice(
+        [{"LSTMCell": 3}, {"GRUCell": {"units": 2}}, {"SimpleRNNCell": 4}, [{"LSTMCell": 3}, {"LSTMCell": 2}]]
+    )
     return {"cell": cell} | maybe(dice, 0.5, return_sequences=[False], go_backwards=[True])
 
 
@@ -158,12 +189,29 @@ def _rates(dice: random.Random) -> Args:
 
 
 def _wrapped(dice: random.Random) -> Args:
-    return {"layer": dice.choice([{"Dense": 3}, {"Dense": {"units": 2, "trainable": False}}, {"Conv1D": {"filters": 2, "kernel_size": 2}}, "Flatten",
-                                  {"LSTM": 2}, {"BatchNormalization": {}}, {"TimeDistributed": {"Dense": 2}}, {"Conv2D": {"filters": 2, "kernel_size": 1}}])}  # fmt: skip
+    return {
+        "layer": dice.choice(
+            [
+                {"Dense": 3},
+                {"Dense": {"units": 2, "trainable": False}},
+                {"Conv1D": {"filters": 2, "kernel_size": 2}},
+                "Flatten",
+                {"LSTM": 2},
+                {"BatchNormalization": {}},
+                {"TimeDistributed": {"Dense": 2}},
+                {"Conv2D": {"filters": 2, "kernel_size": 1}},
+            ]
+        )
+    }
 
 
 def _both_ways(dice: random.Random) -> Args:
-    inner = {dice.choice(["LSTM", "GRU", "SimpleRNN"]): {"units": dice.choice([2, 3]), "return_sequences": dice.random() < 0.5}}
+    inner = {
+        dice.choice(["LSTM", "GRU", "SimpleRNN"]): {
+            "units": dice.choice([2, 3]),
+            "return_sequences": dice.random() < 0.5,
+        }
+    }
     return {"layer": inner} | maybe(dice, 0.3, merge_mode=["sum", "mul", "ave", "concat"])
 
 
@@ -176,28 +224,94 @@ LAYERS: tuple[Kind, ...] = (
     *(Kind(f"Conv{n}D", _conv(n, groups=[2]), (n + 2,)) for n in (1, 1, 2, 2)),
     *(Kind(f"{kind}Conv{n}D", _conv(n), (n + 2,)) for kind in ("Separable",) for n in (1, 2)),
     *(Kind(f"Conv{n}DTranspose", _conv(n), (n + 2,)) for n in (1, 2)),
-    *(Kind("Conv3D", _conv(3), (5,)), Kind("DepthwiseConv1D", _depthwise(1), (3,)), Kind("DepthwiseConv2D", _depthwise(2), (4,))),
+    *(
+        Kind("Conv3D", _conv(3), (5,)),
+        Kind("DepthwiseConv1D", _depthwise(1), (3,)),
+        Kind("DepthwiseConv2D", _depthwise(2), (4,)),
+    ),
     *(Kind(f"{kind}Pooling{n}D", _pool(n), (n + 2,)) for kind in ("Max", "Average") for n in (1, 2, 3)),
-    *(Kind(f"Global{kind}Pooling{n}D", lambda dice: maybe(dice, 0.2, keepdims=[True]), (n + 2,), _to(2)) for kind in ("Max", "Average") for n in (1, 2, 3)),
+    *(
+        Kind(f"Global{kind}Pooling{n}D", lambda dice: maybe(dice, 0.2, keepdims=[True]), (n + 2,), _to(2))
+        for kind in ("Max", "Average")
+        for n in (1, 2, 3)
+    ),
     *(Kind(f"UpSampling{n}D", lambda dice: {"size": 2}, (n + 2,)) for n in (1, 2, 3)),
     *(Kind(f"Cropping{n}D", _crop(n), (n + 2,)) for n in (1, 2, 3)),
     *(Kind(f"ZeroPadding{n}D", _pad(n), (n + 2,)) for n in (1, 2, 3)),
     *(Kind(cls, _recurrent, (3,), _to(2)) for cls in ("LSTM", "GRU", "SimpleRNN")),
     *(Kind(cls, _sequences, (3,)) for cls in ("LSTM", "GRU", "SimpleRNN")),
-    *(Kind("RNN", _cells, (3,), _to(2)), Kind("ConvLSTM1D", _conv(1), (4,), _to(3)), Kind("ConvLSTM2D", _conv(2), (5,), _to(4))),
+    *(
+        Kind("RNN", _cells, (3,), _to(2)),
+        Kind("ConvLSTM1D", _conv(1), (4,), _to(3)),
+        Kind("ConvLSTM2D", _conv(2), (5,), _to(4)),
+    ),
     *(Kind("BatchNormalization", _axis), Kind("LayerNormalization", _axis), Kind("UnitNormalization", _none)),
-    *(Kind("GroupNormalization", lambda dice: {"groups": dice.choice([1, 1, 2, 4, -1, -1])}), Kind("RMSNormalization", _none)),
-    *(Kind("Reshape", _reshape, gives=lambda rank: 3), Kind("Permute", _permute, (3, 4)), Kind("RepeatVector", lambda dice: {"n": 3}, (2,), _to(3))),
+    *(
+        Kind("GroupNormalization", lambda dice: {"groups": dice.choice([1, 1, 2, 4, -1, -1])}),
+        Kind("RMSNormalization", _none),
+    ),
+    *(
+        Kind("Reshape", _reshape, gives=lambda rank: 3),
+        Kind("Permute", _permute, (3, 4)),
+        Kind("RepeatVector", lambda dice: {"n": 3}, (2,), _to(3)),
+    ),
     *(Kind(cls, _none) for cls in ("ReLU", "LeakyReLU", "ELU", "Softmax", "PReLU", "Identity")),
-    *(Kind("Activation", lambda dice: {"activation": dice.choice(["relu", "sigmoid", "swish"])}), Kind("Masking", _none, (3,))),
-    *(Kind("GaussianNoise", lambda dice: {"stddev": 0.1}), Kind("GaussianDropout", _rates), Kind("AlphaDropout", _rates)),
-    *(Kind("SpatialDropout1D", _rates, (3,)), Kind("SpatialDropout2D", _rates, (4,)), Kind("ActivityRegularization", lambda dice: {"l1": 0.1})),
-    *(Kind("EinsumDense", lambda dice: {"equation": "abc,cd->abd", "output_shape": [None, 4], "bias_axes": "d"}, (3,)), Kind("Rescaling", lambda dice: {"scale": 0.5})),
-    *(Kind("TimeDistributed", _wrapped, (3, 4, 5)), Kind("Bidirectional", _both_ways, (3,)), Kind("SpectralNormalization", lambda dice: {"layer": {"Dense": 3}})),
-    *(Kind("Resizing", lambda dice: {"height": 6, "width": 7}, (4,)), Kind("CenterCrop", lambda dice: {"height": 4, "width": 4}, (4,))),
-)  # fmt: skip
-KEEPING = frozenset(("Dropout", "BatchNormalization", "LayerNormalization", "ReLU", "LeakyReLU", "ELU", "PReLU", "Activation", "Identity", "GaussianNoise"))  # fmt: skip
-MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Concatenate", "Concatenate", "Dot")
+    *(
+        Kind("Activation", lambda dice: {"activation": dice.choice(["relu", "sigmoid", "swish"])}),
+        Kind("Masking", _none, (3,)),
+    ),
+    *(
+        Kind("GaussianNoise", lambda dice: {"stddev": 0.1}),
+        Kind("GaussianDropout", _rates),
+        Kind("AlphaDropout", _rates),
+    ),
+    *(
+        Kind("SpatialDropout1D", _rates, (3,)),
+        Kind("SpatialDropout2D", _rates, (4,)),
+        Kind("ActivityRegularization", lambda dice: {"l1": 0.1}),
+    ),
+    *(
+        Kind(
+            "EinsumDense", lambda dice: {"equation": "abc,cd->abd", "output_shape": [None, 4], "bias_axes": "d"}, (3,)
+        ),
+        Kind("Rescaling", lambda dice: {"scale": 0.5}),
+    ),
+    *(
+        Kind("TimeDistributed", _wrapped, (3, 4, 5)),
+        Kind("Bidirectional", _both_ways, (3,)),
+        Kind("SpectralNormalization", lambda dice: {"layer": {"Dense": 3}}),
+    ),
+    *(
+        Kind("Resizing", lambda dice: {"height": 6, "width": 7}, (4,)),
+        Kind("CenterCrop", lambda dice: {"height": 4, "width": 4}, (4,)),
+    ),
+)
+KEEPING = frozenset(
+    (
+        "Dropout",
+        "BatchNormalization",
+        "LayerNormalization",
+        "ReLU",
+        "LeakyReLU",
+        "ELU",
+        "PReLU",
+        "Activation",
+        "Identity",
+        "GaussianNoise",
+    )
+)
+MERGES = (
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+    "Concatenate",
+    "Concatenate",
+    "Concatenate",
+    "Dot",
+)
 
 
 def text(seed: int) -> str:
@@ -215,8 +329,12 @@ def text(seed: int) -> str:
     batch = next(iter(spec["inputs"].values())).get("batch_size")
     if batch:
         spec["fit"] = {"batch_size": batch}
-    return "# " + str(seed) + "\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in spec.items() if key != "layers") + (
-        "layers:\n" + "".join(f"  - {json.dumps(step)}\n" for step in spec["layers"])
+    return (
+        "# "
+        + str(seed)
+        + "\n"
+        + "".join(f"{key}: {json.dumps(value)}\n" for key, value in spec.items() if key != "layers")
+        + ("layers:\n" + "".join(f"  - {json.dumps(step)}\n" for step in spec["layers"]))
     )
 
 
@@ -238,14 +356,14 @@ def _inputs(scope: Scope, count: int) -> dict[str, Any]:
 
 
 def _shared(scope: Scope) -> dict[str, tuple[Any, Kind | int]]:
-    """Names to what stands under `shared`, with how it is called: its kind, or the rank that a model takes and gives."""
+    """Names to what stands under `shared`, and how it is called: its kind, or the rank that a model takes and gives."""
     found: dict[str, tuple[Any, Kind | int]] = {}
     dice = scope.dice
     if dice.random() < 0.35:
         kind = dice.choice(LAYERS)
         found[scope.name("shared")] = ({kind.cls: kind.args(dice)}, kind)
     if dice.random() < 0.25:
-        shape = dice.choice([shape for shape in scope.shapes.values()])
+        shape = dice.choice(list(scope.shapes.values()))
         found[scope.name("model")] = (_model(dice, 0, shape), len(shape) + 1)
     return found
 
@@ -264,7 +382,8 @@ def _steps(scope: Scope, count: int, shared: dict[str, tuple[Any, Kind | int]], 
     steps = []
     while len(steps) < count:
         step = scope.dice.choices(
-            (_layer, _merge, _use, _nested, _states, _attention, _embedding), (60, 14, 10, 3 if depth < 2 else 0, 4, 3, 3)
+            (_layer, _merge, _use, _nested, _states, _attention, _embedding),
+            (60, 14, 10, 3 if depth < 2 else 0, 4, 3, 3),
         )[0](scope, shared, depth)
         if step is not None:
             steps.append(step)
@@ -289,7 +408,11 @@ def _merge(scope: Scope, shared: Any, depth: int) -> dict[str, Any] | None:
     dice = scope.dice
     first = scope.pick()
     assert first is not None
-    others = [tensor for tensor in scope.tensors if scope.alike[tensor[0]] == scope.alike[first[0]] or (tensor[1] == first[1] and dice.random() < 0.05)]
+    others = [
+        tensor
+        for tensor in scope.tensors
+        if scope.alike[tensor[0]] == scope.alike[first[0]] or (tensor[1] == first[1] and dice.random() < 0.05)
+    ]
     names = [first[0], *(dice.choice(others)[0] for _ in range(dice.choice([1, 1, 2])))] if others else [first[0]] * 2
     cls = dice.choice(MERGES)
     if cls in ("Subtract", "Dot"):
@@ -362,7 +485,10 @@ def _attention(scope: Scope, shared: Any, depth: int) -> dict[str, Any] | None:
     cls = dice.choice(["MultiHeadAttention", "GroupQueryAttention", "Attention"])
     step: dict[str, Any] = {"name": name}
     if cls == "MultiHeadAttention":
-        step |= {cls: {"num_heads": 2, "key_dim": 3} | maybe(dice, 0.3, value_dim=[4], dropout=[0.1], use_bias=[False]), "from": names}
+        step |= {
+            cls: {"num_heads": 2, "key_dim": 3} | maybe(dice, 0.3, value_dim=[4], dropout=[0.1], use_bias=[False]),
+            "from": names,
+        }
     elif cls == "GroupQueryAttention":
         step |= {cls: {"head_dim": 3, "num_query_heads": dice.choice([4, 3]), "num_key_value_heads": 2}, "from": names}
     else:
@@ -375,7 +501,11 @@ def _embedding(scope: Scope, shared: Any, depth: int) -> dict[str, Any] | None:
     source = scope.pick((2,))
     if source is None:
         return None
-    step = {"Embedding": {"input_dim": 9, "output_dim": 4} | maybe(scope.dice, 0.3, mask_zero=[True]), "from": scope.use(source[0]), "name": scope.name("s")}
+    step = {
+        "Embedding": {"input_dim": 9, "output_dim": 4} | maybe(scope.dice, 0.3, mask_zero=[True]),
+        "from": scope.use(source[0]),
+        "name": scope.name("s"),
+    }
     scope.add(step["name"], 3)
     return step
 

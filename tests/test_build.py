@@ -149,7 +149,9 @@ def test_a_saved_spec_is_compiled(tmp_path: Path) -> None:
 def ones(model: Any, rows: int = 8) -> tuple[list[np.ndarray], Any]:
     """Inputs and targets of ones, of the model's shapes."""
     x = [np.ones((rows, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
-    y = {name: np.ones((rows, *tensor.shape[1:])) for name, tensor in zip(model.output_names, model.outputs, strict=True)}
+    y = {
+        name: np.ones((rows, *tensor.shape[1:])) for name, tensor in zip(model.output_names, model.outputs, strict=True)
+    }
     return x if len(x) > 1 else x[0], y if len(y) > 1 else next(iter(y.values()))
 
 
@@ -247,7 +249,8 @@ def test_metrics_are_logged_under_the_names_that_we_expect(several: bool) -> Non
 
 def test_callbacks_are_made_as_they_are_written() -> None:
     text = "inputs: {x: [4]}\nlayers: [{Dense: 1}]\nlosses: mse\nfit:\n  callbacks:\n"
-    text += "    - EarlyStopping: {monitor: loss, patience: 2}\n    - TerminateOnNaN\n    - ReduceLROnPlateau: {monitor: loss}\n"
+    text += "    - EarlyStopping: {monitor: loss, patience: 2}\n    - TerminateOnNaN\n"
+    text += "    - ReduceLROnPlateau: {monitor: loss}\n"
     checked = spec(text)
     stop, nan, plateau = build.callbacks(checked)
     assert (type(stop).__name__, stop.monitor, stop.patience) == ("EarlyStopping", "loss", 2)
@@ -294,7 +297,9 @@ layers:
 
 
 def test_steps_that_feed_nothing_are_left_out_and_inputs_are_kept() -> None:
-    text = "inputs: {x: [4], y: [2]}\nlayers:\n  - {Dense: 1, from: x, name: out}\n  - {Dense: 9, from: x, name: lost}\n"
+    text = (
+        "inputs: {x: [4], y: [2]}\nlayers:\n  - {Dense: 1, from: x, name: out}\n  - {Dense: 9, from: x, name: lost}\n"
+    )
     model = build.build(spec(text + "outputs: [out]\nlosses: mse\n"))
     assert [tensor.name for tensor in model.inputs] == ["x", "y"]
     assert model.count_params() == 5
@@ -309,7 +314,7 @@ def test_weights_that_cannot_fit_are_refused_before_they_are_made() -> None:
 CHAIN = "inputs: {x: [4]}\nlayers:\n" + "  - Dense: 4\n" * 2000 + "losses: mse\noptimizer: sgd\n"
 INNER = """
 inputs: {x: [4]}
-shared: {deep: {inputs: {y: [4]}, layers: [{Dense: 4, repeat: 250}]}}
+shared: {deep: {inputs: {y: [4]}, layers: [{Dense: 4, repeat: 1200}]}}
 layers: [{TimeDistributed: {use: deep}}]
 losses: mse
 """.replace("{x: [4]}", "{x: [2, 4]}")
@@ -328,6 +333,7 @@ def test_a_chain_of_2000_steps_is_built_saved_read_back_and_trained(tmp_path: Pa
     assert not np.array_equal(model.get_weights()[-1], np.zeros(4)) and before.shape == (4, 4)
 
 
+@pytest.mark.slow
 def test_a_deep_model_inside_a_model_is_built_and_saved(tmp_path: Path) -> None:
     checked = spec(INNER)
-    assert build.save(checked, tmp_path / "deep.keras")[1] == 8_000
+    assert build.save(checked, tmp_path / "deep.keras")[1] == 24_000

@@ -39,6 +39,7 @@ class Tally:
     other: int = 0  # a rule of our own language, which Keras knows nothing of
     tensors: int = 0
     unknown: int = 0
+    missed: int = 0  # Keras refuses, and we do not know
 
 
 def lowered(typed: TypedGraph, *, dry: bool = True) -> Any:
@@ -90,7 +91,8 @@ def with_all_calls(typed: TypedGraph) -> TypedGraph:
 def _widened(graph: Graph, done: dict[int, Graph]) -> Graph:
     if id(graph) not in done:
         calls = tuple(
-            replace(call, layer=_widened(call.layer, done)) if isinstance(call.layer, Graph) else call for call in graph.calls
+            replace(call, layer=_widened(call.layer, done)) if isinstance(call.layer, Graph) else call
+            for call in graph.calls
         )
         more = {f"out{at}": Tensor(call.name) for at, call in enumerate(calls)}
         done[id(graph)] = replace(graph, calls=calls, outputs={**graph.outputs, **more})
@@ -126,20 +128,27 @@ def check(seed: int, tally: Tally, patch: pytest.MonkeyPatch) -> None:
         assert analysis.checked is not None
         tally.taken += 1
         typed = analysis.checked.typed
+        unknown = sum(keras_graph.unknown(part.types) for part in typed.nested.values())
         keras.utils.clear_session(free_memory=False)
         try:
             wrong = keras_graph.disagreements(typed, lowered(typed))
-        except Exception as error:
-            wrong = [f"Keras refuses: {type(error).__name__}: {error}"]
+        except Exception as error:  # what we do not know cannot be refused
+            wrong = [] if unknown else [f"Keras refuses: {type(error).__name__}: {error}"]
+            tally.missed += 1
         tally.wrong += [f"{seed}: {each}" for each in wrong]
-        tally.tensors += len(typed.types)
-        tally.unknown += keras_graph.unknown(typed.types)
+        tally.tensors += sum(len(part.types) for part in typed.nested.values())
+        tally.unknown += unknown
     elif all(code[:3] == "NS4" for code in codes):
         tally.refused += 1
         assert analysis.typed is not None
         for each in errors:
-            if STRICTER.search(each.message) is None and refusal(at_fault(analysis.typed, each, analysis), dry=dry) is None:
-                tally.wrong.append(f"{seed}: line {each.place.line}: we refuse, Keras does not: {each.code} {each.message}")
+            if (
+                STRICTER.search(each.message) is None
+                and refusal(at_fault(analysis.typed, each, analysis), dry=dry) is None
+            ):
+                tally.wrong.append(
+                    f"{seed}: line {each.place.line}: we refuse, Keras does not: {each.code} {each.message}"
+                )
     elif codes <= {"NS206", "NS207"}:
         tally.refused += 1
         if "NS207" not in codes and refusal(with_all_calls(lenient(text, patch)), dry=dry) is None:
@@ -155,5 +164,5 @@ def test_keras_takes_what_we_take_and_refuses_what_we_refuse(chunk: int, monkeyp
     for seed in seeds:
         check(seed, tally, monkeypatch)
     assert not tally.wrong, f"{len(tally.wrong)} disagreements\n" + "\n".join(tally.wrong[:40])
-    assert tally.unknown < 0.05 * tally.tensors
+    assert tally.unknown < 0.02 * tally.tensors and tally.missed < 0.02 * tally.taken
     assert tally.taken > 0.4 * len(seeds) and tally.refused > 0.1 * len(seeds) and tally.other < 0.1 * len(seeds)

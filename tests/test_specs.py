@@ -1,4 +1,4 @@
-"""The shipped specs: no message about any of them, and shapes and counts that are the guide's, ours and Keras's at once."""
+"""The shipped specs: no message about any of them; shapes and counts are the guide's, ours and Keras's at once."""
 
 from __future__ import annotations
 

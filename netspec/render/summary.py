@@ -1,4 +1,4 @@
-"""The summary of a model: every step with its inputs, shape, dtype and weights, as a table or as JSON. No Keras needed."""
+"""The summary of a model: each step with its inputs, shape, dtype and weights, as a table or as JSON, without Keras."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 
 _BYTES = {"float64": 8, "float16": 2, "bfloat16": 2}  # of one weight, by the layer's dtype; 4 otherwise
 _UNKNOWN = "unknown"
+_NARROW = 5  # columns of names are not cut further
+_OUTPUT, _DTYPE, _PARAMS = 3, 4, 5  # columns of a model's table
 
 
 def as_json(typed: TypedGraph) -> str:
@@ -65,11 +67,17 @@ def as_text(typed: TypedGraph, width: int | None = None) -> str:
         inner = TypedGraph(graph, _types_of(typed, graph), typed.weights, typed.nested)
         lines += ["", f"model {graph.name}", *_section(inner, width)]
     weights = own_weights(typed.graph, typed.weights)
+    all_of_it = plus(total.trainable, total.non_trainable)
     lines += [
         "",
-        f"parameters     {_count(plus(total.trainable, total.non_trainable)):>14}  {_bytes(typed.graph, weights)}",
-        f"trainable      {_count(total.trainable):>14}",
-        f"not trainable  {_count(total.non_trainable):>14}",
+        *table(
+            [
+                ("parameters", _count(all_of_it), _bytes(typed.graph, weights)),
+                ("trainable", _count(total.trainable), ""),
+                ("not trainable", _count(total.non_trainable), ""),
+            ],
+            right=frozenset({1}),
+        ),
     ]
     return "\n".join(lines)
 
@@ -82,25 +90,35 @@ def as_line(name: str, typed: TypedGraph) -> tuple[str, str, str]:
     return name, f"{inputs} → {outputs}", _count(plus(total.trainable, total.non_trainable))
 
 
-def table(rows: Iterable[tuple[str, ...]], right: frozenset[int] = frozenset(), width: int | None = None) -> list[str]:
+def table(
+    rows: Iterable[tuple[str, ...]],
+    right: frozenset[int] = frozenset(),
+    width: int | None = None,
+    whole: frozenset[int] = frozenset(),
+) -> list[str]:
     """Rows as aligned columns, two spaces apart; columns in `right` are aligned to the right.
 
-    Where they do not fit into `width`, the widest cells are cut.
+    Where they do not fit into `width`, the widest cells are cut inside, but none of those in `right` and `whole`.
 
     >>> table([("a", "10"), ("long", "2")], right=frozenset({1}))
     ['a     10', 'long   2']
     """
     rows = list(rows)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    while width is not None and sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 12:
-        widest = widths.index(max(widths))
+    soft = [column for column in range(len(widths)) if column not in right | whole]
+    while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = max(soft, key=lambda column: widths[column], default=None)
+        if widest is None or widths[widest] <= _NARROW:
+            break
         widths[widest] -= 1
     lines = []
     for row in rows:
         cells = []
         for column, cell in enumerate(row):
             size = widths[column]
-            cell = cell if len(cell) <= size else cell[: size - 1] + "…"
+            cell = (
+                cell if len(cell) <= size else cell[: size - 4] + "…" + cell[-3:]
+            )  # the end tells conv2d_1 from conv2d_2
             cells.append(cell.rjust(size) if column in right else cell.ljust(size))
         lines.append("  ".join(cells).rstrip())
     return lines
@@ -127,8 +145,13 @@ def _section(typed: TypedGraph, width: int | None) -> list[str]:
         params = "" if shared else _count(_params(call, typed, seen))
         rows.append((first, layer, sources, _print(types[0]), _text(types[0].dtype), params))
         for index in range(1, len(types)):
-            rows.append((f"  {call.name}.{call.outputs[index]}", "", "", _print(types[index]), _text(types[index].dtype), ""))
-    lines = table(rows, right=frozenset({5}), width=width)
+            rows.append(
+                (f"  {call.name}.{call.outputs[index]}", "", "", _print(types[index]), _text(types[index].dtype), "")
+            )
+    lines = table(rows, right=frozenset({_PARAMS}), width=width, whole=frozenset({_OUTPUT, _DTYPE}))
+    if width is not None and max(map(len, lines)) > width:  # the dtypes are what one misses least
+        rows = [(*row[:_DTYPE], *row[_PARAMS:]) for row in rows]
+        lines = table(rows, right=frozenset({_PARAMS - 1}), width=width, whole=frozenset({_OUTPUT}))
     rule = "─" * max(len(line) for line in lines)
     outputs = ", ".join(f"{n} {_print(typed.types[t])}" for n, t in graph.outputs.items())
     return [rule, lines[0], rule, *lines[1:], rule, f"outputs: {outputs}"]

@@ -112,7 +112,9 @@ def compile_model(model: Any, checked: Checked, *, steps_per_execution: int = 1)
     outputs = tuple(checked.typed.graph.outputs)
     losses = {name: _made(plan.losses.get(name), ("losses",)) for name in outputs}
     metrics = {
-        name: [_made(metric, ("metrics",)) for metric in plan.metrics[name]] for name in outputs if plan.metrics.get(name)
+        name: [_made(metric, ("metrics",)) for metric in plan.metrics[name]]
+        for name in outputs
+        if plan.metrics.get(name)
     }
     several = len(outputs) > 1
     weights: Any = {name: plan.loss_weights.get(name, 1.0) for name in outputs}
@@ -186,6 +188,7 @@ class _Builder:
         """A functional model; inputs that feed nothing are part of it, steps that feed nothing are not."""
         tensors: dict[Tensor, Any] = {}
         for name, part in graph.inputs.items():
+            assert part is not None  # an input that is wrong is an error, and then nothing is built
             tensors[Tensor(name)] = self._keras.Input(
                 shape=tuple(part.shape),
                 batch_size=part.batch_size,

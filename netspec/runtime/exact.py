@@ -12,7 +12,6 @@ from typing import Any
 from netspec.catalog.types import TensorType, Unknown, show
 from netspec.diagnostics import Report
 from netspec.graph.ir import Checked
-from netspec.render.summary import totals
 from netspec.runtime import build
 from netspec.runtime.engine import keras as load_keras
 
@@ -54,9 +53,11 @@ def verify(checked: Checked, report: Report) -> None:
     for name, tensor in typed.graph.outputs.items():
         ours, theirs = typed.types[tensor], TensorType(tuple(outputs[name].shape), outputs[name].dtype)
         if not _agree(ours, theirs):
-            message = f"output `{name}` is {show(ours.shape)} {ours.dtype} here, {show(theirs.shape)} {theirs.dtype} in Keras"
+            message = (
+                f"output `{name}` is {show(ours.shape)} {ours.dtype} here, {show(theirs.shape)} {theirs.dtype} in Keras"
+            )
             report.add("NS409", ("outputs", name), message)
-    total = totals(typed)
+    total = typed.weights[id(typed.graph)]
     theirs_count = model.count_params()
     if isinstance(total.trainable, int) and isinstance(total.non_trainable, int):
         ours_count = total.trainable + total.non_trainable

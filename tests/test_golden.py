@@ -1,0 +1,74 @@
+"""Golden pairs: for every kind of mistake a spec that has it (x.yaml) and what `netspec validate` says of it (x.out).
+
+`NETSPEC_GOLDEN=write` writes the outputs anew; read the difference before it is committed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netspec.diagnostics import RULES
+from netspec.pipeline import Analysis, analyze
+from netspec.render import findings
+
+FOLDER = Path(__file__).parent / "golden"
+SPECS = sorted(FOLDER.glob("*.yaml"))
+WRITE = os.environ.get("NETSPEC_GOLDEN") == "write"
+
+ELSEWHERE = {  # codes that no file can show here, and where they come from
+    "NS211": "--set (tests/test_overrides.py)",
+    "NS217": "arguments that Keras ignores",
+    "NS408": "validate --exact",
+    "NS409": "validate --exact",
+    "NS511": "fit",
+    "NS512": "fit",
+    "NS601": "build and fit",
+    "NS703": "fit",
+    "NS706": "fit",
+    "NS708": "fit",
+    "NS801": "runs",
+    "NS802": "fit",
+    "NS901": "our own faults",
+}
+
+
+def analysis_of(spec: Path) -> Analysis:
+    return analyze(spec, shown=spec.name)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+def test_what_is_said(spec: Path) -> None:
+    said = findings.text(analysis_of(spec).diagnostics)
+    out = spec.with_suffix(".out")
+    if WRITE:
+        out.write_text(said, encoding="utf-8")
+    assert said == out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+def test_the_code_in_the_name_is_found(spec: Path) -> None:
+    assert spec.stem[:5].upper() in {found.code for found in analysis_of(spec).diagnostics}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+def test_the_style_of_messages(spec: Path) -> None:
+    lines = spec.read_bytes().count(b"\n") + 1
+    for found in analysis_of(spec).diagnostics:
+        for said in (found.message, *found.notes, *([found.help] if found.help else [])):
+            assert said and not said[0].isupper() and said[-1] not in ".!\n" and "  " not in said, said
+            assert said.count("`") % 2 == 0, said
+        for place in (found.place, *(label.place for label in found.labels)):
+            assert place.file == spec.name and 1 <= place.line <= place.end_line <= lines and place.column >= 1
+            assert place.column <= len(place.text) + place.offset + 1
+
+
+def test_every_code_has_a_pair() -> None:
+    shown = {spec.stem[:5].upper() for spec in SPECS}
+    assert shown | set(ELSEWHERE) == set(RULES) and not shown & set(ELSEWHERE)
+
+
+def test_every_output_has_its_spec() -> None:
+    assert {out.stem for out in FOLDER.glob("*.out")} == {spec.stem for spec in SPECS}
