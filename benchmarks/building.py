@@ -60,7 +60,7 @@ def _main(runs: int) -> None:
     import handwritten
     import keras
 
-    from netspec.runtime import build as lowering
+    from netspec.runtime.model import build as lowering
 
     checked = analyze(_SPEC).checked
     assert checked is not None

@@ -72,7 +72,7 @@ def _main(side: str, spec: str, epochs: int, rows: int) -> None:
 def _prepared(spec: str, folder: Path, rows: int) -> tuple[Checked, Any]:
     """The checked spec and its training rows as netspec prepares them; both sides get these arrays."""
     from netspec.pipeline import analyze, analyze_text
-    from netspec.runtime import splits
+    from netspec.runtime.run import splits
 
     path = ROOT / "specs" / f"{spec}.yaml"
     analysis = analyze(path)
@@ -98,10 +98,13 @@ def _first(arrays: Mapping[str, Any], rows: int) -> dict[str, Any]:
 
 def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
     """What `netspec fit` does once its data are read: shows a line an epoch, writes history and weights after each."""
-    from netspec.runtime import build, engine, progress
+    from netspec.runtime import engine
+    from netspec.runtime.model import build
+    from netspec.runtime.run import progress
 
     engine.keras()
-    from netspec.runtime import batches, loop
+    from netspec.runtime.data import batches
+    from netspec.runtime.run import loop
 
     steps, epochs = loop.steps(checked, part.rows), int(checked.fit.epochs)
     at_once = batches.steps_per_execution(steps, batches.work(checked.typed, loop.batch_size(checked)))

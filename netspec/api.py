@@ -14,8 +14,8 @@ from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
-    from netspec.runtime.inference import Evaluation, Predictions
-    from netspec.runtime.training import FitResult
+    from netspec.runtime.run.inference import Evaluation, Predictions
+    from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
 PathLike = str | os.PathLike[str]
@@ -73,12 +73,12 @@ def build(path: PathLike, **overrides: Any) -> Any:
         SpecError: the spec has errors.
         SourceError: the file cannot be read.
         netspec.runtime.engine.MissingEngine: TensorFlow is not installed.
-        netspec.runtime.build.BuildError: Keras refuses a layer.
-        netspec.runtime.build.TooBig: the weights do not fit into memory.
+        netspec.runtime.model.build.BuildError: Keras refuses a layer.
+        netspec.runtime.model.build.TooBig: the weights do not fit into memory.
     """
     spec = checked(path, settings(overrides))
     _require_engine()
-    from netspec.runtime import build as lowering
+    from netspec.runtime.model import build as lowering
 
     return lowering.build(spec)
 
@@ -107,13 +107,13 @@ def fit(
 
     Raises:
         SpecError: the spec has errors.
-        netspec.runtime.sources.DataError: the data does not fit the spec; file, row and column are named.
-        netspec.runtime.runs.RunError: the run folder exists, or cannot be written.
+        netspec.runtime.data.sources.DataError: the data does not fit the spec; file, row and column are named.
+        netspec.runtime.run.runs.RunError: the run folder exists, or cannot be written.
     """
     analysis = analyze(path, overrides=settings(overrides))
     spec = _sound(analysis)
     _require_engine()
-    from netspec.runtime import training
+    from netspec.runtime.run import training
 
     return training.fit(
         spec,
@@ -131,13 +131,13 @@ def evaluate(run: PathLike, **options: Any) -> Evaluation:
 
     Args:
         run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
-        **options: those of `netspec.runtime.inference.evaluate`.
+        **options: those of `netspec.runtime.run.inference.evaluate`.
 
     Raises:
-        netspec.runtime.runs.RunError: there is no such run, or it is damaged.
+        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
     """
     folder = find_run(run)
-    from netspec.runtime import inference
+    from netspec.runtime.run import inference
 
     return inference.evaluate(folder, of_run(folder), **options)
 
@@ -148,14 +148,14 @@ def predict(run: PathLike, data: PathLike, **options: Any) -> Predictions:
     Args:
         run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
         data: a CSV, TSV or NPZ file with the columns that the features need.
-        **options: those of `netspec.runtime.inference.predict`.
+        **options: those of `netspec.runtime.run.inference.predict`.
 
     Raises:
-        netspec.runtime.runs.RunError: there is no such run, or it is damaged.
-        netspec.runtime.sources.DataError: a file, row or column that does not fit.
+        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
+        netspec.runtime.data.sources.DataError: a file, row or column that does not fit.
     """
     folder = find_run(run)
-    from netspec.runtime import inference
+    from netspec.runtime.run import inference
 
     return inference.predict(folder, of_run(folder), Path(data), **options)
 
@@ -170,7 +170,7 @@ def find_run(run: PathLike) -> Path:
     """The run folder that is meant: the folder itself, or the latest finished run of a spec."""
     path = Path(run)
     _require_engine()
-    from netspec.runtime import runs
+    from netspec.runtime.run import runs
 
     if path.is_dir():
         return path
@@ -185,7 +185,7 @@ def find_run(run: PathLike) -> Path:
 
 def of_run(folder: Path) -> Checked:
     """The spec that a run was trained with, every value as it was then."""
-    from netspec.runtime import runs
+    from netspec.runtime.run import runs
 
     record = runs.load(folder)
     text = json.dumps(record.spec)

@@ -14,8 +14,8 @@ keras = pytest.importorskip("keras")
 from conftest import ROOT  # noqa: E402
 
 from netspec.pipeline import analyze  # noqa: E402
-from netspec.runtime import batches  # noqa: E402
-from netspec.runtime.batches import dataset, epoch_setter, order, steps_per_execution  # noqa: E402
+from netspec.runtime.data import batches  # noqa: E402
+from netspec.runtime.data.batches import dataset, epoch_setter, order, steps_per_execution  # noqa: E402
 
 ROWS = 103
 

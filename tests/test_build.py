@@ -18,7 +18,7 @@ from netspec import catalog
 from netspec.graph.ir import Checked
 from netspec.graph.training import logged
 from netspec.pipeline import analyze, analyze_text
-from netspec.runtime import build
+from netspec.runtime.model import build
 
 pytestmark = pytest.mark.keras
 

@@ -44,7 +44,7 @@ class Tally:
 
 def lowered(typed: TypedGraph, *, dry: bool = True) -> Any:
     """The model of a graph, whatever we think of it."""
-    from netspec.runtime import build, exact
+    from netspec.runtime.model import build, exact
 
     checked = Checked(typed.graph.name, typed, Training({}, {}, {}, "sgd"), None, Fit(), ".", {})
     with warnings.catch_warnings():

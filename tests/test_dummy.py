@@ -10,8 +10,8 @@ np = pytest.importorskip("numpy")
 pytest.importorskip("pyarrow")
 
 from netspec.catalog.types import UNKNOWN, TensorType  # noqa: E402
-from netspec.runtime.dummy import dummy  # noqa: E402
-from netspec.runtime.sources import DataError  # noqa: E402
+from netspec.runtime.data.dummy import dummy  # noqa: E402
+from netspec.runtime.data.sources import DataError  # noqa: E402
 
 
 def _one(shape: tuple[Any, ...], loss: str, n: int = 40) -> Any:
@@ -106,7 +106,12 @@ def test_small_models_learn_them(kind: str) -> None:
     if kind == "mlp":
         source = {"x": TensorType((None, 20))}
         t = keras.Input((20,), name="x")
-        outputs = {"o": (layers.Dense(10, activation="softmax")(layers.Dense(64, activation="relu")(t)), "categorical_crossentropy")}  # noqa: E501
+        outputs = {
+            "o": (
+                layers.Dense(10, activation="softmax")(layers.Dense(64, activation="relu")(t)),
+                "categorical_crossentropy",
+            )
+        }  # noqa: E501
     elif kind == "lstm":
         source = {"x": TensorType((None, None, 8))}
         t = keras.Input((None, 8), name="x")
@@ -124,7 +129,9 @@ def test_small_models_learn_them(kind: str) -> None:
     elif kind == "regression":
         source = {"x": TensorType((None, 8, 8, 2))}
         t = keras.Input((8, 8, 2), name="x")
-        outputs = {"o": (layers.Conv2D(4, 3, padding="same")(layers.Conv2D(8, 3, padding="same", activation="relu")(t)), "mse")}  # noqa: E501
+        outputs = {
+            "o": (layers.Conv2D(4, 3, padding="same")(layers.Conv2D(8, 3, padding="same", activation="relu")(t)), "mse")
+        }  # noqa: E501
     else:
         source = {"x": TensorType((None, 12))}
         t = keras.Input((12,), name="x")

@@ -16,7 +16,7 @@ from netspec.catalog.types import Inferred, TensorType, Weights
 from netspec.diagnostics import Diagnostic, Report
 from netspec.graph import infer
 from netspec.pipeline import Analysis, analyze_text
-from netspec.runtime import build, exact
+from netspec.runtime.model import build, exact
 
 pytestmark = pytest.mark.keras
 
@@ -70,7 +70,7 @@ def test_ten_billion_parameters_are_checked_in_little_memory() -> None:
         "import resource, sys\n"
         "from netspec.pipeline import analyze_text\n"
         "from netspec.diagnostics import Report\n"
-        "from netspec.runtime import exact\n"
+        "from netspec.runtime.model import exact\n"
         "found = analyze_text(sys.stdin.read())\n"
         "report = Report(found.document)\n"
         "exact.verify(found.checked, report)\n"

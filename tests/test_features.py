@@ -23,9 +23,9 @@ from netspec.language.schema import (  # noqa: E402
     Text,
     Validation,
 )
-from netspec.runtime import tokens  # noqa: E402
-from netspec.runtime.features import Prepared, fit, load, needed, split  # noqa: E402
-from netspec.runtime.sources import DataError, Table, read  # noqa: E402
+from netspec.runtime.data import tokens  # noqa: E402
+from netspec.runtime.data.features import Prepared, fit, load, needed, split  # noqa: E402
+from netspec.runtime.data.sources import DataError, Table, read  # noqa: E402
 
 
 def _table(**columns: Any) -> Table:

@@ -154,10 +154,10 @@ def test_every_import_is_allowed(name: str) -> None:
         ("cli.main", "def fit():\n    from keras import layers"),
         ("language.parse", "import yaml"),
         ("language.parse", "try:\n    from netspec.graph import ir\nexcept ImportError:\n    pass"),
-        ("cli.main", "from netspec.runtime import build"),
+        ("cli.main", "from netspec.runtime.model import build"),
         ("catalog.shapes", "from netspec.diagnostics import Report"),
         ("diagnostics", "import netspec.language.source"),
-        ("runtime.build", "from netspec.language.source import read"),
+        ("runtime.model.build", "from netspec.language.source import read"),
     ],
 )
 def test_a_breach_in_a_file_is_seen(name: str, text: str) -> None:
@@ -167,9 +167,9 @@ def test_a_breach_in_a_file_is_seen(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("cli.main", "def fit():\n    from netspec.runtime import build"),
+        ("cli.main", "def fit():\n    from netspec.runtime.model import build"),
         ("api", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import keras"),
-        ("runtime.build", "import keras\nfrom netspec.graph.ir import Checked"),
+        ("runtime.model.build", "import keras\nfrom netspec.graph.ir import Checked"),
         ("language.source", "import yaml"),
     ],
 )

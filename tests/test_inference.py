@@ -15,10 +15,10 @@ import pytest
 from netspec.graph.ir import Checked
 from netspec.pipeline import analyze_text
 from netspec.render import results
-from netspec.runtime import inference, runs, training
-from netspec.runtime.inference import UsageError
-from netspec.runtime.runs import RunError
-from netspec.runtime.sources import DataError
+from netspec.runtime.data.sources import DataError
+from netspec.runtime.run import inference, runs, training
+from netspec.runtime.run.inference import UsageError
+from netspec.runtime.run.runs import RunError
 
 pytestmark = pytest.mark.keras
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from netspec.pipeline import analyze_text
-from netspec.runtime import runs
-from netspec.runtime.runs import RunError
+from netspec.runtime.run import runs
+from netspec.runtime.run.runs import RunError
 
 NOON = datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ np = pytest.importorskip("numpy")
 pa = pytest.importorskip("pyarrow")
 
 from netspec.language.schema import Source  # noqa: E402
-from netspec.runtime.columns import lists, numbers, texts  # noqa: E402
-from netspec.runtime.sources import DataError, Table, dataset, read  # noqa: E402
+from netspec.runtime.data.columns import lists, numbers, texts  # noqa: E402
+from netspec.runtime.data.sources import DataError, Table, dataset, read  # noqa: E402
 
 
 def _read(folder: Path, data: bytes | str, columns: list[str] | None = None, **source: Any) -> Table:

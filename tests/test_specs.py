@@ -87,7 +87,7 @@ def test_keras_gives_every_step_the_shape_that_we_give_it(name: str) -> None:
     import handwritten
     import keras_graph
 
-    from netspec.runtime import exact
+    from netspec.runtime.model import exact
 
     checked = analysis(name).checked
     assert checked is not None
@@ -104,7 +104,7 @@ def test_the_summary_for_scripts_says_what_keras_says(name: str) -> None:
     import keras_graph
 
     from netspec.graph.ir import Tensor
-    from netspec.runtime import exact
+    from netspec.runtime.model import exact
 
     checked = analysis(name).checked
     assert checked is not None
@@ -125,7 +125,7 @@ def test_the_summary_for_scripts_says_what_keras_says(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_keras_itself_has_nothing_to_add(name: str) -> None:
     from netspec.diagnostics import Report
-    from netspec.runtime import exact
+    from netspec.runtime.model import exact
 
     found = analysis(name)
     assert found.checked is not None

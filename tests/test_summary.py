@@ -73,7 +73,7 @@ def test_the_json_of_shared_and_nested_things() -> None:
 def test_the_counts_are_keras_s() -> None:
     import keras_graph
 
-    from netspec.runtime import exact
+    from netspec.runtime.model import exact
 
     checked = analyze_text(MANY).checked
     assert checked is not None

@@ -24,11 +24,11 @@ from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.pipeline import analyze, analyze_text
 from netspec.render import results
-from netspec.runtime import runs, training
-from netspec.runtime.build import TooBig
-from netspec.runtime.limits import limits
-from netspec.runtime.sources import DataError
-from netspec.runtime.training import FitResult
+from netspec.runtime.data.limits import limits
+from netspec.runtime.data.sources import DataError
+from netspec.runtime.model.build import TooBig
+from netspec.runtime.run import runs, training
+from netspec.runtime.run.training import FitResult
 
 pytestmark = pytest.mark.keras
 
@@ -233,7 +233,7 @@ def test_ctrl_c_before_training_says_that_nothing_was_saved(points: Path, monkey
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("netspec.runtime.splits.read", interrupted)
+    monkeypatch.setattr("netspec.runtime.run.splits.read", interrupted)
     with pytest.raises(training.Interrupted, match="nothing was saved"):
         fitted(SPEC, points)
     assert not (points / "runs").exists()

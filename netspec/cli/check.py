@@ -111,7 +111,7 @@ def _analyzed(name: str, settings: list[str]) -> Analysis:
 def _exact(analysis: Analysis) -> tuple[Diagnostic, ...]:
     """What Keras itself says, beyond what was found already."""
     from netspec.diagnostics import Report
-    from netspec.runtime import exact
+    from netspec.runtime.model import exact
 
     assert analysis.checked is not None
     report = Report(analysis.document)

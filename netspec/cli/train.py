@@ -13,7 +13,7 @@ from netspec.cli.terminal import ERRORS, USAGE, color, complain, emit, talk, ver
 
 if TYPE_CHECKING:
     from netspec.graph.ir import Checked
-    from netspec.runtime.build import BuildError
+    from netspec.runtime.model.build import BuildError
 
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN|SPEC", help="A run folder, or a spec, which stands for its latest finished run.")
@@ -44,7 +44,7 @@ def build(
     if target.exists() and not force:
         complain(f"`{target}` exists", help="--force overwrites it")
         raise typer.Exit(USAGE)
-    from netspec.runtime import build as lowering
+    from netspec.runtime.model import build as lowering
 
     try:
         size, parameters = lowering.save(checked, target)
@@ -77,8 +77,8 @@ def fit(
     checked = _checked(spec, given)
     source = Path(spec).read_bytes()
     from netspec.render import results
-    from netspec.runtime import build as lowering
-    from netspec.runtime import training
+    from netspec.runtime.model import build as lowering
+    from netspec.runtime.run import training
 
     try:
         result = training.fit(checked, source, dummy=dummy, out=out, force=force, quiet=quiet, command=sys.argv)

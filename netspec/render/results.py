@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from netspec.diagnostics import printable
 
 if TYPE_CHECKING:
-    from netspec.runtime.inference import Evaluation
-    from netspec.runtime.scores import Scores
-    from netspec.runtime.training import FitResult
+    from netspec.runtime.run.inference import Evaluation
+    from netspec.runtime.run.scores import Scores
+    from netspec.runtime.run.training import FitResult
 
 FORMAT_VERSION = "1.0"
 

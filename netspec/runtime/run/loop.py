@@ -23,12 +23,13 @@ import tensorflow as tf
 
 from netspec.catalog.types import Unknown
 from netspec.graph.ir import Checked
-from netspec.runtime import batches, runs
-from netspec.runtime.build import BuildError
-from netspec.runtime.progress import Pace, Progress
-from netspec.runtime.scores import Number, plain
-from netspec.runtime.sources import DataError
-from netspec.runtime.splits import Part, output_types
+from netspec.runtime.data import batches
+from netspec.runtime.data.sources import DataError
+from netspec.runtime.model.build import BuildError
+from netspec.runtime.run import runs
+from netspec.runtime.run.progress import Pace, Progress
+from netspec.runtime.run.scores import Number, plain
+from netspec.runtime.run.splits import Part, output_types
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
@@ -352,9 +353,7 @@ def _batched(part: Part, checked: Checked, size: int) -> Any:
 
 def _complete(y: Mapping[str, np.ndarray], checked: Checked, rows: int) -> dict[str, np.ndarray]:
     """A target for every output: Keras asks for one even where no loss and no metric looks at it."""
-    return {
-        name: y[name] if name in y else np.zeros((rows, 1), np.float32) for name in checked.typed.graph.outputs
-    }
+    return {name: y[name] if name in y else np.zeros((rows, 1), np.float32) for name in checked.typed.graph.outputs}
 
 
 def _fed(arrays: Mapping[str, np.ndarray]) -> Any:

@@ -15,11 +15,11 @@ from netspec.catalog.types import TensorType
 from netspec.graph.ir import Checked, Tensor
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data
-from netspec.runtime import features, sources
-from netspec.runtime.dummy import dummy
-from netspec.runtime.features import Prepared
-from netspec.runtime.limits import limits
-from netspec.runtime.sources import DataError, Table
+from netspec.runtime.data import features, sources
+from netspec.runtime.data.dummy import dummy
+from netspec.runtime.data.features import Prepared
+from netspec.runtime.data.limits import limits
+from netspec.runtime.data.sources import DataError, Table
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -130,9 +130,7 @@ def generated(checked: Checked, rows: int, seed: int) -> Splits:
     x, y = dummy(input_types(checked), output_types(checked), losses(checked), limits(graph), rows + 2 * held, seed)
 
     def part(name: str, start: int, stop: int) -> Part:
-        return Part(
-            name, {key: a[start:stop] for key, a in x.items()}, {key: a[start:stop] for key, a in y.items()}
-        )
+        return Part(name, {key: a[start:stop] for key, a in x.items()}, {key: a[start:stop] for key, a in y.items()})
 
     train = replace(part(TRAIN, 0, rows), notes=(f"{rows} generated examples",))
     validation = part(VALIDATION, rows, rows + held)

@@ -28,7 +28,7 @@ import pyarrow.csv
 from netspec.errors import NetspecError
 from netspec.language.schema import Source
 from netspec.runtime import engine
-from netspec.runtime.split import fractions
+from netspec.runtime.data.split import fractions
 
 Column = Any  # a pyarrow ChunkedArray of strings, a numpy array (rows, ...), or a list of lists of whole numbers
 
@@ -210,9 +210,7 @@ def _check_utf8(path: Path, name: str) -> int:
                 decoder.decode(block, not block)
             except UnicodeDecodeError as error:
                 line += error.object.count(b"\n", 0, error.start)
-                raise DataError(
-                    "NS705", f"`{name}` line {line} is not UTF-8", "save the file again as UTF-8"
-                ) from None
+                raise DataError("NS705", f"`{name}` line {line} is not UTF-8", "save the file again as UTF-8") from None
             if not block:
                 return quotes
             line += block.count(b"\n")
@@ -394,5 +392,3 @@ def _digits(part: str) -> Table:
         test[rows[np.argsort(draw[rows], kind="stable")][: round(len(rows) * _DIGITS_TEST)]] = True
     whole = Table({"image": bunch.images.astype(np.uint8)[..., None], LABEL: labels}, len(labels), "digits")
     return whole.take(np.flatnonzero(test if part == "test" else ~test))
-
-

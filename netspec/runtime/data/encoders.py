@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from netspec.language.schema import Feature
-from netspec.runtime import tokens
-from netspec.runtime.columns import lists, numbers, texts
-from netspec.runtime.sources import DataError, Table
+from netspec.runtime.data import tokens
+from netspec.runtime.data.columns import lists, numbers, texts
+from netspec.runtime.data.sources import DataError, Table
 
 _CHUNK = 1 << 22  # numbers that are worked on at a time, in float64
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netspec.runtime.sources import DataError, Table
+from netspec.runtime.data.sources import DataError, Table
 
 MISSING = ("", "na", "n/a", "nan", "null", "none")
 _WORDS = {"true": 1.0, "false": 0.0}

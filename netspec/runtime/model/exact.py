@@ -12,8 +12,8 @@ from typing import Any
 from netspec.catalog.types import TensorType, Unknown, show
 from netspec.diagnostics import Report
 from netspec.graph.ir import Checked
-from netspec.runtime import build
 from netspec.runtime.engine import keras as load_keras
+from netspec.runtime.model import build
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def dry_model(checked: Checked) -> Any:
     """The model without values in its weights: good for its shapes, counts and summary, never for training.
 
     Raises:
-        netspec.runtime.build.BuildError: Keras refuses a layer.
+        netspec.runtime.model.build.BuildError: Keras refuses a layer.
     """
     with no_weights():
         return build.lower(checked, dry=True)

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.language.schema import Source
-from netspec.runtime import engine, features, runs, scores, sources, splits
-from netspec.runtime.build import build, compile_model
-from netspec.runtime.columns import texts
-from netspec.runtime.progress import say
-from netspec.runtime.runs import RunError, RunRecord
-from netspec.runtime.scores import Scores
+from netspec.runtime import engine
+from netspec.runtime.data import features, sources
+from netspec.runtime.data.columns import texts
+from netspec.runtime.model.build import build, compile_model
+from netspec.runtime.run import runs, scores, splits
+from netspec.runtime.run.progress import say
+from netspec.runtime.run.runs import RunError, RunRecord
+from netspec.runtime.run.scores import Scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +121,7 @@ def evaluate(
     if part.name == splits.VALIDATION:
         notes = (*notes, "the spec names no test rows, so these are the rows that training was validated with")
     model = _model(run, checked, best=best, steps_per_execution=record.steps_per_execution)
-    from netspec.runtime import loop
+    from netspec.runtime.run import loop
 
     names = {} if record.generated and data is None else prepared.class_names
     found = scores.sorted_out(
@@ -173,7 +175,7 @@ def predict(
     kept = {name: _kept(table, name) for name in dict.fromkeys(keep)}
     x = prepared.inputs(table)
     model = _model(run, checked, best=best)
-    from netspec.runtime import loop
+    from netspec.runtime.run import loop
 
     found = Predictions(loop.predict(model, checked, x, size=batch_size), prepared.class_names, kept, table.rows)
     if out is not None:

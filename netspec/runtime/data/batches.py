@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from netspec.catalog.types import Shape, Unknown
 from netspec.graph.ir import Graph, TypedGraph
-from netspec.runtime.split import fractions
+from netspec.runtime.data.split import fractions
 
 _WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
@@ -188,8 +188,10 @@ def work(typed: TypedGraph, batch_size: int) -> float:
                 waiting.append((inside, times))
                 continue
             known = part.weights.get(id(call.layer))
-            weights = 0 if known is None else sum(
-                0 if isinstance(count, Unknown) else count for count in (known.trainable, known.non_trainable)
+            weights = (
+                0
+                if known is None
+                else sum(0 if isinstance(count, Unknown) else count for count in (known.trainable, known.non_trainable))
             )
             shapes = [part.types[tensor].shape for tensor in call.tensors() if tensor in part.types]
             outputs = [part.types[tensor].shape for tensor in part.types if tensor.call == call.name]

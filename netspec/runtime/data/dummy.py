@@ -12,9 +12,9 @@ import numpy as np
 
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
-from netspec.runtime.encoders import one_hot
-from netspec.runtime.labels import canonical
-from netspec.runtime.sources import DataError
+from netspec.runtime.data.encoders import one_hot
+from netspec.runtime.data.labels import canonical
+from netspec.runtime.data.sources import DataError
 
 _CLASSES = 10  # at most: an output of 1,000 classes sees the first ten, which a few examples are enough for
 _STEPS, _PIXELS = 16, 32  # a free dimension of a vector or a sequence, and of an image
@@ -96,9 +96,7 @@ def _input(
     return marked.astype(dtype, copy=False)
 
 
-def _ids(
-    sizes: tuple[int, ...], limit: int, labels: np.ndarray, classes: int, rng: np.random.Generator
-) -> np.ndarray:
+def _ids(sizes: tuple[int, ...], limit: int, labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
     """Ids from 1, as 0 may be padding, with the class's own in a third of the places and in the last."""
     places = math.prod(sizes)
     lowest = 1 if limit > 2 else 0

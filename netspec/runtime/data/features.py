@@ -17,12 +17,12 @@ import numpy as np
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
 from netspec.language.schema import Data, Feature, Target, Validation
-from netspec.runtime import labels
-from netspec.runtime.columns import is_lists, whole
-from netspec.runtime.encoders import KINDS, Categories, Encoder, MultiHot, Numbers, Sequences, Words
-from netspec.runtime.labels import Dims, Label, reshaped
-from netspec.runtime.sources import LABEL, DataError, Table
-from netspec.runtime.split import held_out
+from netspec.runtime.data import labels
+from netspec.runtime.data.columns import is_lists, whole
+from netspec.runtime.data.encoders import KINDS, Categories, Encoder, MultiHot, Numbers, Sequences, Words
+from netspec.runtime.data.labels import Dims, Label, reshaped
+from netspec.runtime.data.sources import LABEL, DataError, Table
+from netspec.runtime.data.split import held_out
 
 _INDEX = "features.index.json"  # input and output names hold no dot, so no file of theirs has this name
 

@@ -22,14 +22,15 @@ from netspec.catalog.types import show_bytes
 from netspec.errors import NetspecError
 from netspec.graph.infer import own_weights
 from netspec.graph.ir import Checked, KerasObject
-from netspec.runtime import engine, runs, scores, splits
-from netspec.runtime.build import TooBig, build, callbacks, free_memory
-from netspec.runtime.progress import progress
-from netspec.runtime.scores import Number, Scores
-from netspec.runtime.splits import Splits
+from netspec.runtime import engine
+from netspec.runtime.model.build import TooBig, build, callbacks, free_memory
+from netspec.runtime.run import runs, scores, splits
+from netspec.runtime.run.progress import progress
+from netspec.runtime.run.scores import Number, Scores
+from netspec.runtime.run.splits import Splits
 
 if TYPE_CHECKING:
-    from netspec.runtime.loop import Keeper
+    from netspec.runtime.run.loop import Keeper
 
 # How many numbers an optimizer keeps for each weight that it trains; with momentum one more where it is 0 here.
 _SLOTS = {
@@ -150,7 +151,8 @@ class _Attempt:
         parts = splits.generated(checked, dummy, seed) if dummy is not None else splits.read(checked, seed)
         check_memory(checked)
         engine.keras()
-        from netspec.runtime import batches, loop
+        from netspec.runtime.data import batches
+        from netspec.runtime.run import loop
 
         steps = loop.steps(checked, parts.train.rows)
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
@@ -220,7 +222,7 @@ class _Attempt:
 
     def _scores(self, model: Any, parts: Splits, keeper: Keeper, *, anew: bool) -> tuple[Scores, ...]:
         """What the kept weights score. The last epoch's logs say it, unless a callback has put back earlier weights."""
-        from netspec.runtime import loop
+        from netspec.runtime.run import loop
 
         checked = self._checked
         names = parts.prepared.class_names if parts.prepared is not None else {}

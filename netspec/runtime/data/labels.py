@@ -12,9 +12,19 @@ import numpy as np
 
 from netspec.catalog.types import show as show_shape
 from netspec.language.schema import Target
-from netspec.runtime.columns import bad_cell, is_lists, is_text, looks_numeric, numbers, require, show, texts, whole
-from netspec.runtime.encoders import in_order, one_hot
-from netspec.runtime.sources import DataError, Table
+from netspec.runtime.data.columns import (
+    bad_cell,
+    is_lists,
+    is_text,
+    looks_numeric,
+    numbers,
+    require,
+    show,
+    texts,
+    whole,
+)
+from netspec.runtime.data.encoders import in_order, one_hot
+from netspec.runtime.data.sources import DataError, Table
 
 Dims = tuple[int | None, ...] | None  # a shape without the batch dimension; None: not known
 
@@ -122,8 +132,7 @@ class Label:
         sparse = ", of which the loss takes all but the last axis" if self.form == "classes" else ""
         return DataError(
             "NS706",
-            f"output `{self.output}` is {show_shape((None, *self.dims))}{sparse}; "
-            f"{what} {show_shape((None, *shape))}",
+            f"output `{self.output}` is {show_shape((None, *self.dims))}{sparse}; {what} {show_shape((None, *shape))}",
             cure,
         )
 
