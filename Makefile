@@ -25,7 +25,7 @@ pytest := $(bin)/python -m pytest
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help fit test quick check lint types format fresh catalog headlines bench lock clean moved
+.PHONY: help fit test quick nightly check lint types format fresh catalog headlines bench lock clean moved
 
 help: ## list the targets (this is what plain `make` does)
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ test: $(ready)/dev ## run every test and every example of the code
 
 quick: $(ready)/dev ## run the tests that one runs between edits (under a minute)
 	$(pytest) -n $(WORKERS) --dist loadfile -m 'not slow' --ignore netspec/runtime $(ARGS)
+
+nightly: $(ready)/dev ## run the long comparisons with Keras: 10,000 random graphs, every case of the shape rules
+	NETSPEC_GRAPHS=10000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_shapes.py $(ARGS)
 
 check: lint types test ## all that CI runs: lint, format, types, tests
 
@@ -84,9 +87,11 @@ $(ready)/venv: $(moved)
 $(ready)/tensorflow: $(ready)/venv $(made_from)
 	@echo 'installing netspec with TensorFlow and Keras into $(VENV): several hundred MB, minutes on a slow line'
 	@$(bin)/python -m pip install $(quietly) --editable '.[tensorflow]'
+	@$(bin)/python -m compileall -q netspec
 	@touch $@
 
 $(ready)/dev: $(ready)/venv $(made_from)
 	@echo 'installing netspec with TensorFlow, Keras and the tools of the tests into $(VENV): minutes on a slow line'
 	@$(bin)/python -m pip install $(quietly) --editable '.[tensorflow,dev]'
+	@$(bin)/python -m compileall -q netspec
 	@touch $(ready)/tensorflow $@
