@@ -200,6 +200,13 @@ class Report:
 
     locator: Locator
     _found: dict[tuple[str, Place, str], Diagnostic] = field(default_factory=dict)
+    _silent: set[Path] = field(default_factory=set)
+    _silent_places: set[Place] = field(default_factory=set)  # a shorthand that is written out has other paths
+
+    def silence(self, path: Path) -> None:
+        """Say nothing more at `path` or below it: the mistake that stands there is recorded already."""
+        self._silent.add(path)
+        self._silent_places.add(self.locator.locate(path))
 
     def add(
         self,
@@ -215,9 +222,14 @@ class Report:
         severity: str | None = None,
     ) -> None:
         """Record a mistake at `path`; the same mistake at the same place is recorded once."""
+        if self._silent and any(path[:length] in self._silent for length in range(len(path) + 1)):
+            return
+        place = self.locator.locate(path, key=key)
+        if place in self._silent_places:
+            return
         self.add_at(
             code,
-            self.locator.locate(path, key=key),
+            place,
             message,
             label=label,
             labels=tuple(Label(self.locator.locate(where), text) for where, text in spans),

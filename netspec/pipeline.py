@@ -1,6 +1,6 @@
 """The compiler's front half from end to end: the only file that knows the order of the stages.
 
-    bytes -read-> Document -parse-> Spec -resolve-> Graph -infer-> TypedGraph -lint-> Checked
+bytes -read-> Document -parse-> Spec -resolve-> Graph -infer-> TypedGraph -lint-> Checked
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from netspec.diagnostics import Diagnostic, Report
 from netspec.graph.infer import infer
 from netspec.graph.ir import Checked, TypedGraph
 from netspec.graph.lint import lint
-from netspec.graph.resolve import Resolver
-from netspec.graph.training import training
+from netspec.graph.resolve import resolve
+from netspec.graph.training import declared_outputs, training
 from netspec.language import overrides, source, variables
-from netspec.language.parse import is_spec, parse
+from netspec.language.parse import parse
 from netspec.language.source import Document
 from netspec.probe.contract import check_data
 
@@ -42,9 +42,7 @@ class Analysis:
         return self.checked is not None
 
 
-def analyze(
-    path: str | os.PathLike[str], *, overrides: Sequence[str] = (), shown: str | None = None
-) -> Analysis:
+def analyze(path: str | os.PathLike[str], *, overrides: Sequence[str] = (), shown: str | None = None) -> Analysis:
     """Check the spec at `path` without importing Keras.
 
     Args:
@@ -77,20 +75,18 @@ def _analyze(document: Document, report: Report, settings: Sequence[str], folder
         document = overrides.apply(document, settings, report)
         report.locator = document
     data = _with_variables(document, settings, report)
-    if not is_spec(data):
-        _not_a_spec(data, report)
     spec = parse(data, document.file, report)
     if spec is None:
         return Analysis(document.file, document, report.diagnostics, None, None)
-    resolver = Resolver(spec.model, spec.name, tuple(spec.variables), report)
-    graph = resolver.resolve()
+    graph = resolve(spec.model, spec.name, tuple(spec.variables), report)
     resolved = report.ok
     typed = infer(graph, report)
     plan = training(spec, typed, report)
     if resolved:
         lint(spec, typed, report)
     if spec.data is not None:
-        check_data(spec.data, tuple(graph.inputs), tuple(graph.outputs), FilePath(folder), report)
+        inputs = () if spec.model.open else tuple(graph.inputs)
+        check_data(spec.data, inputs, declared_outputs(spec, graph), FilePath(folder), report)
     checked = None
     if report.ok and graph.outputs:
         checked = Checked(spec.name, typed, plan, spec.data, spec.fit, folder, data)
@@ -100,14 +96,11 @@ def _analyze(document: Document, report: Report, settings: Sequence[str], folder
 def _with_variables(document: Document, settings: Sequence[str], report: Report) -> Any:
     """The data of a document with every `$variable` replaced."""
     data = document.data
-    if not isinstance(data, dict) or ("$" not in document.text and not any("$" in text for text in settings)):
+    if not isinstance(data, dict):
+        return data
+    if data.get("vars") is None and "$" not in document.text and not any("$" in text for text in settings):
         return data
     values = variables.declared(data, report)
     rest = {key: value for key, value in data.items() if key != "vars"}
     replaced = variables.substituted(rest, values, (), report)
     return {key: values if key == "vars" and values else replaced.get(key, data[key]) for key in data}
-
-
-def _not_a_spec(data: Any, report: Report) -> None:
-    if isinstance(data, dict) and not data.keys() & {"layers", "inputs"}:
-        report.add("NS110", (), "this is not a spec: it has neither `inputs` nor `layers`")

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from netspec.diagnostics import RULES
-from netspec.pipeline import Analysis, analyze
+from netspec.pipeline import Analysis, analyze, analyze_text
 from netspec.render import findings
 
 FOLDER = Path(__file__).parent / "golden"
@@ -77,3 +78,30 @@ def test_every_code_has_a_pair() -> None:
 
 def test_every_output_has_its_spec() -> None:
     assert {out.stem for out in FOLDER.glob("*.out")} == {spec.stem for spec in SPECS}
+
+
+CURE = re.compile(r"(?:did you mean|write|remove the quotes:) `([^`:]+)`\??\Z")
+CURED = [spec for spec in SPECS if any(CURE.search(found.help or "") for found in analysis_of(spec).diagnostics)]
+
+
+@pytest.mark.parametrize("spec", CURED, ids=lambda spec: spec.stem)
+def test_the_cure_cures(spec: Path) -> None:
+    lines = spec.read_text(encoding="utf-8").splitlines()
+    for found in analysis_of(spec).diagnostics:
+        cure = CURE.search(found.help or "")
+        if cure is None or found.place.line != found.place.end_line:
+            continue
+        at = found.place.line - 1
+        mended = [*lines]
+        name = cure[1]
+        mended[at] = lines[at][: found.place.column - 1] + name + lines[at][found.place.end_column - 1 :]
+        after = analyze_text("\n".join(mended), shown=spec.name, folder=str(FOLDER))
+        same = [each for each in after.diagnostics if each.place.line == found.place.line and each.code == found.code]
+        before = [
+            each for each in analysis_of(spec).diagnostics if (each.place.line, each.code) == (at + 1, found.code)
+        ]
+        assert len(same) < len(before), (found.message, mended[at])
+
+
+def test_there_are_cures() -> None:
+    assert len(CURED) > 10

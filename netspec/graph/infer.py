@@ -10,17 +10,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.catalog import shapes
-from netspec.catalog.types import UNKNOWN, Inferred, ShapeError, TensorType, Unknown, Weights, show
-from netspec.diagnostics import Path, Report
+from netspec.catalog.types import UNKNOWN, Dim, Inferred, ShapeError, TensorType, Unknown, Weights, show
+from netspec.diagnostics import Report
+from netspec.graph.blame import InnerError, Refused, report_refused
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 from netspec.language.schema import Input
 
 _NOTHING = TensorType(UNKNOWN, UNKNOWN)
+_MOST_AGAIN = 200_000  # calls of nested models on other shapes than they were declared with, until all is unknown
 
 
 def infer(graph: Graph, report: Report) -> TypedGraph:
     """Types and weights of `graph`, nested models included; what Keras would refuse is reported."""
     return _Inference(report).graph(graph)
+
+
+def _declared(part: Input | None) -> TensorType:
+    return _NOTHING if part is None else input_type(part)
+
+
+def _outputs(call: Call, result: Inferred | None) -> list[TensorType]:
+    """A type for every output of a call, unknown where the rule gives none."""
+    known = result.outputs if result is not None else ()
+    return [known[index] if index < len(known) else _NOTHING for index in range(len(call.outputs))]
 
 
 def input_type(part: Input) -> TensorType:
@@ -29,32 +41,23 @@ def input_type(part: Input) -> TensorType:
 
 
 @dataclass(slots=True)
-class _Refused:
-    """A call that was refused, with the number of calls that could not be checked for it."""
-
-    call: Call
-    error: ShapeError
-    lost: int = 0
-
-
-@dataclass(slots=True)
 class _Inference:
     report: Report
     weights: dict[int, Weights] = field(default_factory=dict)
     typed: dict[int, TypedGraph] = field(default_factory=dict)
     built: dict[int, tuple[TensorType, ...]] = field(default_factory=dict)  # what a layer's first call was given
-    again: dict[tuple[int, tuple[TensorType, ...]], Inferred] = field(default_factory=dict)
+    again: dict[tuple[int, tuple[TensorType, ...]], Inferred | ShapeError] = field(default_factory=dict)
+    refusing: set[int] = field(default_factory=set)  # graphs in which a call is refused
+    left: int = _MOST_AGAIN
 
     def graph(self, graph: Graph) -> TypedGraph:
         """Types of a graph on its declared inputs. Reports at most once for each graph."""
         done = self.typed.get(id(graph))
         if done is not None:
             return done
-        types = {
-            Tensor(name): input_type(part) if part is not None else _NOTHING for name, part in graph.inputs.items()
-        }
-        refused: list[_Refused] = []
-        cause: dict[Tensor, _Refused] = {}
+        types = {Tensor(name): _declared(part) for name, part in graph.inputs.items()}
+        refused: list[Refused] = []
+        cause: dict[Tensor, Refused] = {}
         for call in graph.calls:
             broken = next((cause[tensor] for tensor in call.tensors() if tensor in cause), None)
             result: Inferred | None = None
@@ -62,18 +65,20 @@ class _Inference:
                 try:
                     result = self.call(call, types)
                 except ShapeError as error:
-                    broken = _Refused(call, error)
+                    broken = Refused(call, error)
                     refused.append(broken)
             else:
                 broken.lost += 1
-            for index in range(len(call.outputs)):
+            for index, output in enumerate(_outputs(call, result)):
                 tensor = Tensor(call.name, index)
-                known = result is not None and index < len(result.outputs)
-                types[tensor] = result.outputs[index] if known and result is not None else _NOTHING
+                types[tensor] = output
                 if broken is not None:
                     cause[tensor] = broken
-        for each in refused:
-            self._report(graph, types, each)
+        if refused:
+            self.refusing.add(id(graph))
+            report_refused(graph, types, refused, self.report)
+        for inner in graph.aside:
+            self.graph(inner)
         total = self._total(graph)
         self.weights[id(graph)] = total
         typed = TypedGraph(graph, types, self.weights, self.typed)
@@ -90,9 +95,7 @@ class _Inference:
 
     def layer(self, layer: Any, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> Inferred:
         """Types of a layer or nested model called on `inputs`, by argument name."""
-        flat = tuple(
-            each for value in inputs.values() for each in (value if isinstance(value, list) else [value])
-        )
+        flat = tuple(each for value in inputs.values() for each in (value if isinstance(value, list) else [value]))
         if isinstance(layer, Graph):
             return self._model(layer, flat)
         first = self.built.get(id(layer))
@@ -101,42 +104,66 @@ class _Inference:
         result = shapes.infer(layer.cls, layer.args, inputs, arguments, self._inner)
         if first is None:
             self.built[id(layer)] = flat
-            self.weights[id(layer)] = _trained(layer.args, result.weights)
+            self.weights[id(layer)] = _trained(layer, result.weights)
         return Inferred(result.outputs, self.weights[id(layer)])
 
     def _inner(self, layer: Any, inputs: Sequence[TensorType]) -> Inferred:
         """What a wrapper asks about the layer that it wraps."""
         if isinstance(layer, Graph):
             return self._model(layer, tuple(inputs))
-        return self.layer(layer, {"inputs": inputs[0] if len(inputs) == 1 else list(inputs)}, {})
+        try:
+            return self.layer(layer, {"inputs": inputs[0] if len(inputs) == 1 else list(inputs)}, {})
+        except ShapeError as error:
+            if isinstance(error, InnerError) or layer.shared:
+                raise
+            refused = InnerError(error.message, code=error.code, help=error.help)
+            named = error.argument is not None and error.argument in layer.args
+            refused.inner = ((*layer.path, error.argument), False) if error.argument and named else (layer.path, True)
+            raise refused from None
 
     def _model(self, graph: Graph, given: tuple[TensorType, ...]) -> Inferred:
         """A nested model on inputs that may be more definite than those it was declared with."""
+        if len(given) != len(graph.inputs):
+            message = (
+                f"model `{graph.name}` has {len(graph.inputs)} inputs, so it cannot be wrapped; got {len(given)} tensor"
+            )
+            raise ShapeError(message, code="NS404", argument="layer")
         typed = self.graph(graph)
-        declared = [input_type(part) if part is not None else _NOTHING for part in graph.inputs.values()]
-        for index, (name, want, got) in enumerate(zip(graph.inputs, declared, given, strict=True)):
-            _check_input(graph, name, want, got, index)
-        outputs = tuple(typed.types.get(tensor, _NOTHING) for tensor in graph.outputs.values())
         weights = self.weights[id(graph)]
-        if all(w.shape == g.shape for w, g in zip(declared, given, strict=True)):
-            return Inferred(outputs, weights)
-        key = (id(graph), given)
+        declared = [_declared(part) for part in graph.inputs.values()]
+        taken = [
+            _taken(graph, name, want, got, index)
+            for index, (name, want, got) in enumerate(zip(graph.inputs, declared, given, strict=True))
+        ]
+        if id(graph) in self.refusing:
+            return Inferred((_NOTHING,) * len(graph.outputs), weights)
+        if all(want.shape == got.shape for want, got in zip(declared, taken, strict=True)):
+            return Inferred(tuple(typed.types[tensor] for tensor in graph.outputs.values()), weights)
+        key = (id(graph), tuple(taken))
         if key not in self.again:
-            types = {
-                Tensor(name): TensorType(got.shape, want.dtype)
-                for name, want, got in zip(graph.inputs, declared, given, strict=True)
-            }
-            for call in graph.calls:
-                try:
-                    result = self.call(call, types)
-                except ShapeError:
-                    result = Inferred(())
-                for index in range(len(call.outputs)):
-                    types[Tensor(call.name, index)] = (
-                        result.outputs[index] if index < len(result.outputs) else _NOTHING
-                    )
-            self.again[key] = Inferred(tuple(types.get(t, _NOTHING) for t in graph.outputs.values()), weights)
-        return self.again[key]
+            self.again[key] = self._again(graph, taken, weights)
+        found = self.again[key]
+        if isinstance(found, ShapeError):
+            raise found
+        return found
+
+    def _again(self, graph: Graph, given: Sequence[TensorType], weights: Weights) -> Inferred | ShapeError:
+        """The outputs of a nested model on these inputs, or why one of its calls refuses what it gets from them."""
+        self.left -= len(graph.calls)
+        if self.left < 0:
+            return Inferred((_NOTHING,) * len(graph.outputs), weights)
+        types = {Tensor(name): tensor for name, tensor in zip(graph.inputs, given, strict=True)}
+        for call in graph.live_calls():
+            try:
+                result = self.call(call, types)
+            except ShapeError as error:
+                shown = " and ".join(show(tensor.shape) for tensor in given)
+                message = f"model `{graph.name}` cannot take {shown}: {error.message}"
+                refused = InnerError(message, code=error.code, help=error.help)
+                refused.path = error.path if isinstance(error, InnerError) and error.path is not None else call.path
+                return refused
+            types.update({Tensor(call.name, index): output for index, output in enumerate(_outputs(call, result))})
+        return Inferred(tuple(types[tensor] for tensor in graph.outputs.values()), weights)
 
     def _total(self, graph: Graph) -> Weights:
         """The weights of a graph, each layer counted once however often it is called or wrapped."""
@@ -146,78 +173,37 @@ class _Inference:
             trainable, fixed = plus(trainable, own.trainable), plus(fixed, own.non_trainable)
         return Weights(trainable, fixed)
 
-    # messages
-
-    def _report(self, graph: Graph, types: Mapping[Tensor, TensorType], refused: _Refused) -> None:
-        call, error = refused.call, refused.error
-        tensors = call.tensors()
-        path, key = self._where(call, error)
-        spans = []
-        notes = []
-        for index in error.inputs if len(tensors) > 1 else ():
-            if index < len(tensors):
-                where = _declared_at(graph, tensors[index])
-                if where is not None:
-                    spans.append((where, show(types[tensors[index]].shape)))
-        at_fault = [tensors[i] for i in error.inputs if i < len(tensors)] or list(tensors[:1])
-        origin = _origin(graph, types, at_fault[-1], error.axis) if at_fault else None
-        if origin is not None:
-            notes.append(self._origin_note(graph, types, at_fault[-1], origin, error.axis))
-        if refused.lost:
-            notes.append(f"{refused.lost} step{'s' if refused.lost > 1 else ''} below {'were' if refused.lost > 1 else 'was'} not checked")
-        message = error.message
-        self.report.add(error.code, path, message, key=key, spans=spans, notes=notes, help=error.help)
-
-    def _where(self, call: Call, error: ShapeError) -> tuple[Path, bool]:
-        """The smallest span that is wrong: the argument, the tensor's name under `from`, or the layer."""
-        layer = call.layer
-        if error.argument is not None and isinstance(layer, LayerDef):
-            return (*layer.path, error.argument), False
-        if error.inputs and len(call.tensors()) > 1:
-            return (*call.path, "from", error.inputs[-1]), False
-        if isinstance(layer, LayerDef) and not layer.shared:
-            return layer.path, True
-        return call.path, False
-
-    def _origin_note(
-        self, graph: Graph, types: Mapping[Tensor, TensorType], tensor: Tensor, origin: Call, axis: int | None
-    ) -> str:
-        line = self.report.locator.locate(origin.path).line
-        cls = "model" if isinstance(origin.layer, Graph) else f"`{origin.layer.cls}`"
-        made = types[Tensor(origin.name)].shape
-        source = origin.tensors()
-        before = types[source[0]].shape if source else UNKNOWN
-        if not (axis is None or isinstance(made, Unknown) or isinstance(before, Unknown)) and (
-            len(made) == len(before) and -len(made) <= axis < len(made)
-        ):
-            return f"{cls} at line {line} made axis {axis % len(made)} {_dim(made[axis])} out of {_dim(before[axis])}"
-        if isinstance(before, Unknown):
-            return f"{cls} at line {line} gave {show(made)}"
-        return f"{cls} at line {line} made {show(made)} out of {show(before)}"
-
 
 def own_weights(graph: Graph, weights: Mapping[int, Weights]) -> dict[int, Weights]:
     """Layer by identity -> the weights that are its own, layers inside models and wrappers listed on their own.
 
     So a layer that is both called and wrapped is there once, and the sum over the values is the model's.
+    What `trainable: false` stands on is frozen with all that it wraps, wherever else that is used.
     """
     found: dict[int, Weights] = {}
-    stack: list[tuple[Any, bool]] = [(call.layer, True) for call in graph.live_calls()]
+    frozen: set[int] = set()
+    seen: set[tuple[int, bool]] = set()
+    stack: list[tuple[Any, bool]] = [(graph, True)]
     while stack:
         layer, trainable = stack.pop()
+        trainable = trainable and layer.args.get("trainable") is not False
+        if (id(layer), trainable) in seen:
+            continue
+        seen.add((id(layer), trainable))
         if isinstance(layer, Graph):
             stack.extend((call.layer, trainable) for call in layer.live_calls())
             continue
-        if id(layer) in found:
-            continue
         own = weights.get(id(layer), Weights(UNKNOWN, UNKNOWN))
-        trainable = trainable and layer.args.get("trainable") is not False
         inner = layer.args.get("layer")
         if layer.cls != "Bidirectional" and isinstance(inner, Graph | LayerDef):
             within = weights.get(id(inner), Weights(UNKNOWN, UNKNOWN))
             own = Weights(minus(own.trainable, within.trainable), minus(own.non_trainable, within.non_trainable))
             stack.append((inner, trainable))
-        found[id(layer)] = own if trainable else Weights(0, plus(own.trainable, own.non_trainable))
+        found[id(layer)] = own
+        if not trainable:
+            frozen.add(id(layer))
+    for each in frozen:
+        found[each] = Weights(0, plus(found[each].trainable, found[each].non_trainable))
     return found
 
 
@@ -231,55 +217,48 @@ def minus(a: int | Unknown, b: int | Unknown) -> int | Unknown:
     return UNKNOWN if isinstance(a, Unknown) or isinstance(b, Unknown) else a - b
 
 
-def _trained(args: Mapping[str, Any], weights: Weights) -> Weights:
+def _trained(layer: LayerDef, weights: Weights) -> Weights:
     """`trainable: false` moves all of a layer's weights to the other side."""
+    frozen = _frozen(layer)
+    if frozen is None:
+        return Weights(UNKNOWN, UNKNOWN)
+    return Weights(0, plus(weights.trainable, weights.non_trainable)) if frozen else weights
+
+
+def _frozen(layer: Any) -> bool | None:
+    """Whether a layer or cell, or all that it wraps, has `trainable: false`; None where a part of it has."""
+    args = layer.args
     if args.get("trainable") is False:
-        return Weights(0, plus(weights.trainable, weights.non_trainable))
-    return weights
+        return True
+    cells = args.get("cell", args.get("cells"))
+    parts = [*(cells if isinstance(cells, list) else [cells]), args.get("layer"), args.get("backward_layer")]
+    answers = {_frozen(part) for part in parts if part is not None}
+    return None if len(answers) > 1 else next(iter(answers), False)
 
 
-def _check_input(graph: Graph, name: str, want: TensorType, got: TensorType, index: int) -> None:
-    """What a Functional model's input spec checks: the rank, and every declared dimension."""
+def _taken(graph: Graph, name: str, want: TensorType, got: TensorType, index: int) -> TensorType:
+    """What a nested model makes of a tensor for its input `name`, as Keras's Functional does.
+
+    It compares sizes up to a last axis of 1. Such an axis it adds or drops, but only on values: its symbolic answer is
+    another one, so ours is unknown. Raises ShapeError where Keras refuses.
+    """
     if isinstance(want.shape, Unknown) or isinstance(got.shape, Unknown):
-        return
-    same = len(want.shape) == len(got.shape) and all(
-        w is None or g is None or isinstance(w, Unknown) or isinstance(g, Unknown) or w == g
-        for w, g in zip(want.shape[1:], got.shape[1:], strict=True)
-    )
-    if not same:
-        message = f"input `{name}` of model `{graph.name}` is {show(want.shape)}, got {show(got.shape)}"
-        raise ShapeError(message, code="NS404", inputs=(index,))
+        return TensorType(got.shape, want.dtype)
+    shape, declared = got.shape, want.shape
+    pairs = zip(_without_last_one(declared)[1:], _without_last_one(shape)[1:], strict=False)
+    fits = not any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs)
+    dropped = len(shape) == len(declared) + 1 and shape[-1] == 1
+    added = len(shape) == len(declared) - 1 and declared[-1] == 1
+    if fits and (dropped or added):
+        return TensorType(UNKNOWN, want.dtype)
+    if not fits or len(shape) != len(declared):
+        message = f"input `{name}` of model `{graph.name}` is {show(declared)}, got {show(got.shape)}"
+        axis = next(
+            (at for at, (a, b) in enumerate(zip(declared, shape, strict=False)) if at and a not in (None, b)), None
+        )
+        raise ShapeError(message, code="NS404", inputs=(index,), axis=axis if len(shape) == len(declared) else None)
+    return TensorType(shape, want.dtype)
 
 
-def _declared_at(graph: Graph, tensor: Tensor) -> Path | None:
-    if tensor.call in graph.inputs:
-        return (*graph.path, "inputs", tensor.call)
-    call = next((call for call in graph.calls if call.name == tensor.call), None)
-    if call is None:
-        return None
-    return (*call.path, "name") if call.named else call.path
-
-
-def _origin(graph: Graph, types: Mapping[Tensor, TensorType], tensor: Tensor, axis: int | None) -> Call | None:
-    """The call where the offending axis (the whole shape, without one) last changed, walking up."""
-    by_name = {call.name: call for call in graph.calls}
-    while (call := by_name.get(tensor.call)) is not None:
-        sources = call.tensors()
-        if not sources:
-            return call
-        here, above = types[tensor].shape, types[sources[0]].shape
-        if isinstance(here, Unknown) or isinstance(above, Unknown):
-            return None
-        if len(here) != len(above) or len(sources) > 1:
-            return call
-        if axis is None or not -len(here) <= axis < len(here):
-            if here != above:
-                return call
-        elif here[axis] != above[axis]:
-            return call
-        tensor = sources[0]
-    return None
-
-
-def _dim(dim: Any) -> str:
-    return "any" if dim is None else str(dim)
+def _without_last_one(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    return shape[:-1] if shape and shape[-1] == 1 else shape

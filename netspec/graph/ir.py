@@ -62,6 +62,7 @@ class Call:
     outputs: tuple[str, ...]
     named: bool
     path: Path
+    sources: tuple[Path, ...] = ()  # where each of `tensors()` is referred to; empty where they come from above
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor that goes in, in order."""
@@ -73,14 +74,20 @@ class Call:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A model: its inputs, its calls from top to bottom, its outputs by public name."""
+    """A model: its inputs, its calls from top to bottom, its outputs by public name.
+
+    `sound` is False where an input or an output is missing or broken: such a model is never called. `aside` holds the
+    models that are declared in its scope, so that those which no call shows are checked too.
+    """
 
     name: str
-    inputs: Mapping[str, Input]
+    inputs: Mapping[str, Input | None]  # None: refused, so of unknown type
     calls: tuple[Call, ...]
     outputs: Mapping[str, Tensor]
     path: Path
     shared: bool = False
+    sound: bool = True
+    aside: tuple[Graph, ...] = ()
 
     def live_calls(self) -> tuple[Call, ...]:
         """The calls that feed an output, in order: what Keras keeps. One walk from the bottom finds them."""
@@ -109,7 +116,9 @@ def renewed(layer: LayerDef | Graph, name: str) -> LayerDef | Graph:
     return _renewed(layer, name, {}, within=False)
 
 
-def _renewed(layer: LayerDef | Graph, name: str, done: dict[int, LayerDef | Graph], *, within: bool) -> LayerDef | Graph:
+def _renewed(
+    layer: LayerDef | Graph, name: str, done: dict[int, LayerDef | Graph], *, within: bool
+) -> LayerDef | Graph:
     def inner(value: Any, within: bool) -> Any:
         if isinstance(value, list):
             return [inner(each, within) for each in value]

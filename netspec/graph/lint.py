@@ -27,7 +27,11 @@ def lint(spec: Spec, typed: TypedGraph, report: Report) -> None:
             if call.name not in live and call.path not in warned:
                 warned.add(call.path)
                 what = f"`{call.name}`" if call.named else "this step"
-                cure = f"list `{call.name}` under `outputs`, or take it out" if call.named else "take it out, or use its output"
+                cure = (
+                    f"list `{call.name}` under `outputs`, or take it out"
+                    if call.named
+                    else "take it out, or use its output"
+                )
                 report.add("NS307", call.path, f"{what} feeds no output, so it is not part of the model", help=cure)
     _check_batches(spec, typed.graph, report)
 
@@ -46,11 +50,11 @@ def _inner_graphs(graph: Graph) -> list[Graph]:
 def _check_batches(spec: Spec, graph: Graph, report: Report) -> None:
     """A fixed batch size of an input is the only one that training can use."""
     for name, part in graph.inputs.items():
-        if part.batch_size is not None and part.batch_size != spec.fit.batch_size:
+        if part is not None and part.batch_size is not None and part.batch_size != spec.fit.batch_size:
             report.add(
                 "NS513",
                 ("fit", "batch_size"),
                 f"batches of {spec.fit.batch_size}, but input `{name}` takes batches of {part.batch_size} only",
                 spans=[(("inputs", name), f"batch_size {part.batch_size}")],
-                help=f"fit: {{batch_size: {part.batch_size}}}",
+                help=f"write `fit: {{batch_size: {part.batch_size}}}`",
             )

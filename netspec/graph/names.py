@@ -9,6 +9,7 @@ from netspec.catalog.nearest import nearest
 from netspec.diagnostics import Path, Report
 from netspec.language.spec import ModelPart
 
+_MOST_COMPARED = 1_000_000  # names held against each other in one scope: a second or so
 _WORD = re.compile(r"(.)([A-Z][a-z0-9]+)")
 _CAPITAL = re.compile(r"([a-z])([A-Z])")
 
@@ -30,18 +31,20 @@ class Names:
     declared: dict[str, tuple[str, Path]] = field(default_factory=dict)  # name -> (kind, path)
     _taken: set[str] = field(default_factory=set)
     _counts: dict[str, int] = field(default_factory=dict)
+    _compared: int = 0
 
     def declare(self, name: str, kind: str, path: Path, report: Report) -> None:
         """Record a name; a second thing of the same name is reported, with both places."""
         if name in self.declared:
             other, first = self.declared[name]
+            both = f"two {kind}s" if kind == other else f"{_an(other)} and {_an(kind)}"
             report.add(
                 "NS303",
                 path,
-                f"`{name}` is declared twice: {_an(other)} and {_an(kind)}",
+                f"`{name}` is the name of {both}",
                 key=kind != "step",
                 spans=[(first, f"first here, {_an(other)}")],
-                help="inputs, steps, shared things and variables need different names",
+                help="inputs, steps, shared things and variables share one set of names",
             )
             return
         self.declared[name] = (kind, path)
@@ -87,8 +90,9 @@ class Names:
         return names
 
     def nearest(self, name: str) -> str | None:
-        """The declared name that was probably meant."""
-        return nearest(name, self.declared)
+        """The declared name that was probably meant; none once very many names have been compared."""
+        self._compared += len(self.declared)
+        return nearest(name, self.declared) if self._compared <= _MOST_COMPARED else None
 
 
 def _an(kind: str) -> str:

@@ -21,7 +21,7 @@ from netspec.language.spec import LayerExpr
 _CODES = {"layer": "NS204", "loss": "NS503", "metric": "NS507", "optimizer": "NS508", "callback": "NS510"}
 _WORDS = {"loss": "loss", "dtype_policy": "dtype policy"}
 _PICKLED = frozenset(("class_name", "registered_name", "module", "__lambda__"))
-_DEEPEST = 16  # layers wrapped in layers; Keras's own wrappers are never nested deeper in earnest
+DEEPEST = 16  # layers wrapped in layers; Keras's own wrappers are never nested deeper in earnest
 BAD = object()  # what a value becomes that was refused; the mistake is reported already
 
 
@@ -52,22 +52,27 @@ class Objects:
     def entry(self, kind: str, name: str, path: Path) -> Entry | None:
         """The catalogue's entry for `name`, or None where it cannot be used here (reported)."""
         word = _WORDS.get(kind, kind)
+        key = path[-1:] == (name,)  # else the name is itself the value that stands at `path`
         reason = legacy.refused(kind, name)
         entry = catalog.find(kind, name)
         if reason is None and entry is not None and entry.excluded:
             reason = entry.excluded
         if reason is not None:
-            self._report.add("NS213", path, f"`{name}` is not available in a spec: {reason}", key=True)
+            self._report.add("NS213", path, f"`{name}` is not available in a spec: {reason}", key=key)
             return None
         if entry is not None:
             return entry
         code = _CODES.get(kind, "NS214")
         renamed = legacy.renamed(kind, name)
         close = nearest(name, catalog.identifiers(kind))
-        cure = renamed or (f"did you mean `{close}`?" if close else f"it takes a {word} of Keras {catalog.KERAS_VERSION}")
+        cure = renamed or (
+            f"did you mean `{close}`?"
+            if close
+            else f"netspec knows every {word} of Keras {catalog.KERAS_VERSION} by its name"
+        )
         if kind == "layer" and not renamed and not close:
             cure = "`netspec` knows Keras's built-in layers by their class names, such as `Dense`"
-        self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=True, help=cure)
+        self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=key, help=cure)
         return None
 
     def arguments(self, entry: Entry, raw: Any, path: Path, depth: int = 0) -> dict[str, Any] | None:
@@ -99,7 +104,7 @@ class Objects:
             sound = False
             names = " and ".join(f"`{name}`" for name in missing)
             self._report.add(
-                "NS207", path, f"`{entry.name}` needs {names}", key=True, help=self._example(entry, missing)
+                "NS207", path, f"`{entry.name}` needs {names}", key=True, help=self._example(entry, missing, given)
             )
         return args if sound else None
 
@@ -120,7 +125,9 @@ class Objects:
         if len(raw) != 1 or meaning(entry, first).object_kind not in ("layer", "cell", "cells"):
             return False
         (key,) = raw
-        return key in ("use", "model") or (entry.param(key) is None and (key[:1].isupper() or catalog.find("layer", key) is not None))
+        return key in ("use", "model") or (
+            entry.param(key) is None and (key[:1].isupper() or catalog.find("layer", key) is not None)
+        )
 
     def _unknown_argument(self, entry: Entry, name: str, where: Path) -> None:
         gone = legacy.removed(entry.kind, entry.name, name)
@@ -130,12 +137,25 @@ class Objects:
         known = [param.name for param in entry.params]
         close = nearest(name, known)
         cure = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{k}`" for k in known[:12])
-        self._report.add("NS205", where, f"`{entry.name}` has no argument `{name}`", key=True, help=cure if known else None)
+        self._report.add(
+            "NS205", where, f"`{entry.name}` has no argument `{name}`", key=True, help=cure if known else None
+        )
 
-    def _example(self, entry: Entry, missing: list[str]) -> str:
-        samples = {"units": "64", "filters": "32", "kernel_size": "3", "rate": "0.5", "size": "2", "layer": "{Dense: 8}"}
-        inside = ", ".join(f"{name}: {samples.get(name, '…')}" for name in missing)
-        return f"{entry.name}: {{{inside}}}"
+    def _example(self, entry: Entry, missing: list[str], given: Mapping[str, Any] | None = None) -> str:
+        samples = {
+            "units": "64",
+            "filters": "32",
+            "kernel_size": "3",
+            "rate": "0.5",
+            "size": "2",
+            "layer": "{Dense: 8}",
+        }
+        if entry.name == "Bidirectional":
+            samples["layer"] = "{LSTM: 32}"
+        plain = {name: describe(value) for name, value in (given or {}).items() if isinstance(value, int | float)}
+        inside = ", ".join(f"{name}: {value}" for name, value in plain.items())
+        inside += ", " * bool(plain) + ", ".join(f"{name}: {samples.get(name, '…')}" for name in missing)
+        return f"for example `{entry.name}: {{{inside}}}`"
 
     def value(self, entry: Entry, name: str, raw: Any, path: Path, depth: int = 0, *, bare: bool = False) -> Any:
         """One argument's value, checked and made; BAD where it was refused (reported)."""
@@ -149,7 +169,12 @@ class Objects:
             self._report.add("NS213", path, f"`{name}`: a serialized object is not taken, it could run code", help=cure)
             return BAD
         param = entry.param(name)
-        if raw is None and param is not None and (what.object_kind is not None or param.default is None) and not param.required:
+        if (
+            raw is None
+            and param is not None
+            and (what.object_kind is not None or param.default is None)
+            and not param.required
+        ):
             return None
         if what.object_kind in ("layer", "cell"):
             return self._inner(entry, name, what, raw, path, depth)
@@ -191,8 +216,8 @@ class Objects:
             return KerasObject(kind, entry.name, {}, path) if entry.form == "class" and kind != "metric" else raw
         word = _WORDS.get(kind, kind)
         if not isinstance(raw, dict) or len(raw) != 1:
-            got = f"{len(raw)} keys" if isinstance(raw, dict) else describe(raw)
-            self._report.add("NS202", path, f"expected one {word}, by its name or as {{Name: {{…}}}}, got {got}")
+            got = f"{len(raw)} keys" if isinstance(raw, dict) else f"`{describe(raw)}`"
+            self._report.add("NS202", path, f"expected one {word}, by its name or as `{{Name: {{…}}}}`, got {got}")
             return BAD
         ((cls, args),) = raw.items()
         at = (*path, cls)
@@ -204,8 +229,8 @@ class Objects:
 
     def _inner(self, entry: Entry, name: str, what: Meaning, raw: Any, path: Path, depth: int) -> Any:
         """A layer inside a layer."""
-        if depth >= _DEEPEST:
-            self._report.add("NS313", path, f"layers are wrapped more than {_DEEPEST} deep")
+        if depth >= DEEPEST:
+            self._report.add("NS313", path, f"layers are wrapped more than {DEEPEST} deep")
             return BAD
         if isinstance(raw, dict) and len(raw) == 1:
             if "use" in raw:

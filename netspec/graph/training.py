@@ -27,9 +27,11 @@ _CROSSENTROPIES = {
 def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
     """What to train for and how. Mistakes are reported; the result is complete only where there was none."""
     objects = Objects(report, use=lambda name, path: None, nest=lambda raw, path: None, auto=snake)
-    outputs = tuple(typed.graph.outputs)
+    outputs = declared_outputs(spec, typed.graph)
+    before = len(report)
     losses, weights = _losses(spec.losses, outputs, objects, report)
     metrics = _metrics(spec.metrics, outputs, objects, report)
+    sound = len(report) == before
     optimizer: Any = _DEFAULT_OPTIMIZER
     if spec.optimizer is not None:
         optimizer = objects.object("optimizer", spec.optimizer, ("optimizer",))
@@ -40,13 +42,23 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
         if made is not BAD:
             callbacks.append(KerasObject("callback", made, {}, path) if isinstance(made, str) else made)
     result = Training(losses, weights, metrics, _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer, tuple(callbacks))
-    if outputs:
+    if outputs and sound:
         _check_monitors(spec, result, outputs, report)
-        for name in outputs:
-            loss = losses.get(name)
-            if loss is not None:
-                _check_loss(name, loss, typed, _loss_path(spec.losses, name), report)
+    endings = _Endings()
+    for name in typed.graph.outputs:
+        loss = losses.get(name)
+        if loss is not None:
+            _check_loss(name, loss, typed, endings, _loss_path(spec.losses, name), report)
     return result
+
+
+def declared_outputs(spec: Spec, graph: Graph) -> tuple[str, ...]:
+    """The names of the model's outputs, those of broken steps included; none where they cannot be known."""
+    if spec.model.outputs is not None:
+        return tuple(spec.model.outputs)
+    if graph.outputs or not spec.model.steps or spec.model.steps[-1].repeat is not None:
+        return tuple(graph.outputs)
+    return spec.model.steps[-1].names[:1]
 
 
 def loss_class(loss: KerasObject | str | None) -> str | None:
@@ -93,16 +105,19 @@ def _losses(
     if isinstance(raw, dict) and _by_output(raw, outputs):
         losses: dict[str, Any] = dict.fromkeys(outputs)
         weights: dict[str, float] = {}
+        strange = [name for name in raw if name not in losses] if outputs else []
+        left = [name for name in outputs if name not in raw]
+        for name in strange:
+            _not_an_output(name, outputs, (*path, name), report, left)
         for name, value in raw.items():
-            if name not in outputs:
-                _not_an_output(name, outputs, (*path, name), report)
-                continue
-            losses[name], weight = _loss(value, (*path, name), objects, report)
-            if weight is not None:
-                weights[name] = weight
-        for name in outputs:
-            if name not in raw:
-                cure = f"give it one: losses: {{{name}: mse}}, or null to say that it has none"
+            loss, weight = _loss(value, (*path, name), objects, report)
+            if name in losses:
+                losses[name] = loss
+                if weight is not None:
+                    weights[name] = weight
+        if not strange:
+            for name in left:
+                cure = f"give it one, as in `losses: {{{name}: mse}}`, or `null` to say that it has none"
                 report.add("NS502", path, f"output `{name}` has no loss, so nothing trains it", key=True, help=cure)
         return losses, weights
     loss, weight = _loss(raw, path, objects, report)
@@ -119,11 +134,19 @@ def _by_output(raw: Mapping[str, Any], outputs: tuple[str, ...]) -> bool:
     return bool(more) or (catalog.find("loss", first) is None and not first[:1].isupper())
 
 
-def _not_an_output(name: str, outputs: tuple[str, ...], path: Path, report: Report) -> None:
-    close = nearest(name, outputs)
+def _not_an_output(
+    name: str, outputs: tuple[str, ...], path: Path, report: Report, left: list[str] | None = None
+) -> None:
+    """A name that is no output; `left` are the outputs that have no loss."""
+    close = nearest(name, left or outputs)
     are = "the output is" if len(outputs) == 1 else "the outputs are"
+    message = f"`{name}` is not an output; {are} {listed(outputs)}"
+    if left:
+        message += f"; and output{'s' * (len(left) > 1)} {listed(left)} {'have' if len(left) > 1 else 'has'} no loss"
     cure = f"did you mean `{close}`?" if close else None
-    report.add("NS501", path, f"`{name}` is not an output; {are} {listed(outputs)}", key=True, help=cure)
+    if cure is None and len(outputs) > 1:
+        cure = f"list `{name}` under `outputs` if it is to be one"
+    report.add("NS501", path, message, key=True, help=cure)
 
 
 def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, float | None]:
@@ -134,9 +157,13 @@ def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, 
     if isinstance(raw, dict) and raw.keys() & {"loss", "weight"}:
         for key in raw:
             if key not in ("loss", "weight"):
-                report.add("NS201", (*path, key), f"a loss has no key `{key}`", key=True, help="it takes `loss` and `weight`")
+                report.add(
+                    "NS201", (*path, key), f"a loss has no key `{key}`", key=True, help="it takes `loss` and `weight`"
+                )
         weight = raw.get("weight")
-        if weight is not None and (isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf")):
+        if weight is not None and (
+            isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf")
+        ):
             report.add("NS206", (*path, "weight"), f"`weight`: expected a number from 0, got `{describe(weight)}`")
             weight = None
         if raw.get("loss") is None:
@@ -166,13 +193,14 @@ def _metrics(
     path: Path = ("metrics",)
     if raw is None:
         return {}
-    if isinstance(raw, dict) and not (len(raw) == 1 and catalog.find("metric", next(iter(raw))) and not raw.keys() & set(outputs)):
+    if isinstance(raw, dict) and not (
+        len(raw) == 1 and catalog.find("metric", next(iter(raw))) and not raw.keys() & set(outputs)
+    ):
         found = {}
         for name, value in raw.items():
-            if name not in outputs:
+            if name not in outputs and outputs:
                 _not_an_output(name, outputs, (*path, name), report)
-            else:
-                found[name] = _metric_list(value, (*path, name), objects, report)
+            found[name] = _metric_list(value, (*path, name), objects, report)
         return found
     each = _metric_list(raw, path, objects, report)
     return dict.fromkeys(outputs, each)
@@ -209,18 +237,22 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
         monitor = callback.args.get("monitor", param.default)
         path = (*callback.path, "monitor") if "monitor" in callback.args else callback.path
         if monitor not in known:
-            close = nearest(str(monitor), known)
+            close = nearest(str(monitor), known) or next(
+                (name for name in known if name.startswith(str(monitor))), None
+            )
             cure = f"did you mean `{close}`?" if close else None
-            report.add("NS509", path, f"`{describe(monitor)}` is not logged; it logs {listed(known)}", help=cure)
+            report.add("NS509", path, f"`{monitor}` is not logged; what is logged: {listed(known)}", help=cure)
         elif str(monitor).startswith("val_") and not validated:
             cure = "add `validation: 0.1` under `data`, or monitor `" + str(monitor).removeprefix("val_") + "`"
             report.add("NS509", path, f"`{monitor}` is logged only with validation data", help=cure)
 
 
-def _check_loss(name: str, loss: KerasObject | str, typed: TypedGraph, path: Path, report: Report) -> None:
+def _check_loss(
+    name: str, loss: KerasObject | str, typed: TypedGraph, endings: _Endings, path: Path, report: Report
+) -> None:
     """What Keras trains without a word: the wrong activation for a crossentropy, or one applied twice."""
     cls = loss_class(loss)
-    found = _activation(typed.graph, typed.graph.outputs[name])
+    found = endings.activation(typed.graph, typed.graph.outputs[name])
     if found is None or cls is None:
         return
     activation, where = found
@@ -244,7 +276,9 @@ def _check_loss(name: str, loss: KerasObject | str, typed: TypedGraph, path: Pat
     elif not logits and activation == "linear":
         wanted = _CROSSENTROPIES[cls]
         message = f"output `{name}` has no activation, but its loss takes probabilities"
-        report.add("NS506", path, message, spans=spans, help=f"`activation: {wanted}`, or `from_logits: true` in the loss")
+        report.add(
+            "NS506", path, message, spans=spans, help=f"`activation: {wanted}`, or `from_logits: true` in the loss"
+        )
     elif not logits and activation == "softmax" and cls == "BinaryCrossentropy":
         report.add(
             "NS504",
@@ -256,31 +290,38 @@ def _check_loss(name: str, loss: KerasObject | str, typed: TypedGraph, path: Pat
         )
     elif not logits and activation == "sigmoid" and cls in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy"):
         cure = "binary_crossentropy for yes or no (or several at once); softmax for one class of many"
-        report.add("NS504", path, f"output `{name}` ends in sigmoid, which {snake(cls)} does not fit", spans=spans, help=cure)
+        report.add(
+            "NS504", path, f"output `{name}` ends in sigmoid, which {snake(cls)} does not fit", spans=spans, help=cure
+        )
 
 
-def _activation(graph: Graph, tensor: Tensor) -> tuple[str, Path] | None:
-    """The activation that an output ends in, and where it stands; None where that is not plain to see."""
-    calls: dict[str, Call] = {call.name: call for call in graph.calls}
-    while (call := calls.get(tensor.call)) is not None:
-        layer = call.layer
-        if isinstance(layer, Graph):
-            inner = list(layer.outputs.values())
-            graph, calls, tensor = layer, {c.name: c for c in layer.calls}, inner[tensor.index]
-            continue
-        while isinstance(layer, LayerDef) and layer.cls == "TimeDistributed":
-            wrapped: Any = layer.args.get("layer")
-            if isinstance(wrapped, Graph):
-                return _activation(wrapped, next(iter(wrapped.outputs.values())))
-            layer = wrapped
-        if layer.cls in ("Reshape", "Flatten", "Dropout", "Identity"):
-            tensor = call.tensors()[0]
-            continue
-        if layer.cls == "Softmax":
-            return ("softmax", layer.path) if "axis" not in layer.args else None
-        if layer.cls in ("Activation", "Dense"):
-            value = layer.args.get("activation", "linear") or "linear"
-            path = (*layer.path, "activation") if "activation" in layer.args else layer.path
-            return (value, path) if isinstance(value, str) else None
+class _Endings:
+    """The activations that the outputs of graphs end in."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, dict[str, Call]] = {}
+
+    def activation(self, graph: Graph, tensor: Tensor) -> tuple[str, Path] | None:
+        """The activation, and where it stands; None where that is not plain to see."""
+        while (call := self._call(graph, tensor)) is not None:
+            layer: Any = call.layer
+            while isinstance(layer, LayerDef) and layer.cls == "TimeDistributed":
+                layer = layer.args.get("layer")
+            if isinstance(layer, Graph):
+                graph, tensor = layer, list(layer.outputs.values())[tensor.index]
+            elif layer.cls in ("Reshape", "Flatten", "Dropout", "Identity"):
+                tensor = call.tensors()[0]
+            elif layer.cls == "Softmax":
+                return ("softmax", layer.path) if "axis" not in layer.args else None
+            elif layer.cls in ("Activation", "Dense"):
+                value = layer.args.get("activation", "linear") or "linear"
+                path = (*layer.path, "activation") if "activation" in layer.args else layer.path
+                return (value, path) if isinstance(value, str) else None
+            else:
+                return None
         return None
-    return None
+
+    def _call(self, graph: Graph, tensor: Tensor) -> Call | None:
+        if id(graph) not in self._calls:
+            self._calls[id(graph)] = {call.name: call for call in graph.calls}
+        return self._calls[id(graph)].get(tensor.call)

@@ -64,8 +64,9 @@ class Document:
         Segments that the text does not hold are skipped. A missing key gets its parent's key, the root column 1.
         """
         for length in range(len(path) if self.overrides else 0, 0, -1):
-            if path[:length] in self.overrides:
-                return self.overrides[path[:length]]
+            if (place := self.overrides.get(path[:length])) is not None:
+                # An override is written NAME=VALUE, and its place is that of the value.
+                return replace(place, column=1, end_column=place.column - 1) if key and length == len(path) else place
         if not self.positions.size:
             return self.place(0, 0)
         at, at_key, missing = 0, -1, False
@@ -87,8 +88,8 @@ class Document:
         line, column = self._line_and_column(start)
         end_line, end_column = (line, column) if end is None or end <= start else self._line_and_column(end)
         begin = start - column + 1
-        rest = _REST.match(self.text, begin)
-        stop = rest.end() if rest else begin
+        rest = _REST.match(self.text, start, start + WINDOW + 1)  # no further: a line may be megabytes long
+        stop = rest.end() if rest else start
         cut = max(0, column - 1 - _BEFORE) if stop - begin > WINDOW else 0
         text = self.text[begin + cut : min(begin + cut + WINDOW, stop)]
         return Place(self.file, line, column, end_line, end_column, text, cut)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -58,8 +59,8 @@ def _report(error: Any, model: type[Closed], path: Path, report: Report, where: 
     if kind == "extra_forbidden":
         known = _fields(model, loc[:-1])
         close = nearest(str(loc[-1]), known)
-        cure = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{name}`" for name in known)
-        report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=cure)
+        way_out = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{name}`" for name in known)
+        report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=way_out)
         return
     if kind == "missing":
         report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True)
@@ -72,16 +73,18 @@ def _report(error: Any, model: type[Closed], path: Path, report: Report, where: 
         expected = "one of " + error["ctx"]["expected"].replace("'", "`")
     else:
         expected = _EXPECTED.get(kind, "another value")
-    cure = None
+    cure: str | None = None
     if kind == "literal_error" and isinstance(got, str):
-        close = nearest(got, [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")])
+        close = nearest(
+            got, [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")]
+        )
         cure = f"did you mean `{close}`?" if close else None
     elif isinstance(got, str) and expected in ("a number", "a whole number") and _is_number(got):
-        cure = "take the quotes away"
+        cure = f"remove the quotes: `{got.strip()[:40]}`"
     elif isinstance(got, str) and kind == "bool_type" and got.lower() in ("yes", "no", "on", "off"):
-        cure = f"in YAML 1.2 `{got}` is text; write {'true' if got.lower() in ('yes', 'on') else 'false'}"
+        cure = f"write `{'true' if got.lower() in ('yes', 'on') else 'false'}`; `{got}` is plain text in YAML 1.2"
     elif isinstance(got, float) and got.is_integer() and expected == "a whole number":
-        cure = f"write {int(got)}"
+        cure = f"write `{int(got)}`"
     report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure)
 
 
@@ -119,10 +122,15 @@ def input_part(value: Any, path: Path, report: Report) -> Input | None:
     if isinstance(value, list):
         value = {"shape": value}
     elif isinstance(value, int) and not isinstance(value, bool):
-        report.add("NS202", path, f"an input's shape is a list, got `{describe(value)}`", help=f"[{value}]")
+        report.add(
+            "NS202",
+            path,
+            f"an input's shape is a list, got `{describe(value)}`",
+            help=f"write `[{value if value.bit_length() < 64 else 8}]`",
+        )
         return None
     elif not isinstance(value, dict):
-        report.add("NS202", path, f"an input is a shape such as [100], or a mapping, got `{describe(value)}`")
+        report.add("NS202", path, f"an input is a shape such as `[100]`, or a mapping, got `{describe(value)}`")
         return None
     made = guarded(Input, value, path, report, "an input")
     if made is not None and made.dtype not in DTYPES:
@@ -152,7 +160,9 @@ def data_part(value: Any, report: Report) -> Data | None:
     """Where rows come from, with the shorthands of sources, features and targets written out."""
     path: Path = ("data",)
     if not isinstance(value, dict):
-        report.add("NS202", path, f"`data` is a mapping, got `{describe(value)}`", help="data: {train: rows.csv}")
+        report.add(
+            "NS202", path, f"`data` is a mapping, got `{describe(value)}`", help="for example `data: {train: rows.csv}`"
+        )
         return None
     full = dict(value)
     before = len(report)
@@ -164,12 +174,25 @@ def data_part(value: Any, report: Report) -> Data | None:
     for key in ("features", "targets"):
         if isinstance(full.get(key), dict):
             full[key] = {name: _columns(part, key) for name, part in full[key].items()}
-    if len(report) > before:
-        return None
     made = guarded(Data, full, path, report, "`data`")
-    if made is not None:
-        _one_of_each(made, report)
-    return made
+    if not full.get("dataset") and not full.get("train"):
+        report.add("NS203", path, "`data` needs `train` or `dataset`", key=True)
+    _one_of_each(made or _readable(full), report)
+    return made if len(report) == before else None
+
+
+def _readable(full: Mapping[str, Any]) -> Data:
+    """The parts of `data` that are right by themselves, so that a mistake beside them does not hide theirs."""
+    kept: dict[str, Any] = {}
+    for key, value in full.items():
+        parts = value.items() if key in ("features", "targets") and isinstance(value, dict) else [(None, value)]
+        for name, part in parts:
+            try:
+                Data.model_validate({key: part if name is None else {name: part}})
+            except ValidationError:
+                continue
+            kept[key] = part if name is None else {**kept.get(key, {}), name: part}
+    return Data.model_validate(kept)
 
 
 def _source(value: Any, path: Path, report: Report) -> Any:
@@ -182,7 +205,7 @@ def _source(value: Any, path: Path, report: Report) -> Any:
             "NS709",
             path,
             f"the kind of `{describe(value)}` cannot be told from its name",
-            help="a name that ends in " + ", ".join(_SUFFIXES) + ", or a mapping such as {csv: rows.txt}",
+            help="a name that ends in " + ", ".join(_SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`",
         )
     return {kind or "csv": value}
 
@@ -211,7 +234,11 @@ def _columns(value: Any, key: str) -> Any:
 
 def _one_of_each(data: Data, report: Report) -> None:
     """What a mapping's types cannot say: exactly one kind of source, at most one preparation."""
-    for key, source in (("train", data.train), ("test", data.test), ("validation", data.validation and data.validation.source)):
+    for key, source in (
+        ("train", data.train),
+        ("test", data.test),
+        ("validation", data.validation and data.validation.source),
+    ):
         if source is None:
             continue
         kinds = [kind for kind in ("csv", "tsv", "npz", "npy") if getattr(source, kind)]
@@ -220,13 +247,13 @@ def _one_of_each(data: Data, report: Report) -> None:
             report.add("NS709", ("data", key), f"a source is exactly one of `csv`, `tsv`, `npz` and `npy`, got {got}")
     if data.dataset and data.train:
         report.add("NS709", ("data", "train"), "`dataset` brings its own rows, so `train` has no place", key=True)
-    if not data.dataset and not data.train:
-        report.add("NS203", ("data",), "`data` needs `train` or `dataset`", key=True)
     for name, feature in data.features.items():
         kinds = [k for k in ("text", "sequence", "category", "multi_hot") if getattr(feature, k) is not None]
         if len(kinds) > 1:
             both = " and ".join(f"`{kind}`" for kind in kinds)
-            report.add("NS709", ("data", "features", name, kinds[1]), f"a feature is prepared in one way, got {both}", key=True)
+            report.add(
+                "NS709", ("data", "features", name, kinds[1]), f"a feature is prepared in one way, got {both}", key=True
+            )
         _column_or_columns(feature, ("data", "features", name), report)
     for name, target in data.targets.items():
         _column_or_columns(target, ("data", "targets", name), report)

@@ -24,13 +24,15 @@ class OverrideError(ValueError):
 
 def apply(document: Document, settings: Sequence[str], report: Report) -> Document:
     """The document with every setting laid over it, in order; a setting that names nothing is reported (NS211)."""
-    data, places = document.data, {}
+    data: Any = document.data
+    places: dict[Path, Place] = {}
     for text in settings:
         name, equals, value_text = text.partition("=")
         value_at = Place(SHOWN, 1, len(name) + 2, 1, max(len(text), len(name) + 2) + 1, text)
         name_at = Place(SHOWN, 1, 1, 1, max(len(name), 1) + 1, text)
         if not equals or not name.strip():
-            report.add_at("NS211", name_at, f"expected NAME=VALUE, got `{text}`", help="for example --set fit.epochs=3")
+            cure = "for example `--set fit.epochs=3`"
+            report.add_at("NS211", name_at, f"expected NAME=VALUE, got `{text[:80]}`", help=cure)
             continue
         try:
             value = parse_value(value_text)
@@ -38,11 +40,12 @@ def apply(document: Document, settings: Sequence[str], report: Report) -> Docume
             report.add_at("NS211", value_at, str(error))
             continue
         try:
-            data, path = _laid(data, _path_of(name), value)
+            data, path, made = _laid(data, _path_of(name), value)
         except OverrideError as error:
             report.add_at("NS211", name_at, str(error))
             continue
-        places[path] = value_at
+        places = {at: place for at, place in places.items() if at[: len(path)] != path}
+        places.update({path[:length]: value_at for length in range(made, len(path) + 1)})
     return document.with_overrides(data, places) if places else document
 
 
@@ -61,65 +64,126 @@ def _path_of(name: str) -> list[str | int]:
     return parts
 
 
-def _laid(data: Any, parts: list[str | int], value: Any) -> tuple[Any, Path]:
-    """`data` with `value` at the path that `parts` name, copying only the containers on the way."""
+def _laid(data: Any, parts: list[str | int], value: Any) -> tuple[Any, Path, int]:
+    """`data` with `value` at the path that `parts` name, copying only the containers on the way.
+
+    Returns the path as well, and how long the shortest part of it is that was not there before.
+    """
     top: list[Any] = [data]
     node: Any = top
     key: Any = 0
     path: list[str | int] = []
+    made = len(parts)
     for part in parts:
-        child = node.get(key) if isinstance(node, dict) else node[key]
-        child = _expanded(child, path, part)
-        child = child.copy()
+        missing = isinstance(node, dict) and key not in node
+        if missing and path:
+            made = min(made, len(path))
+        child = _expanded(None if missing else node[key], path, part).copy()
         node[key] = child
         node, key = child, _key(child, part, path)
         path.append(key)
     if parts[0] == "vars" and len(parts) > 1 and not isinstance(node, list) and key not in node:
         close = nearest(str(key), node)
-        raise OverrideError(f"no variable is named `{key}`" + (f"; did you mean `{close}`?" if close else ""))
+        cure = (
+            f"did you mean `{close}`?"
+            if close
+            else "the spec declares " + (", ".join(f"`{n}`" for n in node) or "none")
+        )
+        raise OverrideError(f"no variable is named `{key}`; {cure}")
     node[key] = _from_here(value, path)
-    return top[0], tuple(path)
+    return top[0], tuple(path), made
 
 
 def _expanded(child: Any, path: list[str | int], part: str | int) -> Any:
     """A value that is about to be entered: a shorthand is written out as the mapping that it stands for."""
-    if isinstance(child, dict | list):
-        return child
     if child is None:
         return {}
+    section = path[0] if path else None
+    if isinstance(child, dict) or (isinstance(child, list) and isinstance(part, int)):
+        return child
+    if section in ("inputs", "data") and len(path) > 1 and isinstance(part, str):
+        found = _data_shorthand(child, path)
+        if found is not None:
+            return found
+    if isinstance(child, list):
+        return child
     name = str(path[-1]) if path else ""
-    if path and path[0] == "losses" and part in ("loss", "weight"):
+    if section == "losses" and part in ("loss", "weight"):
         return {"loss": child}
-    if isinstance(child, str) and (entry := catalog.find("layer", child)) is not None and part == child:
-        return {child: None} if entry else child
-    if path[:1] == ["optimizer"] and isinstance(child, str):
-        entry = catalog.find("optimizer", child)
-        if entry is not None and part in (child, entry.name):
-            return {part: None}
-        raise OverrideError(f"`optimizer` is `{child}`, so write optimizer={{{entry.name if entry else 'Adam'}: {{…}}}}")
+    if isinstance(child, str) and part == child and catalog.find("layer", child) is not None:
+        return {child: None}
+    if path == ["optimizer"] and isinstance(child, str):
+        return _optimizer(child, part)
     for kind in ("layer", "optimizer", "loss", "metric"):
         entry = catalog.find(kind, name)
         if entry is not None and entry.first is not None:
             return {entry.first.name: child}
-    raise OverrideError(f"`{'.'.join(map(str, path))}` is a single value, so nothing stands below it")
+    raise OverrideError(f"`{_shown(path)}` is a single value, so nothing stands below it")
+
+
+def _data_shorthand(child: Any, path: list[str | int]) -> dict[str, Any] | None:
+    """An input by its shape alone, a source by its file name, a feature by its columns, validation by its fraction."""
+    if path[0] == "inputs":
+        return {"shape": child} if isinstance(child, list) else None
+    where = path[1]
+    if where in ("features", "targets") and len(path) == 3:
+        return {"columns" if isinstance(child, list) else "column": child}
+    if len(path) == 2 and where in _FILES and isinstance(child, str):
+        return {FilePath(child).suffix.lstrip(".").lower(): child}
+    if len(path) == 2 and where == "validation" and isinstance(child, int | float):
+        return {"fraction": child}
+    return None
+
+
+def _optimizer(child: str, part: str | int) -> dict[str | int, Any]:
+    """An optimizer by its name alone, entered by that name."""
+    entry = catalog.find("optimizer", child)
+    if entry is not None and part in (child, entry.name):
+        return {part: None}
+    name = entry.name if entry else "Adam"
+    if catalog.find("optimizer", str(part)) is not None:
+        raise OverrideError(f"`optimizer` is `{child}`; `optimizer={{{part}: {{…}}}}` makes it another one")
+    raise OverrideError(f"`optimizer` is `{child}`, so its arguments are set as in `optimizer.{name}.{part}=…`")
 
 
 def _key(node: Any, part: str | int, path: list[str | int]) -> Any:
     """The key or index that `part` means in `node`; a step is found by its name."""
-    shown = ".".join(map(str, path)) or "the spec"
+    shown = _shown(path) or "the spec"
     if isinstance(node, dict):
         if isinstance(part, int):
             raise OverrideError(f"`{shown}` is a mapping, so [{part}] names nothing in it")
+        if path[-2:-1] == ["layers"] and part not in node:
+            _check_step_key(node, part, shown)
         return part
     if isinstance(part, int):
         if part >= len(node):
-            raise OverrideError(f"`{shown}` has {len(node)} entries, counted from 0; there is no [{part}]")
+            has = "1 entry" if len(node) == 1 else f"{len(node)} entries"
+            raise OverrideError(f"`{shown}` has {has}, counted from 0; there is no [{part}]")
         return part
-    named = {step["name"]: at for at, step in enumerate(node) if isinstance(step, dict) and isinstance(step.get("name"), str)}
+    named = {
+        step["name"]: at for at, step in enumerate(node) if isinstance(step, dict) and isinstance(step.get("name"), str)
+    }
     if part in named:
         return named[part]
+    if path[-1:] != ["layers"]:
+        raise OverrideError(f"`{shown}` is a list, so its entries are numbered, as in `{shown}[0]`")
     close = nearest(part, named)
-    raise OverrideError(f"no step of `{shown}` is named `{part}`" + (f"; did you mean `{close}`?" if close else ""))
+    names = ", ".join(f"`{name}`" for name in list(named)[:8])
+    cure = f"did you mean `{close}`?" if close else f"those with a name are {names}" if names else f"as in `{shown}[0]`"
+    raise OverrideError(f"no step of `{shown}` is named `{part}`; {cure}")
+
+
+def _check_step_key(step: dict[str, Any], part: str, shown: str) -> None:
+    """An argument that was set on the step, not on the layer in it."""
+    for cls in step:
+        entry = catalog.find("layer", cls)
+        if entry is not None and entry.param(part) is not None and part not in ("name",):
+            raise OverrideError(f"`{part}` is an argument of the layer, so it is set as `{shown}.{cls}.{part}=…`")
+
+
+def _shown(path: list[str | int]) -> str:
+    """A path as it is written."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def _from_here(value: Any, path: list[str | int]) -> Any:

@@ -25,24 +25,19 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")  # what Keras builds and Tens
 _LONGEST_NAME = 100
 
 
-def is_spec(data: Any) -> bool:
-    """Whether a YAML document is meant to be a spec: a mapping with `layers` and `inputs` at the top."""
-    return isinstance(data, dict) and "layers" in data and "inputs" in data
-
-
 def parse(data: Any, file: str, report: Report) -> Spec | None:
-    """The Spec that a document with its variables already replaced holds; None where there is no model in it."""
-    if not isinstance(data, dict):
+    """The Spec that a document with its variables already replaced holds; None where it is not meant to be one."""
+    if not isinstance(data, dict) or not data.keys() & {"layers", "inputs"}:
+        got = "it has neither `inputs` nor `layers`" if isinstance(data, dict) else f"got `{describe(data)}`"
+        report.add("NS110", (), f"a spec is a mapping with `inputs` and `layers`; {got}")
         return None
     unknown_keys(data, _TOP_KEYS, (), "a spec", report)
     _version(data, report)
     model = model_part(data, (), report)
     fit = fit_part(data.get("fit"), report)
-    if model is None:
-        return None
     return Spec(
         name=_name_of(data, file, report),
-        variables=data.get("vars") if isinstance(data.get("vars"), dict) else {},
+        variables=variables if isinstance(variables := data.get("vars"), dict) else {},
         model=model,
         losses=data.get("losses"),
         metrics=data.get("metrics"),
@@ -52,20 +47,19 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
     )
 
 
-def model_part(data: Mapping[str, Any], path: Path, report: Report) -> ModelPart | None:
+def model_part(data: Mapping[str, Any], path: Path, report: Report) -> ModelPart:
     """The model part of a spec or of a nested model at `path`."""
     missing = [key for key in ("inputs", "layers") if data.get(key) is None]
     for key in missing:
         what = "no value" if key in data else "missing"
-        cure = "inputs: {x: [784]}" if key == "inputs" else "layers: [Dense: 10]"
+        cure = "for example `inputs: {x: [784]}`" if key == "inputs" else "for example `layers: [Dense: 10]`"
         report.add("NS203", (*path, key) if key in data else path, f"`{key}` is {what}", key=True, help=cure)
     inputs = _inputs(data.get("inputs"), (*path, "inputs"), report) if "inputs" not in missing else {}
     shared = _shared(data.get("shared"), (*path, "shared"), report)
     steps = _steps(data.get("layers"), (*path, "layers"), report) if "layers" not in missing else ()
     outputs, paths = _outputs(data.get("outputs"), (*path, "outputs"), report)
-    if missing:
-        return None
-    return ModelPart(inputs, shared, steps, outputs, paths, path)
+    refused = not inputs or not steps or not isinstance(data.get("shared"), dict | None)
+    return ModelPart(inputs, shared, steps, outputs, paths, path, refused)
 
 
 def unknown_keys(data: Mapping[str, Any], known: tuple[str, ...], path: Path, where: str, report: Report) -> None:
@@ -100,7 +94,7 @@ def check_name(name: Any, path: Path, report: Report, *, key: bool = False) -> b
         elif name and name[0] in "_-":
             why = "TensorFlow refuses names that start so"
         else:
-            why = "TensorFlow refuses it in fit"
+            why = "TensorFlow refuses it in fit" if name else "it is empty"
         report.add("NS209", path, f"`{describe(name)}` cannot be a name: {why}", key=key, help=cure)
     else:
         return True
@@ -114,7 +108,7 @@ def _version(data: Mapping[str, Any], report: Report) -> None:
             "NS216",
             ("netspec",),
             f"this is version {VERSION} of the language, the spec asks for `{describe(version)}`",
-            help=f"netspec: {VERSION}",
+            help=f"write `netspec: {VERSION}`",
         )
 
 
@@ -125,12 +119,17 @@ def _name_of(data: Mapping[str, Any], file: str, report: Report) -> str:
     return stem or "model"
 
 
-def _inputs(raw: Any, path: Path, report: Report) -> dict[str, Input]:
+def _inputs(raw: Any, path: Path, report: Report) -> dict[str, Input | None]:
     if not isinstance(raw, dict) or not raw:
-        got = "an empty mapping" if raw == {} else describe(raw)
-        report.add("NS202", path, f"`inputs` is a mapping from names to shapes, got {got}", help="inputs: {x: [784]}")
+        got = "an empty mapping" if raw == {} else f"`{describe(raw)}`"
+        report.add(
+            "NS202",
+            path,
+            f"`inputs` is a mapping from names to shapes, got {got}",
+            help="for example `inputs: {x: [784]}`",
+        )
         return {}
-    found = {}
+    found: dict[str, Input | None] = {}
     for name, value in raw.items():
         check_name(name, (*path, name), report, key=True)
         found[name] = input_part(value, (*path, name), report)
@@ -142,24 +141,27 @@ def _shared(raw: Any, path: Path, report: Report) -> dict[str, LayerExpr | Model
         return {}
     if not isinstance(raw, dict):
         report.add(
-            "NS202", path, f"`shared` is a mapping from names to layers, got `{describe(raw)}`", help="shared: {enc: {LSTM: 64}}"
+            "NS202",
+            path,
+            f"`shared` is a mapping from names to layers, got `{describe(raw)}`",
+            help="for example `shared: {enc: {LSTM: 64}}`",
         )
         return {}
     found: dict[str, LayerExpr | ModelPart | None] = {}
     for name, value in raw.items():
         at = (*path, name)
         check_name(name, at, report, key=True)
-        if isinstance(value, dict) and "layers" in value or "inputs" in (value if isinstance(value, dict) else ()):
-            unknown_keys(value, _MODEL_KEYS, at, "a model", report)
-            found[name] = model_part(value, at, report)
+        if isinstance(value, dict) and value.keys() & {"layers", "inputs"}:
+            found[name] = inline_model(value, at, report)
         elif isinstance(value, dict) and set(value) == {"model"}:
-            found[name] = _inline_model(value["model"], (*at, "model"), report)
+            found[name] = inline_model(value["model"], (*at, "model"), report)
         else:
             found[name] = layer_expr(value, at, report)
     return found
 
 
-def _inline_model(raw: Any, path: Path, report: Report) -> ModelPart | None:
+def inline_model(raw: Any, path: Path, report: Report) -> ModelPart | None:
+    """A model written where a layer is expected; None where there is none."""
     if not isinstance(raw, dict):
         report.add("NS202", path, f"a model has `inputs` and `layers`, got `{describe(raw)}`")
         return None
@@ -174,14 +176,16 @@ def layer_expr(raw: Any, path: Path, report: Report) -> LayerExpr | None:
     if isinstance(raw, dict) and len(raw) == 1:
         ((cls, args),) = raw.items()
         return LayerExpr(cls, args, (*path, cls))
-    got = f"{len(raw)} keys: {listed(raw)}" if isinstance(raw, dict) else describe(raw)
-    report.add("NS208", path, f"expected one layer, got {got}", help="a layer is its name and its arguments: {LSTM: 64}")
+    got = f"{listed(raw)}" if isinstance(raw, dict) and raw else f"`{describe(raw)}`"
+    report.add(
+        "NS208", path, f"expected one layer, got {got}", help="a layer is its name and its arguments: `{LSTM: 64}`"
+    )
     return None
 
 
 def _steps(raw: Any, path: Path, report: Report) -> tuple[Step, ...]:
     if not isinstance(raw, list) or not raw:
-        got = "an empty list" if raw == [] else describe(raw)
+        got = "an empty list" if raw == [] else f"`{describe(raw)}`"
         cure = "begin each step with a dash: `- Dense: 64`"
         report.add("NS202", path, f"`layers` is a list of steps, got {got}", help=cure)
         return ()
@@ -192,14 +196,14 @@ def _step(raw: Any, path: Path, report: Report) -> Step:
     if isinstance(raw, str):
         return Step(LayerExpr(raw, None, path), (), None, False, {}, None, path)
     if not isinstance(raw, dict) or not raw:
-        got = "an empty mapping" if raw == {} else describe(raw)
+        got = "an empty mapping" if raw == {} else f"`{describe(raw)}`"
         report.add("NS208", path, f"a step is one layer, got {got}", help="for example `- Dense: 64`")
         return Step(None, (), None, False, {}, None, path)
     return Step(
         what=_what(raw, path, report),
         names=_names(raw.get("name"), path, report),
         source=raw.get("from"),
-        has_source=raw.get("from") is not None,
+        has_source="from" in raw,
         call=_call(raw.get("call"), (*path, "call"), report),
         repeat=_repeat(raw.get("repeat"), (*path, "repeat"), report),
         path=path,
@@ -210,7 +214,9 @@ def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use
     """The one thing that a step calls. The key that is no step key is the layer, known or not."""
     keys = [key for key in raw if key not in _STEP_KEYS]
     if len(keys) > 1:
-        likely = [key for key in keys if key in ("use", "model") or (key[:1].isupper() and not nearest(key, _STEP_KEYS))]
+        likely = [
+            key for key in keys if key in ("use", "model") or (key[:1].isupper() and not nearest(key, _STEP_KEYS))
+        ]
         for key in keys if not likely else [key for key in keys if key not in likely]:
             close = nearest(key, (*_STEP_KEYS, "use"))
             cure = f"did you mean `{close}`?" if close else "beside its layer, a step takes " + listed(_STEP_KEYS)
@@ -227,7 +233,9 @@ def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use
         keys = likely
     if not keys:
         if not any(key not in _STEP_KEYS for key in raw):
-            report.add("NS208", path, "this step has no layer", help="for example `Dense: 64` beside its " + listed(raw))
+            report.add(
+                "NS208", path, "this step has no layer", help="for example `Dense: 64` beside its " + listed(raw)
+            )
         return None
     key = keys[0]
     value = raw[key]
@@ -237,7 +245,7 @@ def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use
             return None
         return Use(value, (*path, "use"))
     if key == "model":
-        return _inline_model(value, (*path, "model"), report)
+        return inline_model(value, (*path, "model"), report)
     return LayerExpr(key, value, (*path, key))
 
 
@@ -248,15 +256,21 @@ def _names(raw: Any, path: Path, report: Report) -> tuple[str, ...]:
     if isinstance(raw, list):
         if not raw:
             report.add("NS209", at, "`name` is a name, or a name for each output, got an empty list")
-        return tuple(n for i, n in enumerate(raw) if check_name(n, (*at, i), report))
-    return (raw,) if check_name(raw, at, report) else ()
+        # A name that is refused stays a name, so that what refers to it is not a second mistake.
+        return tuple(n if check_name(n, (*at, i), report) or isinstance(n, str) else f"?{i}" for i, n in enumerate(raw))
+    return (raw,) if check_name(raw, at, report) or isinstance(raw, str) else ()
 
 
 def _call(raw: Any, path: Path, report: Report) -> Mapping[str, Any]:
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        report.add("NS202", path, f"`call` is a mapping of call arguments, got `{describe(raw)}`", help="call: {training: true}")
+        report.add(
+            "NS202",
+            path,
+            f"`call` is a mapping of call arguments, got `{describe(raw)}`",
+            help="for example `call: {training: true}`",
+        )
         return {}
     return raw
 
@@ -283,7 +297,7 @@ def _outputs(raw: Any, path: Path, report: Report) -> tuple[Mapping[str, str] | 
     elif isinstance(raw, dict):
         pairs = [(name, value, (*path, name)) for name, value in raw.items()]
     else:
-        cure = f"outputs: [{raw}]" if isinstance(raw, str) else "outputs: [main, aux]"
+        cure = f"write `outputs: [{raw}]`" if isinstance(raw, str) else "for example `outputs: [main, aux]`"
         report.add("NS202", path, f"`outputs` is a list of steps, or a mapping, got `{describe(raw)}`", help=cure)
         return None, {}
     if not pairs:
@@ -298,7 +312,10 @@ def _outputs(raw: Any, path: Path, report: Report) -> tuple[Mapping[str, str] | 
         if isinstance(raw, list) and "." in reference:
             public = reference.replace(".", "_")
             report.add(
-                "NS308", at, f"`{reference}` needs a name of its own as an output", help=f"outputs: {{{public}: {reference}}}"
+                "NS308",
+                at,
+                f"`{reference}` needs a name of its own as an output",
+                help=f"write `outputs: {{{public}: {reference}}}`",
             )
             continue
         if isinstance(raw, dict):

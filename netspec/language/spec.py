@@ -35,7 +35,7 @@ class Use:
 class Step:
     """One entry of `layers`: what is called, on what, under which names."""
 
-    what: LayerExpr | Use | ModelPart
+    what: LayerExpr | Use | ModelPart | None  # None: refused
     names: tuple[str, ...]
     source: Any  # the raw `from`; None where it is left out
     has_source: bool
@@ -48,12 +48,13 @@ class Step:
 class ModelPart:
     """The keys that a whole spec and a nested model have in common."""
 
-    inputs: Mapping[str, Input]
-    shared: Mapping[str, LayerExpr | ModelPart]
+    inputs: Mapping[str, Input | None]  # None: refused
+    shared: Mapping[str, LayerExpr | ModelPart | None]
     steps: tuple[Step, ...]
     outputs: Mapping[str, str] | None  # public name -> reference; None: the last step
     outputs_paths: Mapping[str, Path]
     path: Path
+    open: bool = False  # a part that declares names was refused, so an unknown name may be one of them
 
 
 @dataclass(frozen=True, slots=True)

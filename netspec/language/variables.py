@@ -15,10 +15,12 @@ from typing import Any
 from netspec.catalog.nearest import nearest
 from netspec.diagnostics import Path, Report
 
+_SLIPS = ((re.compile(r"\$\{(.+)\}\Z"), "$({})"), (re.compile(r"\$([A-Za-z_]\w* *(?:[*/+%]|-(?= |\d)).+)\Z"), "$({})"))
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\Z")
 _EXPRESSION = re.compile(r"\$\((.*)\)\Z", re.DOTALL)
 _LONGEST = 1000  # characters of one expression
 _LARGEST = 2**63  # whole numbers beyond this fit no Keras argument
+_MOST = 1_000_000  # values that variables may bring in all; each use of one counts
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -31,7 +33,14 @@ Value = int | float | str | bool | list[Any] | None
 
 
 class VariableError(ValueError):
-    """A variable or an expression that has no value; the message says why."""
+    """A variable or an expression that has no value; the message says why, and is empty where that is said already."""
+
+
+class _Broken:
+    """The value of a variable that has none, which is reported where it is declared or used."""
+
+
+_BROKEN = _Broken()
 
 
 def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
@@ -68,15 +77,24 @@ def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
         except OverflowError:
             raise VariableError(f"`{text}` is too large") from None
         return result
+    for slip, form in _SLIPS:
+        if found := slip.match(text):
+            plain = _NAME.match("$" + found[1])
+            raise VariableError(
+                f"`{text[:80]}` is no variable; write `{plain[0] if plain else form.format(found[1][:80])}`"
+            )
     return text
 
 
 def _look_up(name: str, variables: Mapping[str, Any]) -> Any:
     if name in variables:
+        if variables[name] is _BROKEN:
+            raise VariableError
         return variables[name]
     close = nearest(name, variables)
     raise VariableError(
-        f"no variable is named `{name}`" + (f"; did you mean `${close}`?" if close else "; declare it under `vars`")
+        f"no variable is named `{name}`"
+        + (f"; did you mean `${close}`?" if close else f"; declare it: `vars: {{{name}: …}}`")
     )
 
 
@@ -140,15 +158,22 @@ def declared(data: Mapping[str, Any], report: Report) -> dict[str, Any]:
                 key=True,
                 help="letters, digits and `_`, starting with a letter",
             )
-        values[name] = substituted(value, values, ("vars", name), report)
+            report.silence(("vars", name))
+        made, sound = _replaced(value, values, ("vars", name), report)
+        values[name] = made if sound else _BROKEN
     return values
 
 
 def substituted(value: Any, variables: Mapping[str, Any], path: Path, report: Report) -> Any:
     """A copy of `value` with every variable in it replaced; `value` itself where there is none.
 
-    Works with a stack of its own, so depth costs nothing, and copies only what changes.
+    Works with a stack of its own, so depth costs nothing, and copies only what changes. A variable that has no value
+    becomes an object that fits nowhere, and whatever is said about it at its place is kept silent.
     """
+    return _replaced(value, variables, path, report)[0]
+
+
+def _replaced(value: Any, variables: Mapping[str, Any], path: Path, report: Report) -> tuple[Any, bool]:
     found: list[tuple[Path, str]] = []
     stack: list[tuple[Path, Any]] = [(path, value)]
     while stack:
@@ -161,23 +186,47 @@ def substituted(value: Any, variables: Mapping[str, Any], path: Path, report: Re
         elif isinstance(node, list):
             stack.extend(((*at, index), child) for index, child in enumerate(node) if type(child) in _WALKED)
     top = [value]
+    total, sound = 0, True
+    sizes: dict[int, int] = {}
     owned: set[int] = set()  # the containers copied here, each once however many variables it holds
     for at, text in found:
         try:
             new = evaluate(text, variables)
+            total += _size(new, sizes)
+            if total > _MOST:
+                raise VariableError(f"its variables make the spec larger than {_MOST:,} values")
         except VariableError as error:
-            report.add("NS210", at, str(error))
-            new = None
-        node: Any = top
+            if str(error):
+                report.add("NS210", at, str(error))
+            report.silence(at)
+            new, sound = _BROKEN, False
+        here: Any = top
         *way, last = (0, *at[len(path) :])
         for part in way:
-            child = node[part]
+            child = here[part]
             if id(child) not in owned:
-                child = node[part] = child.copy()
+                child = here[part] = child.copy()
                 owned.add(id(child))
-            node = child
-        node[last] = new
-    return top[0]
+            here = child
+        here[last] = new
+    return top[0], sound
+
+
+def _size(value: Any, sizes: dict[int, int]) -> int:
+    """How many values a variable brings. It may hold others many times over, so each is counted once and remembered."""
+    if not isinstance(value, list | dict):
+        return 1
+    stack = [value]
+    while stack:
+        node = stack[-1]
+        below = node if isinstance(node, list) else list(node.values()) if isinstance(node, dict) else []
+        waiting = [each for each in below if isinstance(each, list | dict) and id(each) not in sizes]
+        if waiting and id(node) not in sizes:
+            stack += waiting
+            continue
+        stack.pop()
+        sizes[id(node)] = 1 + sum(sizes[id(each)] if isinstance(each, list | dict) else 1 for each in below)
+    return sizes[id(value)]
 
 
 _WALKED = frozenset((str, dict, list))

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from netspec.catalog.nearest import nearest
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Data, Source
+from netspec.language.schema import Data, Feature, Source, Target
 from netspec.probe.tables import ProbeError, columns
 
 DATASET_COLUMNS = {
@@ -33,24 +33,30 @@ def check_data(data: Data, inputs: tuple[str, ...], outputs: tuple[str, ...], fo
     if data.dataset is not None:
         _check_columns(data, DATASET_COLUMNS[data.dataset], f"dataset `{data.dataset}`", inputs, outputs, report)
     for path, source in sources:
-        missing = [name for name in source.files if not (folder / name).exists()]
-        for name in missing:
+        missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
+        for at, name in missing:
             cure = "fit needs it; paths are relative to the spec"
-            report.add("NS701", path, f"`{name}` is not there", help=cure)
+            report.add("NS701", (*path, *at), f"`{name}` is not there", help=cure)
         if missing:
             continue
         try:
             found = columns(source, folder)
         except ProbeError as error:
-            report.add("NS705", path, str(error))
+            report.add(error.code, path, error.message)
             continue
         if found is not None:
             _check_columns(data, found, f"`{source.files[0]}`", inputs, outputs, report)
 
 
-def _check_names(
-    key: str, given: Mapping[str, object], known: tuple[str, ...], what: str, report: Report
-) -> None:
+def _files(source: Source) -> list[tuple[Path, str]]:
+    """Every file of a source, and where below the source it is named."""
+    if source.npy:
+        return [(("npy", column), name) for column, name in source.npy.items()]
+    kinds = {"csv": source.csv, "tsv": source.tsv, "npz": source.npz}
+    return [((kind,), name) for kind, name in kinds.items() if name]
+
+
+def _check_names(key: str, given: Mapping[str, object], known: tuple[str, ...], what: str, report: Report) -> None:
     for name in given:
         if name not in known and known:
             close = nearest(name, known)
@@ -62,7 +68,10 @@ def _check_columns(
     data: Data, found: tuple[str, ...], where: str, inputs: tuple[str, ...], outputs: tuple[str, ...], report: Report
 ) -> None:
     """Every column that a feature or a target names is there, and every input and output has one."""
-    parts = [("features", data.features, inputs), ("targets", data.targets, outputs)]
+    parts: list[tuple[str, Mapping[str, Feature | Target], tuple[str, ...]]] = [
+        ("features", data.features, inputs),
+        ("targets", data.targets, outputs),
+    ]
     for key, given, wanted in parts:
         for name, part in given.items():
             for at, column in enumerate(part.names):
@@ -74,8 +83,19 @@ def _check_columns(
                     cure = f"did you mean `{close}`?" if close else None
                     report.add("NS702", place, f"{where} has no column `{column}`; it has {shown}", help=cure)
         if key == "features":
+            meant = {nearest(name, wanted) for name in given if name not in wanted}  # said already
             for name in wanted:
-                if name not in given and name not in found and not (data.dataset and len(inputs) == 1):
-                    cure = f"features: {{{name}: {{column: …}}}}"
-                    report.add("NS707", ("data",), f"input `{name}` has no feature, and {where} no such column", key=True, help=cure)
-
+                if (
+                    name not in given
+                    and name not in meant
+                    and name not in found
+                    and not (data.dataset and len(inputs) == 1)
+                ):
+                    cure = f"add it: `features: {{{name}: {{column: …}}}}`"
+                    report.add(
+                        "NS707",
+                        ("data",),
+                        f"input `{name}` has no feature, and {where} no such column",
+                        key=True,
+                        help=cure,
+                    )

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from netspec.catalog.shapes.rule import Ask, Dims, differ, dims_of, one, rule, stays_sparse
 from netspec.catalog.types import UNKNOWN, Dim, Inferred, ShapeError, Unknown, show
 
+_SHOWN = 4  # shapes that one message names
+
 
 def _shapes(ask: Ask) -> tuple[Dims, ...]:
     shapes = tuple(dims_of(tensor) for tensor in ask.tensors)
@@ -18,7 +20,10 @@ def _shapes(ask: Ask) -> tuple[Dims, ...]:
 
 
 def _list(shapes: Sequence[Dims]) -> str:
-    return " and ".join(show(shape) for shape in shapes)
+    """The shapes in words, each once, and no more than a few."""
+    different = list(dict.fromkeys(show(shape) for shape in shapes))
+    more = [f"{len(different) - _SHOWN} more"] if len(different) > _SHOWN else []
+    return " and ".join([*different[:_SHOWN], *more])
 
 
 def _common_batch(ask: Ask, shapes: Sequence[Dims]) -> Dim:
@@ -133,9 +138,11 @@ def concatenate(ask: Ask) -> Inferred:
         )
     along = axis % rank
     for other in range(rank):
+        if other == along:
+            continue
+        against = next((at for at, shape in enumerate(shapes) if isinstance(shape[other], int)), 0)
         for at, shape in enumerate(shapes):
-            against = next((i for i, prior in enumerate(shapes[:at]) if differ(prior[other], shape[other])), None)
-            if other != along and against is not None:
+            if differ(shapes[against][other], shape[other]):
                 raise ShapeError(
                     f"{ask.name} joins along axis {axis}, so all other sizes must be equal; got {_list(shapes)}, "
                     f"which differ on axis {other}",
