@@ -111,7 +111,7 @@ def test_small_models_learn_them(kind: str) -> None:
                 layers.Dense(10, activation="softmax")(layers.Dense(64, activation="relu")(t)),
                 "categorical_crossentropy",
             )
-        }  # noqa: E501
+        }
     elif kind == "lstm":
         source = {"x": TensorType((None, None, 8))}
         t = keras.Input((None, 8), name="x")
@@ -131,7 +131,7 @@ def test_small_models_learn_them(kind: str) -> None:
         t = keras.Input((8, 8, 2), name="x")
         outputs = {
             "o": (layers.Conv2D(4, 3, padding="same")(layers.Conv2D(8, 3, padding="same", activation="relu")(t)), "mse")
-        }  # noqa: E501
+        }
     else:
         source = {"x": TensorType((None, 12))}
         t = keras.Input((12,), name="x")

@@ -53,7 +53,7 @@ def repeatable(seed: int) -> bool:
 
 def fixed_batch(checked: Checked) -> int | None:
     """The batch size that the inputs insist on, None where any will do."""
-    return next((part.batch_size for part in checked.typed.graph.inputs.values() if part.batch_size), None)
+    return next((part.batch_size for part in checked.typed.graph.inputs.values() if part and part.batch_size), None)
 
 
 def batch_size(checked: Checked) -> int:
