@@ -103,9 +103,7 @@ NS802 not-finite             error
 NS901 internal-error         error
 """
 
-RULES: dict[str, Rule] = {
-    rule.code: rule for rule in (Rule(*line.split()) for line in _TABLE.strip().splitlines())
-}
+RULES: dict[str, Rule] = {rule.code: rule for rule in (Rule(*line.split()) for line in _TABLE.strip().splitlines())}
 
 
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

@@ -1,4 +1,4 @@
-"""The corners of the language: each spec is legal, its shape is ours to know, and Keras's own dry build agrees with it."""
+"""The corners of the language: each spec is legal, and Keras's own dry build agrees with what we say of its shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ pytestmark = pytest.mark.keras
 
 LEGAL = {
     "repeat 0 is a pass-through": "inputs: {x: [8]}\nlayers: [{Dense: 8, repeat: 0, name: fc}, {Dense: 1, from: fc}]",
-    "repeat 3 makes three layers": "inputs: {x: [8]}\nlayers: [{Dense: 8, repeat: 3, name: fc}, {Add: , from: [fc_1, fc]}]",
+    "repeat 3 makes three layers": """
+inputs: {x: [8]}
+layers: [{Dense: 8, repeat: 3, name: fc}, {Add: , from: [fc_1, fc]}]
+""",
     "repeat with use is one layer": """
 inputs: {x: [8]}
 shared: {enc: {Dense: 8}}
@@ -38,8 +41,8 @@ layers:
     name: encoder
   - Add:
     from: [encoder.h, encoder.c]
-outputs: {state: encoder.h, sum: add}
-""".replace("sum: add", "first: encoder.output"),
+outputs: {state: encoder.h, first: encoder.output}
+""",
     "GRU with a state": """
 inputs: {x: [10, 8], s: [4]}
 layers:
@@ -54,9 +57,15 @@ layers:
   - Bidirectional: {LSTM: 4}
     from: {sequences: x, initial_state: [fh, fc, bh, bc]}
 """,
-    "Bidirectional with merge_mode": "inputs: {x: [10, 8]}\nlayers: [Bidirectional: {layer: {GRU: 4}, merge_mode: sum}]",
+    "Bidirectional with merge_mode": """
+inputs: {x: [10, 8]}
+layers: [Bidirectional: {layer: {GRU: 4}, merge_mode: sum}]
+""",
     "RNN of one cell": "inputs: {x: [10, 8]}\nlayers: [RNN: {LSTMCell: 4}]",
-    "RNN of cells": "inputs: {x: [10, 8]}\nlayers: [RNN: {cell: [{LSTMCell: 4}, {GRUCell: 6}], return_sequences: true}]",
+    "RNN of cells": """
+inputs: {x: [10, 8]}
+layers: [RNN: {cell: [{LSTMCell: 4}, {GRUCell: 6}], return_sequences: true}]
+""",
     "attention by names": """
 inputs: {q: [10, 8], m: [7, 8]}
 layers:
@@ -113,7 +122,10 @@ layers:
   - model: {inputs: {y: [null, 8]}, layers: [Dense: 4]}
   - Flatten
 """,
-    "a nested model that takes one axis more": "inputs: {x: [8, 1]}\nlayers: [{model: {inputs: {y: [8]}, layers: [Dense: 4]}}]",
+    "a nested model that takes one axis more": """
+inputs: {x: [8, 1]}
+layers: [{model: {inputs: {y: [8]}, layers: [Dense: 4]}}]
+""",
     "a model inside TimeDistributed": """
 inputs: {video: [5, 8, 8, 3]}
 shared:
@@ -158,24 +170,38 @@ layers:
   - Conv2D: &conv {filters: 8, kernel_size: 3, padding: same}
   - Conv2D: {<<: *conv, filters: 4}
 """,
-    "names with hyphens": "inputs: {my-x: [8]}\nlayers: [{Dense: 8, name: fc-1}, {Dense: 1, from: fc-1, name: out-put}]",
+    "names with hyphens": """
+inputs: {my-x: [8]}
+layers: [{Dense: 8, name: fc-1}, {Dense: 1, from: fc-1, name: out-put}]
+""",
     "trainable and dtype": """
 inputs: {x: [8]}
-layers: [Dense: {units: 8, trainable: false}, Dense: {units: 4, dtype: mixed_bfloat16}, Dense: {units: 2, dtype: float64}]
+layers:
+  - Dense: {units: 8, trainable: false}
+  - Dense: {units: 4, dtype: mixed_bfloat16}
+  - Dense: {units: 2, dtype: float64}
 """,
     "objects in arguments": """
 inputs: {x: [8]}
 layers:
-  - Dense: {units: 8, kernel_initializer: he_normal, activity_regularizer: {L2: 0.01}, activation: {LeakyReLU: {}}}
+  - Dense: {units: 8, kernel_initializer: he_normal, activity_regularizer: {L2: 0.01}, activation: leaky_relu}
   - Dense: {units: 8, kernel_initializer: {TruncatedNormal: {stddev: 0.1, seed: 1}}, kernel_constraint: {MaxNorm: 2}}
   - Dense: {units: 8, bias_regularizer: l1, kernel_regularizer: {L1L2: {l1: 0.1, l2: 0.1}}, bias_constraint: non_neg}
-""".replace("activation: {LeakyReLU: {}}", "activation: leaky_relu"),
-    "an output that is taken on": "inputs: {x: [8]}\nlayers: [{Dense: 3, name: a}, {Dense: 1, name: b, from: a}]\noutputs: {first: a, last: b}",
+""",
+    "an output that is taken on": """
+inputs: {x: [8]}
+layers: [{Dense: 3, name: a}, {Dense: 1, name: b, from: a}]
+outputs: {first: a, last: b}
+""",
     "an unused input": "inputs: {a: [8], b: [8]}\nlayers: [{Dense: 1, from: a}]",
-    "a fixed batch": "inputs: {x: {shape: [6, 8], batch_size: 4}}\nlayers: [LSTM: {units: 3, stateful: true}]\nfit: {batch_size: 4}",
+    "a fixed batch": """
+inputs: {x: {shape: [6, 8], batch_size: 4}}
+layers: [LSTM: {units: 3, stateful: true}]
+fit: {batch_size: 4}
+""",
     "one tensor twice": "inputs: {x: [8]}\nlayers: [{Concatenate: , from: [x, x]}]",
     "Concatenate of one": "inputs: {x: [8]}\nlayers: [{Concatenate: , from: [x]}, Dense: 1]",
-}  # fmt: skip
+}
 
 
 def analysis_of(text: str) -> Analysis:

@@ -1,4 +1,4 @@
-"""A refused call to a message: the smallest span that is wrong, what came in, and the step where the shape went astray."""
+"""A refused call to a message: the smallest wrong span, what came in, and the step where the shape went astray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into one call: tensors by the arguments of Keras's `call`, plain call arguments; what does not fit is reported."""
+"""What goes into one call: tensors by the arguments of Keras's `call`, plain call arguments; misfits are reported."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from netspec.language.spec import Step
 
 Fed = Tensor | tuple[Tensor, ...]
 _CALL_TENSORS = frozenset(  # arguments of a layer's call that take tensors, by Keras's names
-    ("inputs", "sequences", "query", "value", "key", "x", "data", "initial_state", "mask", "attention_mask", "query_mask",
-     "value_mask", "key_mask", "count_weights", "sequence", "states", "images", "sample_weight")
-)  # fmt: skip
+    (
+        *("inputs", "sequences", "query", "value", "key", "x", "data", "initial_state", "count_weights"),
+        *("mask", "attention_mask", "query_mask", "value_mask", "key_mask"),
+    )
+)
 
 
 def by_position(step: Step, layer: LayerDef | Graph, taken: Fed, report: Report) -> Mapping[str, Fed] | None:

@@ -11,8 +11,8 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog import Entry, legacy
 from netspec.catalog.arguments import Meaning, Problem, meaning
-from netspec.catalog.values import describe
 from netspec.catalog.nearest import nearest
+from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
 from netspec.graph.ir import Graph, KerasObject, LayerDef
 from netspec.language.parse import layer_expr

@@ -1,4 +1,4 @@
-"""What a reference means at the point that has been reached in one `layers` list: a tensor, a shared thing, or a mistake.
+"""What a reference means at one point of a `layers` list: a tensor, a shared thing, or a mistake.
 
 A name whose step is broken means nothing and is silent: its mistake is reported already.
 """
@@ -75,7 +75,7 @@ class Scope:
     # tensors
 
     def tensor(self, name: str, where: Path) -> Tensor | None:
-        """The tensor that a reference means: `name`, or `name.output`; None where there is none (reported) or it is broken."""
+        """The tensor that `name` or `name.output` means; None where there is none (reported) or it is broken."""
         if name in self.tensors and self.tensors[name] is None:
             return None
         base, dot, output = name.partition(".")

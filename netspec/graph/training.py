@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec import catalog
-from netspec.catalog.values import describe
 from netspec.catalog.nearest import nearest
 from netspec.catalog.types import Unknown, show
-from netspec.diagnostics import Path, Report
+from netspec.catalog.values import describe
+from netspec.diagnostics import Path, Report, printable
 from netspec.graph.ir import Call, Graph, KerasObject, LayerDef, Tensor, Training, TypedGraph
 from netspec.graph.names import snake
 from netspec.graph.objects import BAD, Objects
@@ -237,11 +237,13 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
         monitor = callback.args.get("monitor", param.default)
         path = (*callback.path, "monitor") if "monitor" in callback.args else callback.path
         if monitor not in known:
-            close = nearest(str(monitor), known) or next(
-                (name for name in known if name.startswith(str(monitor))), None
-            )
+            word = str(monitor)
+            usable = known if validated else [*names, "learning_rate"]
+            asked = word if validated else word.removeprefix("val_")
+            close = nearest(asked, usable) or next((name for name in usable if asked and name.startswith(asked)), None)
             cure = f"did you mean `{close}`?" if close else None
-            report.add("NS509", path, f"`{monitor}` is not logged; what is logged: {listed(known)}", help=cure)
+            said = f"`{printable(word[:80])}` is not logged; what is logged: {listed(usable)}"
+            report.add("NS509", path, said, help=cure)
         elif str(monitor).startswith("val_") and not validated:
             cure = "add `validation: 0.1` under `data`, or monitor `" + str(monitor).removeprefix("val_") + "`"
             report.add("NS509", path, f"`{monitor}` is logged only with validation data", help=cure)
@@ -283,7 +285,7 @@ def _check_loss(
         report.add(
             "NS504",
             path,
-            f"output `{name}` is a softmax over {units if units else 'several'} classes, which binary_crossentropy does not fit",
+            f"output `{name}` is a softmax over {units or 'several'} classes, which binary_crossentropy does not fit",
             spans=spans,
             help="one-hot labels: categorical_crossentropy; class numbers: sparse_categorical_crossentropy; "
             "not exclusive: sigmoid",

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from netspec.catalog.arguments import DTYPES
-from netspec.catalog.values import describe
 from netspec.catalog.nearest import nearest
+from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Closed, Data, Fit, Input
 
@@ -94,7 +94,7 @@ def _fields(model: Any, loc: tuple[Any, ...]) -> list[str]:
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
         if field is None:
             continue
-        inner = [kind for kind in _models_in(field.annotation)]
+        inner = _models_in(field.annotation)
         model = inner[0] if inner else model
     return list(model.model_fields)
 

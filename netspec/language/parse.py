@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from netspec.catalog.values import describe
 from netspec.catalog.nearest import nearest
+from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.envelope import data_part, fit_part, input_part
 from netspec.language.schema import Input

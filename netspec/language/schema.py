@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
@@ -139,5 +138,3 @@ class Fit(Closed):
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()
-
-

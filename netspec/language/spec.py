@@ -59,7 +59,7 @@ class ModelPart:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec. `losses`, `metrics` and `optimizer` stay raw: they name Keras objects, which the catalogue knows."""
+    """A whole spec. `losses`, `metrics` and `optimizer` stay raw: the catalogue knows the objects that they name."""
 
     name: str
     variables: Mapping[str, Any]

@@ -52,7 +52,7 @@ class Scores:
         return None if accuracy is None or majority is None else 100 * (accuracy - majority.share)
 
     def as_json(self) -> dict[str, Any]:
-        """The split's part of metrics.json: by output, and the whole model's under `(all)`, which is no output's name."""
+        """The split's part of metrics.json: by output; the whole model's under `(all)`, which is no output's name."""
         outputs: dict[str, Any] = {name: dict(found) for name, found in self.outputs.items()}
         for name, majority in self.majorities.items():
             outputs[name]["majority_class"] = {"label": majority.label, "accuracy": majority.share}
