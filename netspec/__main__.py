@@ -1,5 +1,20 @@
-"""`python -m netspec`."""
+"""`netspec`, and `python -m netspec`: the command line, interruptible from its first moment."""
 
-from netspec.cli.main import main
+import os
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; it is imported here so that Ctrl-C while it loads ends in order too."""
+    try:
+        from netspec.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.stderr.flush()
+        os._exit(130)  # what is half imported cannot be taken down in order
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,10 +41,19 @@ def settings(overrides: Mapping[str, Any]) -> list[str]:
     ['fit.epochs=3', 'vars.width=8']
     """
     return [
-        f"{'fit.' + name if name in _FIT else name}={json.dumps(value)}"
+        f"{'fit.' + name if name in _FIT else name}={json.dumps(value, default=_plain)}"
         for name, value in overrides.items()
         if value is not None
     ]
+
+
+def _plain(value: Any) -> Any:
+    """A path as text, a number of numpy's as Python's."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise NetspecError(f"expected a plain value, got `{value!r}`")
 
 
 def checked(path: PathLike, overrides: Sequence[str] = ()) -> Checked:
@@ -118,7 +128,7 @@ def fit(
     return training.fit(
         spec,
         Path(path).read_bytes(),
-        dummy=dummy,
+        dummy=_positive("dummy", dummy),
         out=Path(out) if out is not None else None,
         force=force,
         quiet=quiet,
@@ -126,29 +136,16 @@ def fit(
     )
 
 
-def evaluate(run: PathLike, **options: Any) -> Evaluation:
+def evaluate(
+    run: PathLike, *, data: PathLike | None = None, best: bool = False, batch_size: int | None = None
+) -> Evaluation:
     """Metrics of a finished run on its test rows, by output.
 
     Args:
         run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
-        **options: those of `netspec.runtime.run.inference.evaluate`.
-
-    Raises:
-        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
-    """
-    folder = find_run(run)
-    from netspec.runtime.run import inference
-
-    return inference.evaluate(folder, of_run(folder), **options)
-
-
-def predict(run: PathLike, data: PathLike, **options: Any) -> Predictions:
-    """Predictions of a run for the raw rows of a file, one for each row, in order.
-
-    Args:
-        run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
-        data: a CSV, TSV or NPZ file with the columns that the features need.
-        **options: those of `netspec.runtime.run.inference.predict`.
+        data: a CSV, TSV or NPZ file of labelled rows to use instead of the run's own.
+        best: the best weights of the run instead of the last.
+        batch_size: rows in a batch; the run's own if left out.
 
     Raises:
         netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
@@ -157,7 +154,65 @@ def predict(run: PathLike, data: PathLike, **options: Any) -> Predictions:
     folder = find_run(run)
     from netspec.runtime.run import inference
 
-    return inference.predict(folder, of_run(folder), Path(data), **options)
+    file = None if data is None else Path(data)
+    number = _positive("batch_size", batch_size)
+    return inference.evaluate(folder, of_run(folder), data=file, best=best, batch_size=number)
+
+
+def predict(
+    run: PathLike,
+    data: PathLike,
+    *,
+    keep: Sequence[str] | str = (),
+    out: PathLike | None = None,
+    force: bool = False,
+    best: bool = False,
+    batch_size: int | None = None,
+) -> Predictions:
+    """Predictions of a run for the raw rows of a file, one for each row, in order.
+
+    Args:
+        run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
+        data: a CSV, TSV or NPZ file with the columns that the features need.
+        keep: a column, or several, to carry along.
+        out: a .csv, .tsv or .npz file to write; none if left out.
+        force: write over `out`.
+        best: the best weights of the run instead of the last.
+        batch_size: rows in a batch; the run's own if left out.
+
+    Returns:
+        The predictions: `.outputs` by output name, each (rows, …); `.write(stream)` puts them down as CSV.
+
+    Raises:
+        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
+        netspec.runtime.data.sources.DataError: a file, row or column that does not fit.
+    """
+    folder = find_run(run)
+    from netspec.runtime.run import inference
+
+    return inference.predict(
+        folder,
+        of_run(folder),
+        Path(data),
+        keep=(keep,) if isinstance(keep, str) else tuple(keep),
+        out=None if out is None else Path(out),
+        force=force,
+        best=best,
+        batch_size=_positive("batch_size", batch_size),
+    )
+
+
+def _positive(name: str, value: Any) -> int | None:
+    """A whole number above 0, or None; numpy's whole numbers are as good as Python's."""
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if isinstance(value, bool) or number < 1:
+        raise NetspecError(f"`{name}`: expected a whole number above 0, got `{value!r}`")
+    return number
 
 
 def _require_engine() -> None:
@@ -188,5 +243,7 @@ def of_run(folder: Path) -> Checked:
     from netspec.runtime.run import runs
 
     record = runs.load(folder)
-    text = json.dumps(record.spec)
-    return _sound(analyze_text(text, shown=str(folder / "resolved.json"), folder=str(record.folder)))
+    text = json.dumps({**record.spec, "name": record.name})
+    shown = str(folder / "resolved.json")
+    # The files that it was trained on may have changed since, which is no mistake of the run's.
+    return _sound(analyze_text(text, shown=shown, folder=str(record.folder), look_at_data=False))

@@ -61,14 +61,24 @@ def analyze(path: str | os.PathLike[str], *, overrides: Sequence[str] = (), show
 
 
 def analyze_text(
-    text: str | bytes, *, overrides: Sequence[str] = (), shown: str = "<stdin>", folder: str | None = None
+    text: str | bytes,
+    *,
+    overrides: Sequence[str] = (),
+    shown: str = "<stdin>",
+    folder: str | None = None,
+    look_at_data: bool = True,
 ) -> Analysis:
-    """Check a spec that is in memory; relative paths in it are relative to `folder` (the current one if left out)."""
+    """Check a spec that is in memory; relative paths in it are relative to `folder` (the current one if left out).
+
+    Without `look_at_data` the files under `data` are not looked at.
+    """
     document, report = source.read_text(text, shown)
-    return _analyze(document, report, overrides, folder or os.getcwd())
+    return _analyze(document, report, overrides, folder or os.getcwd(), look_at_data)
 
 
-def _analyze(document: Document, report: Report, settings: Sequence[str], folder: str) -> Analysis:
+def _analyze(
+    document: Document, report: Report, settings: Sequence[str], folder: str, look_at_data: bool = True
+) -> Analysis:
     if document.data is None:
         return Analysis(document.file, document, report.diagnostics, None, None)
     if settings:
@@ -84,7 +94,7 @@ def _analyze(document: Document, report: Report, settings: Sequence[str], folder
     plan = training(spec, typed, report)
     if resolved:
         lint(spec, typed, report)
-    if spec.data is not None:
+    if spec.data is not None and look_at_data:
         inputs = () if spec.model.open else tuple(graph.inputs)
         check_data(spec.data, inputs, declared_outputs(spec, graph), FilePath(folder), report)
     checked = None

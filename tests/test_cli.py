@@ -204,6 +204,13 @@ def test_without_tensorflow_the_message_says_what_to_install(run, tmp_path):
     assert "Traceback" not in found.stderr
 
 
+def test_findings_of_a_spec_keep_their_lines_in_every_verb(run, tmp_path):
+    path = write(tmp_path, "bad.yaml", BAD)
+    found = run("evaluate", path)
+    assert found.rc == 1
+    assert "error[NS204]: unknown layer `Desne`\n" in found.stderr
+
+
 def test_python_o_and_a_missing_home(run, tmp_path):
     found = subprocess.run(
         [sys.executable, "-O", "-m", "netspec", "validate", "specs"],

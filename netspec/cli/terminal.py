@@ -82,14 +82,17 @@ def verb(function: _F) -> _F:
         try:
             return function(*args, **kwargs)
         except NetspecError as error:
-            complain(error.message, error.code, error.help)
+            if getattr(error, "diagnostics", None):
+                talk(error.message)  # findings of a spec, laid out already
+            else:
+                complain(error.message, error.code, error.help)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             talk("interrupted")
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
+        except BrokenPipeError:  # the reader has gone away, which ends the output and is no failure
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
-            raise typer.Exit(USAGE) from None
+            raise typer.Exit from None
         except OSError as error:
             where = f"`{error.filename}`: " if error.filename else ""
             complain(f"{where}{error.strerror or error}")
