@@ -215,6 +215,10 @@ def _metric_list(raw: Any, path: Path, objects: Objects, report: Report) -> tupl
         if metric is BAD:
             continue
         name = metric_name(metric)
+        if name == "loss" or name.startswith("val_"):
+            what = "the loss" if name == "loss" else "validation"
+            where = at if isinstance(metric, str) else (*metric.path, "name")
+            report.add("NS209", where, f"`{name}` cannot be a metric's name: {what} is logged under it")
         if name in found:
             report.add("NS303", at, f"metric `{name}` is listed twice", help="a `name` tells two of a class apart")
         found[name] = metric
