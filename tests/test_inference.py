@@ -16,6 +16,7 @@ from netspec.graph.ir import Checked
 from netspec.pipeline import analyze_text
 from netspec.render import results
 from netspec.runtime.data.sources import DataError
+from netspec.runtime.model.build import BuildError
 from netspec.runtime.run import inference, runs, training
 from netspec.runtime.run.inference import UsageError
 from netspec.runtime.run.runs import RunError
@@ -204,9 +205,12 @@ def test_weights_of_another_model_are_told_by_layer(trained: tuple[Path, Checked
     with pytest.raises(RunError, match="does not fit"):
         inference.predict(broken, checked, rows)
     (broken / "features" / "size.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(DataError, match="prepared features") as damaged:
+    with pytest.raises(RunError, match="prepared features") as damaged:
         inference.predict(broken, checked, rows)
-    assert damaged.value.code == "NS801"
+    assert damaged.value.code == "NS801" and damaged.value.exit_code == 2
+    with pytest.raises(UsageError, match="no such file") as gone:
+        inference.predict(run, checked, home / "gone.csv")
+    assert gone.value.exit_code == 2
 
 
 def test_a_run_of_generated_examples_is_evaluated_on_its_own(tmp_path: Path, rows: Path) -> None:
@@ -219,6 +223,49 @@ def test_a_run_of_generated_examples_is_evaluated_on_its_own(tmp_path: Path, row
     assert found.scores.loss == pytest.approx(result.scores[2].loss, rel=1e-6) and found.scores.rows == 8
     with pytest.raises(RunError, match="generated examples"):
         inference.predict(result.run, checked, rows)
+
+
+def test_a_file_of_no_known_suffix_is_of_the_runs_own_kind(tmp_path: Path) -> None:
+    spec = "inputs: {x: [1]}\nlayers:\n  - Dense: 1\n    name: y\nlosses: mse\ndata: {train: DATA}\n"
+    text = "x;y\n" + "1;2\n2;4\n" * 5
+    (tmp_path / "d.txt").write_text(text, encoding="utf-8")
+    np.save(tmp_path / "x.npy", np.ones((10, 1), "float32"))
+    np.save(tmp_path / "y.npy", np.ones((10, 1), "float32"))
+    for name, source in (("text", '{csv: d.txt, separator: ";"}'), ("arrays", "{npy: {x: x.npy, y: y.npy}}")):
+        checked = analyze_text(spec.replace("DATA", source), folder=str(tmp_path)).checked
+        assert checked is not None
+        run = training.fit(checked, b"", out=tmp_path / name, quiet=True).run
+        file = tmp_path / ("d.txt" if name == "text" else "x.npy")
+        assert inference.predict(run, checked, file).rows == 10
+    assert checked is not None
+    with pytest.raises(UsageError, match="holds one array, expected `x`, `y`"):
+        inference.evaluate(run, checked, data=tmp_path / "x.npy")
+    with pytest.raises(UsageError, match="cannot be told"):
+        inference.predict(run, checked, tmp_path / "d.txt")
+
+
+def test_rows_that_have_changed_since_are_told(tmp_path: Path) -> None:
+    spec = """
+inputs: {x: [1]}
+layers: [{Dense: 1, name: y}]
+losses: mse
+data: {train: d.csv, validation: {fraction: 0.5, by: order}}
+"""
+    (tmp_path / "d.csv").write_text("x,y\n" + "1,2\n" * 40, encoding="utf-8")
+    checked = analyze_text(spec, folder=str(tmp_path)).checked
+    assert checked is not None
+    run = training.fit(checked, b"", out=tmp_path / "run", quiet=True).run
+    assert not any("since training" in note for note in inference.evaluate(run, again(run)).notes)
+    (tmp_path / "d.csv").write_text("x,y\n" + "1,2\n" * 20, encoding="utf-8")
+    assert any("d.csv` has changed since training" in note for note in inference.evaluate(run, again(run)).notes)
+
+
+def test_what_keras_refuses_in_an_evaluation_is_told(trained: tuple[Path, Checked], home: Path) -> None:
+    other = analyze_text(SPEC.replace("sparse_categorical_crossentropy", "categorical_crossentropy"), folder=str(home))
+    assert other.checked is not None
+    with pytest.raises(BuildError) as found:
+        inference.evaluate(trained[0], other.checked)
+    assert "{{" not in found.value.message
 
 
 def test_an_output_of_several_axes_and_a_fixed_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,16 +65,22 @@ def test_out_is_used_only_if_it_is_free(here: Path) -> None:
     with pytest.raises(RunError, match="not empty") as refused:
         runs.create("tiny", NOON, out)
     assert refused.value.help and "--force" in refused.value.help
-    runs.create("tiny", NOON, out, force=True)
-    assert [path.name for path in out.iterdir()] == ["mine"]
+    with pytest.raises(RunError, match="holds no run"):
+        runs.create("tiny", NOON, out, force=True)
+    assert (out / runs.METRICS).exists(), "a file of another program that has the name of one of ours"
+    record(here, out / "run")
+    (out / "run" / "mine").write_text("", encoding="utf-8")
+    (out / "run" / runs.HISTORY).write_text("", encoding="utf-8")
+    runs.create("tiny", NOON, out / "run", force=True)
+    assert [path.name for path in (out / "run").iterdir()] == ["mine"]
     with pytest.raises(RunError, match="no folder"):
         runs.create("tiny", NOON, out / "mine", force=True)
 
 
-def record(here: Path) -> tuple[Path, dict[str, object]]:
+def record(here: Path, out: Path | None = None) -> tuple[Path, dict[str, object]]:
     analysis = analyze_text(SPEC, folder=str(here))
     assert analysis.checked is not None, analysis.diagnostics
-    run = runs.create("tiny", NOON)
+    run = runs.create("tiny", NOON, out)
     resolved = runs.resolved(analysis.checked, seed=7, steps_per_execution=2, dummy=None)
     runs.write_json(run / runs.RESOLVED, resolved)
     runs.write_json(run / runs.ENVIRONMENT, runs.environment(str(here), seed=7, command=("x",), started=NOON))
@@ -114,11 +120,18 @@ def test_other_versions_are_told(here: Path) -> None:
         ('{"format_version": "9"}', "format 9, expected 1.0"),
         ('{"format_version": "1.0", "spec": [], "dummy": null}', "is damaged"),
         ("[" * 100_000, "is damaged"),
+        ({"steps_per_execution": 0}, "`steps_per_execution` is 0, expected a whole number from 1"),
+        ({"steps_per_execution": "2"}, '`steps_per_execution` is "2", expected'),
+        ({"dummy": -3}, "`dummy` is -3, expected"),
+        ({"dummy": True}, "`dummy` is true, expected"),
+        ({"seed": 1.5}, r"`seed` is 1\.5, expected"),
+        ({"folder": 3}, "`folder` is 3, expected a text"),
     ],
 )
-def test_a_damaged_record_is_told(here: Path, content: str, said: str) -> None:
-    run, _ = record(here)
-    (run / runs.RESOLVED).write_text(content, encoding="utf-8")
+def test_a_damaged_record_is_told(here: Path, content: str | dict[str, object], said: str) -> None:
+    run, resolved = record(here)
+    text = json.dumps(resolved | content) if isinstance(content, dict) else content
+    (run / runs.RESOLVED).write_text(text, encoding="utf-8")
     with pytest.raises(RunError, match=said) as found:
         runs.load(run)
     assert found.value.code == "NS801"
@@ -131,6 +144,9 @@ def test_a_folder_that_is_no_run_is_told(here: Path) -> None:
         runs.load(here)
     with pytest.raises(RunError, match="before an epoch was complete"):
         runs.weights(here)
+    (here / runs.METRICS).write_text("{}", encoding="utf-8")
+    with pytest.raises(RunError, match="it is finished, so the file was taken away"):
+        runs.weights(here)
 
 
 def test_a_file_that_fails_to_be_written_leaves_the_old_one(here: Path) -> None:
@@ -140,6 +156,43 @@ def test_a_file_that_fails_to_be_written_leaves_the_old_one(here: Path) -> None:
         temporary.write_bytes(b"half")
         raise ZeroDivisionError
     assert path.read_bytes() == b"old" and [each.name for each in here.iterdir()] == ["file"]
+
+
+def test_a_file_that_cannot_be_written_is_told_by_its_own_name(here: Path) -> None:
+    with pytest.raises(OSError) as found:
+        runs.write(here / "no" / "file", b"new")
+    assert found.value.filename == str(here / "no" / "file") and found.value.filename2 is None
+
+
+def test_one_run_at_a_time_in_a_folder(here: Path) -> None:
+    with runs.held(here), pytest.raises(RunError, match="another run is being written"), runs.held(here):
+        pass
+    with runs.held(here):
+        pass
+
+
+def test_a_run_on_data_goes_before_newer_ones_on_generated_examples(here: Path) -> None:
+    real, resolved = record(here)
+    dummy = runs.create("tiny", NOON.replace(hour=13))
+    runs.write_json(dummy / runs.RESOLVED, {**resolved, "dummy": 100})
+    runs.write_json(dummy / runs.METRICS, {})
+    assert runs.latest("tiny") == dummy
+    runs.write_json(real / runs.METRICS, {})
+    assert runs.latest("tiny") == real
+
+
+def test_data_files_that_have_changed_are_found(here: Path) -> None:
+    (here / "rows.csv").write_text("$x;y\n1;2\n", encoding="utf-8")
+    run, _ = record(here)
+    checked = analyze_text(SPEC, folder=str(here)).checked
+    assert checked is not None
+    marks = runs.fingerprints(checked)
+    assert list(marks) == [str(here / "rows.csv")] and marks[str(here / "rows.csv")]["bytes"] == 9
+    environment = json.loads((run / runs.ENVIRONMENT).read_text(encoding="utf-8"))
+    runs.write_json(run / runs.ENVIRONMENT, {**environment, "data": marks})
+    assert runs.changed(runs.load(run)) == ()
+    (here / "rows.csv").write_text("$x;y\n1;3\n", encoding="utf-8")
+    assert runs.changed(runs.load(run)) == (str(here / "rows.csv"),)
 
 
 def test_git_state_is_that_of_the_specs_folder(here: Path) -> None:

@@ -27,7 +27,7 @@ from netspec.render import results
 from netspec.runtime.data.limits import limits
 from netspec.runtime.data.sources import DataError
 from netspec.runtime.model.build import TooBig
-from netspec.runtime.run import runs, training
+from netspec.runtime.run import inference, runs, training
 from netspec.runtime.run.training import FitResult
 
 pytestmark = pytest.mark.keras
@@ -276,6 +276,14 @@ metrics: {a: mae}
     result = fitted(spec, points, dummy=64)
     found = result.scores[2].outputs
     assert set(found["a"]) >= {"mae"} and found["b"] == {}
+    weighted = fitted(spec.replace("a: mse", "a: {loss: mse, weight: 0.25}"), points, dummy=64, out=points / "w")
+    for score in weighted.scores:
+        assert score.outputs["a"]["loss"] == pytest.approx(4 * score.loss)
+    unscored = fitted(spec.replace("metrics: {a: mae}", "metrics: {a: mae, b: mae}"), points, dummy=64)
+    assert unscored.scores[2].outputs["b"] == {} and not any("b_mae" in name for name in unscored.history[0])
+    assert any("`b` has no target" in note for note in unscored.notes)
+    run = inference.evaluate(unscored.run, checked(spec.replace("{a: mae}", "{a: mae, b: mae}"), points))
+    assert run.scores.outputs["b"] == {} and any("generated examples" in note for note in run.notes)
 
 
 STATEFUL = """

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netspec.runtime.run.training import FitResult
 
 FORMAT_VERSION = "1.0"
+_RUNNING = "train: the average over the last epoch, while the weights still changed"
 
 
 def fit_report(result: FitResult, *, width: int | None = None) -> str:
@@ -27,7 +28,7 @@ def fit_report(result: FitResult, *, width: int | None = None) -> str:
     for score in result.scores:
         if score.split == "test":
             lines += comparisons(score)
-    lines += _notes(result.notes, width)
+    lines += _notes((*result.notes, _RUNNING), width)
     return "\n".join((*lines, f"run: {printable(str(result.run))}"))
 
 
@@ -81,8 +82,10 @@ def comparisons(score: Scores) -> list[str]:
         if points is None or accuracy is None:
             lines.append(f"{output}: the majority class `{label}` alone would be right for {majority.share:.3f}")
             continue
-        verb = "beats" if points > 0 else "does not beat"
-        by = f" by {points:.1f} points" if points > 0 else f" ({points:+.1f} points)"
+        verb, by = "is that of", ""
+        if abs(points) >= 0.05:
+            verb = "beats" if points > 0 else "does not beat"
+            by = f" by {points:.1f} points" if points > 0 else f" ({points:+.1f} points)"
         lines.append(
             f"{output}: accuracy {accuracy:.3f} on {score.split} {verb} the majority class `{label}` "
             f"({majority.share:.3f}){by}"

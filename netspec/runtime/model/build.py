@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -38,13 +38,16 @@ class TooBig(NetspecError):
     exit_code = 1
 
 
-def build(checked: Checked, *, compiled: bool = True, steps_per_execution: int = 1) -> Any:
+def build(
+    checked: Checked, *, compiled: bool = True, steps_per_execution: int = 1, scored: Collection[str] | None = None
+) -> Any:
     """The model of a spec, compiled with its losses, metrics and optimizer.
 
     Args:
         checked: an analysed spec without an error.
         compiled: False leaves out `compile`.
         steps_per_execution: as in `keras.Model.compile`.
+        scored: the outputs that there are targets for; the others have no metrics. All if left out.
 
     Returns:
         A `keras.Model`. One input is a tensor, several are a list in the order of the spec, fed by name or in order;
@@ -55,10 +58,10 @@ def build(checked: Checked, *, compiled: bool = True, steps_per_execution: int =
         TooBig: the weights are larger than the memory that is free.
         MissingEngine: TensorFlow is not installed.
     """
-    _check_memory(checked)
+    _check_memory(checked, 1)
     model = lower(checked)
     if compiled:
-        compile_model(model, checked, steps_per_execution=steps_per_execution)
+        compile_model(model, checked, steps_per_execution=steps_per_execution, scored=scored)
     return model
 
 
@@ -82,10 +85,16 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
         BuildError, TooBig, MissingEngine: as `build`.
         OSError: the folder is missing or cannot be written.
     """
+    _check_memory(checked, 3)  # the model, its file's content, and the model that is read back
     model = build(checked)
     keras = load_keras()
     nodes = _nodes(checked.typed)
-    with tempfile.TemporaryDirectory(prefix=".netspec-", dir=target.parent) as folder:
+    try:
+        beside = tempfile.TemporaryDirectory(prefix=".netspec-", dir=target.parent)
+    except OSError as error:
+        error.filename = str(target)  # the name that the user knows
+        raise
+    with beside as folder:
         path = os.path.join(folder, target.name)
         with_deep_stack(lambda: model.save(path), nodes)
         with warnings.catch_warnings():
@@ -106,15 +115,17 @@ def _nodes(typed: TypedGraph) -> int:
     return sum(len(inner.graph.calls) for inner in typed.nested.values())
 
 
-def compile_model(model: Any, checked: Checked, *, steps_per_execution: int = 1) -> None:
-    """Compile with losses, weights and metrics by output name."""
+def compile_model(
+    model: Any, checked: Checked, *, steps_per_execution: int = 1, scored: Collection[str] | None = None
+) -> None:
+    """Compile with losses, weights and metrics by output name; the metrics of `scored` only, where it is given."""
     plan = checked.training
     outputs = tuple(checked.typed.graph.outputs)
     losses = {name: _made(plan.losses.get(name), ("losses",)) for name in outputs}
     metrics = {
         name: [_made(metric, ("metrics",)) for metric in plan.metrics[name]]
         for name in outputs
-        if plan.metrics.get(name)
+        if plan.metrics.get(name) and (scored is None or name in scored)
     }
     several = len(outputs) > 1
     weights: Any = {name: plan.loss_weights.get(name, 1.0) for name in outputs}
@@ -122,7 +133,7 @@ def compile_model(model: Any, checked: Checked, *, steps_per_execution: int = 1)
         arguments: dict[str, Any] = {
             "loss": losses if several else losses[outputs[0]],
             "loss_weights": _weights(plan, weights, several),
-            "metrics": metrics if several else next(iter(metrics.values()), None),
+            "metrics": (metrics or None) if several else next(iter(metrics.values()), None),
         }
     else:
         arguments = {}
@@ -260,16 +271,21 @@ class _Builder:
         return value
 
 
-def _check_memory(checked: Checked) -> None:
-    """Refuse weights that cannot fit, before anything is allocated."""
-    numbers = 0
+def _check_memory(checked: Checked, copies: int) -> None:
+    """Refuse weights that cannot fit so many times, before anything is allocated.
+
+    A layer's first values are made beside the weights that take them.
+    """
+    numbers = largest = 0
     for own in own_weights(checked.typed.graph, checked.typed.weights).values():
-        numbers += sum(part for part in (own.trainable, own.non_trainable) if isinstance(part, int))
+        mine = sum(part for part in (own.trainable, own.non_trainable) if isinstance(part, int))
+        numbers, largest = numbers + mine, max(largest, mine)
     free = free_memory()
-    needed = numbers * 4
+    needed = max(numbers * copies, numbers + largest) * 4
     if free is not None and needed > free:
         raise TooBig(
-            f"the weights of `{checked.name}` take {show_bytes(needed)}, and {show_bytes(free)} of memory is free"
+            f"the weights of `{checked.name}` take {show_bytes(numbers * 4)}, and {show_bytes(free)} of memory is free"
+            f"; to make {'and save ' if copies > 1 else ''}them takes {show_bytes(needed)}"
         )
 
 

@@ -21,6 +21,7 @@ from netspec.language.schema import Source
 from netspec.runtime import engine
 from netspec.runtime.data import features, sources
 from netspec.runtime.data.columns import texts
+from netspec.runtime.data.sources import DataError
 from netspec.runtime.model.build import build, compile_model
 from netspec.runtime.run import runs, scores, splits
 from netspec.runtime.run.progress import say
@@ -98,29 +99,37 @@ def evaluate(
     Args:
         run: the run folder.
         checked: the spec of the run, every value as it was then.
-        data: a CSV, TSV or NPZ file of labelled rows to use instead.
+        data: a CSV, TSV, NPZ or NPY file of labelled rows to use instead; where its name does not say
+            the kind, it is of that of the run's own.
         best: the best weights instead of the last.
         batch_size: rows in a batch; the run's own if left out.
 
     Raises:
         RunError: the run is damaged or has no rows to evaluate with.
+        UsageError: `data` is not there, or of no known kind.
+        BuildError, TooBig: Keras refuses a step, or memory does not suffice.
         DataError: a file, row or column that does not fit.
     """
     record, notes = _opened(run)
     if record.generated and data is None:
         part = splits.generated(checked, record.dummy or 1, record.seed).test
+        notes = (*notes, "the run was trained on generated examples, and so are these: they tell nothing of real data")
     else:
         prepared = _prepared(record)
         if data is not None:
-            table = sources.read(_source(data, checked), Path(), columns=splits.columns(prepared))
+            wanted = splits.columns(prepared)
+            table = sources.read(_source(data, checked, wanted), Path(), columns=wanted)
             part = splits.labelled(prepared, table, str(data))
         else:
             part = splits.held_out(checked, prepared, record.seed)
+            for file in runs.changed(record):
+                notes = (*notes, f"`{file}` has changed since training, so some of these rows may have been trained on")
     if part is None:
         raise RunError(f"`{run}` has neither test nor validation rows", help="name a file of labelled rows with --data")
     if part.name == splits.VALIDATION:
         notes = (*notes, "the spec names no test rows, so these are the rows that training was validated with")
-    model = _model(run, checked, best=best, steps_per_execution=record.steps_per_execution)
+    model = _model(run, checked, best=best)
+    compile_model(model, checked, steps_per_execution=record.steps_per_execution, scored=part.y)
     from netspec.runtime.run import loop
 
     names = {} if record.generated and data is None else prepared.class_names
@@ -151,7 +160,7 @@ def predict(
     Args:
         run: the run folder.
         checked: the spec of the run, every value as it was then.
-        data: a CSV, TSV or NPZ file with the columns that the features are made of; targets are not needed.
+        data: a CSV, TSV, NPZ or NPY file with the columns that the features are made of; targets are not needed.
         keep: columns to carry along, as the file has them.
         out: a .csv, .tsv or .npz file, which appears whole or not at all; nothing is written if left out.
         force: write over `out`.
@@ -171,7 +180,7 @@ def predict(
     record, _ = _opened(run)
     prepared = _prepared(record)
     wanted = tuple(dict.fromkeys((*prepared.input_columns, *keep)))
-    table = sources.read(_source(data, checked), Path(), columns=wanted)
+    table = sources.read(_source(data, checked, wanted), Path(), columns=wanted)
     kept = {name: _kept(table, name) for name in dict.fromkeys(keep)}
     x = prepared.inputs(table)
     model = _model(run, checked, best=best)
@@ -200,21 +209,35 @@ def _prepared(record: RunRecord) -> features.Prepared:
             f"`{record.path}` was trained on generated examples, so it knows no way from raw rows to its inputs",
             help="train on data first: netspec fit without --dummy",
         )
-    return features.load(record.path / runs.FEATURES)
+    try:
+        return features.load(record.path / runs.FEATURES)
+    except DataError as error:
+        if error.code == RunError.code:  # a run's file, as all others of it
+            raise RunError(error.message, help=error.help) from error
+        raise
 
 
-def _source(data: Path, checked: Checked) -> Source:
-    """A file as a source, by its suffix; a CSV with the separator of the run's own."""
-    kind = _KINDS.get(data.suffix.lower())
-    if kind is None:
-        raise UsageError(f"the kind of `{data}` cannot be told from its name; expected .csv, .tsv or .npz")
+def _source(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
+    """A file as a source, by its suffix, else of the run's own kind; a CSV with the separator of the run's own."""
+    if not data.exists():
+        raise UsageError(f"`{data}`: no such file")
+    if data.suffix.lower() == ".npy":
+        if len(columns) == 1:
+            return Source.model_validate({"npy": {columns[0]: str(data)}})
+        shown = ", ".join(f"`{name}`" for name in columns)
+        raise UsageError(f"`{data}` holds one array, expected {shown}", help="put them into one .npz file, by name")
     own = checked.data.train if checked.data is not None else None
-    separator = own.separator if own is not None and kind == "csv" and own.csv else None
+    kind = _KINDS.get(data.suffix.lower())
+    if kind is None and own is not None:
+        kind = next((kind for kind in ("csv", "tsv", "npz") if getattr(own, kind) is not None), None)
+    if kind is None:
+        raise UsageError(f"the kind of `{data}` cannot be told from its name; expected .csv, .tsv, .npz or .npy")
+    separator = own.separator if own is not None and getattr(own, kind, None) else None
     return Source.model_validate({kind: str(data), "separator": separator})
 
 
-def _model(run: Path, checked: Checked, *, best: bool, steps_per_execution: int | None = None) -> Any:
-    """The run's model with its weights; compiled if `steps_per_execution` is given."""
+def _model(run: Path, checked: Checked, *, best: bool) -> Any:
+    """The run's model with its weights, not compiled."""
     file = runs.weights(run, best=best)
     engine.keras()
     model = build(checked, compiled=False)
@@ -226,8 +249,6 @@ def _model(run: Path, checked: Checked, *, best: bool, steps_per_execution: int 
             raise ValueError(str(untrained[0].message))  # Keras only warns of layers that it leaves untrained
     except Exception as error:  # h5py and Keras raise a dozen kinds for a file that is damaged or another model's
         raise RunError(f"`{file}` does not fit the model of `{checked.name}`: {_told(error)}") from error
-    if steps_per_execution is not None:
-        compile_model(model, checked, steps_per_execution=steps_per_execution)
     return model
 
 

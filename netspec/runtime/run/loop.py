@@ -6,6 +6,8 @@ Import it after `engine.keras()`. Fixed batch sizes and stateful layers are deal
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import json
 import math
 import os
@@ -20,18 +22,21 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.saving import saving_lib  # the public way takes no file in memory
+from tensorflow.python.framework import config  # the public module only switches determinism on
 
 from netspec.catalog.types import Unknown
 from netspec.graph.ir import Checked
 from netspec.runtime.data import batches
 from netspec.runtime.data.sources import DataError
-from netspec.runtime.model.build import BuildError
 from netspec.runtime.run import runs
 from netspec.runtime.run.progress import Pace, Progress
+from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
 from netspec.runtime.run.splits import Part, output_types
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_MEMORY = 1 << 30  # weights of more bytes are written to the disk at once
 
 
 class NotFinite(Exception):
@@ -42,10 +47,15 @@ class NotFinite(Exception):
         self.epoch, self.what = epoch, what
 
 
-def repeatable(seed: int) -> bool:
-    """Seed everything; on a CPU also ask for operations that repeat bit for bit, which costs nothing there."""
+def repeatable(seed: int, *, jit: bool = False) -> bool:
+    """Seed everything; on a CPU also ask for operations that repeat bit for bit, which costs nothing there.
+
+    `jit` goes without: TensorFlow has no compiled operations that repeat, and Keras would leave out the compiling.
+    """
     keras.utils.set_random_seed(seed)
-    if tf.config.list_physical_devices("GPU"):
+    if jit:
+        config.disable_op_determinism()
+    if jit or tf.config.list_physical_devices("GPU"):
         return False
     tf.config.experimental.enable_op_determinism()
     return True
@@ -117,20 +127,53 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         _check_finite(epoch + 1, "the validation loss", values.get("val_loss"))
 
     def save(self) -> None:
-        """Write the weights as they are now."""
-        with runs.whole(self._run / runs.LAST, suffix=".weights.h5") as temporary:
-            self.model.save_weights(temporary)
+        """Write the weights as they are now.
+
+        Raises:
+            OSError: the disk is full, or the folder cannot be written.
+        """
+        path = self._run / runs.LAST
+        size = sum(variable.value.dtype.size * math.prod(variable.shape) for variable in _variables(self.model))
+        if size > shutil.disk_usage(self._run).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        if size > _MEMORY:
+            with runs.whole(path, suffix=".weights.h5") as temporary:
+                self.model.save_weights(temporary)
+            return
+        # HDF5 takes the process down when the disk fills up under it, so it writes to memory and we to the disk.
+        content = io.BytesIO()
+        store = saving_lib.H5IOStore(content, mode="w")
+        saving_lib._save_state(
+            self.model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set()
+        )
+        store.close()
+        with runs.whole(path) as temporary, temporary.open("wb") as file:
+            file.write(content.getbuffer())
 
     def _append(self, epoch: int, values: Mapping[str, Number]) -> None:
         path = self._run / runs.HISTORY
         row = [json.dumps(value) if isinstance(value, list) else repr(value) for value in values.values()]
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if epoch == 1:
-                writer.writerow(("epoch", *values))
-            writer.writerow((epoch, *row))
-            file.flush()
-            os.fsync(file.fileno())
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if epoch == 1:
+            writer.writerow(("epoch", *values))
+        writer.writerow((epoch, *row))
+        before = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("ab") as file:
+                file.write(text.getvalue().encode("utf-8"))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = str(path)
+            with suppress(OSError):
+                os.truncate(path, before)  # half a row is none
+            raise
+
+
+def _variables(model: Any) -> list[Any]:
+    """All that a file of weights holds."""
+    return [*model.weights, *(model.optimizer.variables if model.optimizer is not None else ())]
 
 
 def _check_finite(epoch: int, what: str, value: Any) -> None:
@@ -233,6 +276,7 @@ def train(
     Raises:
         NotFinite: a loss or a weight is NaN or infinite.
         BuildError: Keras refuses the losses, the metrics or a step.
+        TooBig: a step takes more memory than there is.
     """
     _complete_model(model, checked, part)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -267,8 +311,8 @@ def train(
             model.fit(
                 data, epochs=checked.fit.epochs, validation_data=held, callbacks=followers, shuffle=False, verbose=0
             )
-        except (tf.errors.OpError, ValueError, TypeError) as error:
-            raise BuildError((), _told(error)) from error
+        except REFUSALS as error:
+            raise refused(error, ()) from error
     if callbacks or getattr(model.optimizer, "use_ema", False):
         keeper.save()  # what they put in place of the last epoch's weights
 
@@ -290,41 +334,55 @@ def _complete_model(model: Any, checked: Checked, part: Part) -> None:
     try:
         model.optimizer.build(model.trainable_variables)
         model.compute_loss(None, truth, guess, training=False)
+    except REFUSALS as error:
+        raise refused(error, ("losses",)) from error
+    try:
         model.compute_metrics(None, truth, guess)
-    except (tf.errors.OpError, ValueError, TypeError) as error:
-        raise BuildError(("losses",), _told(error)) from error
+    except REFUSALS as error:
+        raise refused(error, ("metrics",)) from error
     model.reset_metrics()
 
 
-def _told(error: Exception) -> Exception:
-    """TensorFlow's error with the line that says what is wrong in front."""
-    if not isinstance(error, tf.errors.OpError):
-        return error
-    lines = [line.strip() for line in error.message.splitlines() if line.strip() and "{{node" not in line]
-    return ValueError(lines[-1] if lines else type(error).__name__)
-
-
 def evaluate(model: Any, checked: Checked, part: Part, *, size: int | None = None) -> dict[str, Number]:
-    """Losses and metrics of every row, under Keras's names."""
+    """Losses and metrics of every row, under Keras's names.
+
+    Raises:
+        BuildError: Keras refuses the losses, the metrics or a step.
+        TooBig: a step takes more memory than there is.
+    """
     fixed = fixed_batch(checked)
     if fixed is not None:
-        return _evaluate_fixed(model, checked, part, fixed)
+        try:
+            return _evaluate_fixed(model, checked, part, fixed)
+        except REFUSALS as error:
+            raise refused(error, ()) from error
     data = _batched(part, checked, size or batch_size(checked))
-    found = model.evaluate(data, callbacks=Followers((), model=model), verbose=0, return_dict=True)
+    try:
+        found = model.evaluate(data, callbacks=Followers((), model=model), verbose=0, return_dict=True)
+    except REFUSALS as error:
+        raise refused(error, ()) from error
     return {name: plain(value) for name, value in found.items()}
 
 
 def predict(
     model: Any, checked: Checked, x: Mapping[str, np.ndarray], *, size: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Every output's array, a row for each row of `x`, in order."""
+    """Every output's array, a row for each row of `x`, in order.
+
+    Raises:
+        BuildError: Keras refuses a step.
+        TooBig: a step takes more memory than there is.
+    """
     rows = len(next(iter(x.values())))
     fixed = fixed_batch(checked)
     if fixed is not None:
         _forget(model)
         x = {name: _filled(array, math.ceil(rows / fixed) * fixed) for name, array in x.items()}
     data = batches.dataset(x, None, batch_size=fixed or size or batch_size(checked), shuffle=False, seed=0)
-    found = model.predict(data, verbose=0)
+    try:
+        found = model.predict(data, verbose=0)
+    except REFUSALS as error:
+        raise refused(error, ()) from error
     outputs = checked.typed.graph.outputs
     by_name = found if isinstance(found, dict) else {next(iter(outputs)): found}
     return {name: np.asarray(by_name[name])[:rows] for name in outputs}

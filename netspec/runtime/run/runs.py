@@ -6,6 +6,7 @@ Every file appears whole or not at all; metrics.json comes last and says that th
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -28,10 +29,12 @@ FEATURES, HISTORY, METRICS, ENVIRONMENT = "features", "history.csv", "metrics.js
 RUNNING, FINISHED, INTERRUPTED, FAILED = "running", "finished", "interrupted", "failed"
 FORMAT_VERSION = "1.0"
 
-_FILES = (METRICS, SPEC, RESOLVED, LAST, BEST, HISTORY, ENVIRONMENT)
+# metrics.json first: without it a run is not finished; resolved.json last: without it a folder is no run.
+_FILES = (METRICS, SPEC, LAST, BEST, HISTORY, ENVIRONMENT, RESOLVED)
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?\Z")
 _PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow")
 _GIT_SECONDS = 10
+_UNFINISHED = "it ended before an epoch was complete"
 
 
 class RunError(NetspecError):
@@ -70,7 +73,7 @@ def create(name: str, started: datetime, out: Path | None = None, *, force: bool
     With `force`, what an earlier run left in `out` is taken away, and nothing else.
 
     Raises:
-        RunError: `out` exists and is not empty, or is no folder.
+        RunError: `out` is no folder, or is not empty and not an earlier run that may be written over.
         OSError: the folder cannot be made.
     """
     if out is not None:
@@ -97,24 +100,75 @@ def check_free(out: Path, *, force: bool) -> None:
         raise RunError(f"`{out}` is no folder")
     if out.is_dir() and not force and any(out.iterdir()):
         raise RunError(f"`{out}` exists and is not empty", help="--force writes over the run in it")
+    if out.is_dir() and any(out.iterdir()) and not _is_run(out):
+        raise RunError(
+            f"`{out}` is not empty and holds no run, so nothing in it may be written over", help="name another folder"
+        )
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether the folder's files are ours: a file of another program may well be called history.csv."""
+    try:
+        found = _read(folder / RESOLVED)
+        return found.get("format_version") == FORMAT_VERSION and "steps_per_execution" in found
+    except RunError:
+        return False
 
 
 def _clear(folder: Path) -> None:
-    for name in _FILES:  # metrics.json first: from then on the old run no longer counts as finished
-        (folder / name).unlink(missing_ok=True)
+    if not _is_run(folder):
+        return
     if (folder / FEATURES / "features.index.json").is_file():
         shutil.rmtree(folder / FEATURES)
+    for name in _FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other runs out of the folder, which is there, until the block ends.
+
+    Raises:
+        RunError: another run is being written into it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on this system
+        yield
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"another run is being written into `{folder}`", help="name another folder") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(number)
 
 
 def latest(name: str, root: Path = Path("runs")) -> Path | None:
-    """The folder of the latest finished run of the spec of this name, None where there is none."""
+    """The folder of the latest finished run of the spec of this name, None where there is none.
+
+    A run that was trained on data goes before all that were trained on generated examples.
+    """
     found = []
     with contextlib.suppress(OSError):
         for folder in (root / name).iterdir():
             stamp = _STAMP.match(folder.name)
             if stamp and (folder / METRICS).is_file():
                 found.append(((stamp[1], int(stamp[2] or 1)), folder))
-    return max(found)[1] if found else None
+    folders = [folder for _, folder in sorted(found, reverse=True)]
+    return next((folder for folder in folders if not _generated(folder)), folders[0] if folders else None)
+
+
+def _generated(run: Path) -> bool:
+    try:
+        return _read(run / RESOLVED).get("dummy") is not None
+    except RunError:
+        return False
 
 
 def load(run: Path) -> RunRecord:
@@ -133,21 +187,34 @@ def load(run: Path) -> RunRecord:
     try:
         if resolved["format_version"] != FORMAT_VERSION:
             raise RunError(f"`{run / RESOLVED}` is of format {resolved['format_version']}, expected {FORMAT_VERSION}")
-        spec, dummy = resolved["spec"], resolved["dummy"]
-        if not isinstance(spec, dict) or not (dummy is None or isinstance(dummy, int)):
-            raise TypeError
+        spec = resolved["spec"]
+        if not isinstance(spec, dict):
+            raise ValueError("`spec` is no mapping")
         return RunRecord(
             run,
-            str(resolved["name"]),
+            _text(resolved, "name"),
             {key: value if key == "vars" else _escaped(value) for key, value in spec.items()},
-            Path(resolved["folder"]),
-            int(resolved["seed"]),
-            int(resolved["steps_per_execution"]),
-            dummy,
+            Path(_text(resolved, "folder")),
+            _count(resolved, "seed", 0),
+            _count(resolved, "steps_per_execution", 1),
+            None if resolved["dummy"] is None else _count(resolved, "dummy", 1),
             environment,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"`{run / RESOLVED}` is damaged: {_what(error)}") from error
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    if not isinstance(values[key], str) or "\0" in values[key]:
+        raise ValueError(f"`{key}` is {json.dumps(values[key])}, expected a text")
+    return str(values[key])
+
+
+def _count(values: Mapping[str, Any], key: str, least: int) -> int:
+    value = values[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"`{key}` is {json.dumps(value)}, expected a whole number from {least}")
+    return value
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -228,6 +295,39 @@ def environment(folder: str, *, seed: int, command: Sequence[str], started: date
     return found
 
 
+def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
+    """Size and hash of every data file that the spec names, by absolute path; pipes and missing files are left out."""
+    data, found = checked.data, {}
+    if data is None:
+        return {}
+    held = data.validation.source if data.validation is not None else None
+    for source in (data.train, held, data.test):
+        for file in source.files if source is not None else ():
+            path = os.path.abspath(os.path.join(checked.folder, file))
+            mark = _fingerprint(Path(path))
+            if mark is not None:
+                found[path] = mark
+    return found
+
+
+def _fingerprint(path: Path) -> dict[str, Any] | None:
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError:
+        return None
+
+
+def changed(record: RunRecord) -> tuple[str, ...]:
+    """The data files that are no longer what they were when the run was made."""
+    then = record.environment.get("data")
+    if not isinstance(then, dict):
+        return ()
+    return tuple(name for name, mark in then.items() if _fingerprint(Path(name)) != mark)
+
+
 def versions() -> dict[str, str]:
     """The versions of Python, netspec and what it stands on."""
     found = {"python": platform.python_version(), "netspec": str(vars(sys.modules["netspec"])["__version__"])}
@@ -295,7 +395,9 @@ def whole(path: Path, *, suffix: str = "") -> Iterator[Path]:
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and str(error.filename) in (str(temporary), "None"):
+            error.filename, error.filename2 = str(path), None  # the name that the user knows
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
@@ -338,5 +440,6 @@ def weights(run: Path, *, best: bool = False) -> Path:
     """
     path = run / (BEST if best else LAST)
     if not path.is_file():
-        raise RunError(f"`{run}` has no {path.name}: it ended before an epoch was complete", help="train it again")
+        why = "it is finished, so the file was taken away" if (run / METRICS).is_file() else _UNFINISHED
+        raise RunError(f"`{run}` has no {path.name}: {why}", help="train it again")
     return path

@@ -49,7 +49,9 @@ class Scores:
     def lead(self, output: str) -> float | None:
         """By how many points the output's accuracy beats the majority class; None where there is nothing to compare."""
         accuracy, majority = self.accuracy(output), self.majorities.get(output)
-        return None if accuracy is None or majority is None else 100 * (accuracy - majority.share)
+        if accuracy is None or majority is None:
+            return None
+        return round(100 * (accuracy - majority.share), 4) + 0.0  # Keras counts in single precision; no -0.0
 
     def as_json(self) -> dict[str, Any]:
         """The split's part of metrics.json: by output; the whole model's under `(all)`, which is no output's name."""
@@ -69,7 +71,7 @@ def sorted_out(
 ) -> Scores:
     """Keras's flat names by output: `main_output_accuracy` is accuracy of main_output; one output's have no prefix.
 
-    A single output's loss is that of the model, regularization included.
+    An output's loss is not weighted. Where one output alone is trained, its loss includes regularization.
     """
     by_output: dict[str, dict[str, Number]] = {name: {} for name in outputs}
     several = len(outputs) > 1
@@ -77,6 +79,9 @@ def sorted_out(
     for name in outputs:
         prefix = f"{name}_" if several else ""
         loss = logs.get(f"{name}_loss" if several and len(trained) > 1 else "loss")
+        if several and len(trained) == 1 and isinstance(loss, float):
+            weight = training.loss_weights.get(name, 1.0)  # Keras then logs the weighted sum alone
+            loss = loss / weight if weight else None
         if loss is not None and name in trained:
             by_output[name]["loss"] = loss
         for metric in training.metrics.get(name, ()):

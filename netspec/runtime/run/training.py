@@ -26,8 +26,9 @@ from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks, free_memory
 from netspec.runtime.run import runs, scores, splits
 from netspec.runtime.run.progress import progress
+from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
-from netspec.runtime.run.splits import Splits
+from netspec.runtime.run.splits import Part, Splits
 
 if TYPE_CHECKING:
     from netspec.runtime.run.loop import Keeper
@@ -112,7 +113,7 @@ def fit(
     Raises:
         DataError: data that do not fit the spec; nothing was built.
         TrainingError: NS511 nothing to train, NS802 a loss that is not finite.
-        RunError: `out` is in use.
+        RunError: `out` is in use, or the run cannot be written, as on a full disk.
         TooBig, BuildError, MissingEngine: as `build`.
         Interrupted: Ctrl-C; its message says what was saved.
     """
@@ -128,10 +129,17 @@ def fit(
         with _undisturbed():
             attempt.end(runs.INTERRUPTED)
             raise Interrupted(attempt.run, attempt.saved()) from None
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong first
             attempt.end(runs.FAILED)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and attempt.run is not None:
+            where = f"`{error.filename}`: " if error.filename else ""
+            raise RunError(f"{where}{error.strerror or error}; {attempt.kept()}") from error
+        if isinstance(error, MemoryError):
+            raise TooBig(f"memory does not suffice: {str(error) or 'it is used up'}") from error
         raise
+    finally:
+        attempt.held.close()
 
 
 class _Attempt:
@@ -143,6 +151,7 @@ class _Attempt:
         self._environment: dict[str, Any] = {}
         self.run: Path | None = None
         self._keeper: Keeper | None = None
+        self.held = contextlib.ExitStack()  # what keeps other runs out of the folder
 
     def go(self, spec_text: bytes, dummy: int | None, out: Path | None, force: bool, quiet: bool) -> FitResult:
         """From data to scores."""
@@ -158,8 +167,8 @@ class _Attempt:
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
             steps, batches.work(checked.typed, loop.batch_size(checked))
         )
-        deterministic = loop.repeatable(seed)
-        model = build(checked, steps_per_execution=at_once)
+        deterministic = loop.repeatable(seed, jit=checked.fit.jit)
+        model = build(checked, steps_per_execution=at_once, scored=parts.train.y)
         own = callbacks(checked)
         self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
         run = self.run
@@ -174,7 +183,8 @@ class _Attempt:
             raise self._not_finite(error.epoch, error.what) from None
         finally:
             shown.close()
-        found = self._scores(model, parts, keeper, anew=bool(own) or bool(getattr(model.optimizer, "use_ema", False)))
+        anew = bool(own) or bool(getattr(model.optimizer, "use_ema", False))
+        found = self._scores(model, parts, keeper, anew=anew)
         result = FitResult(
             run,
             checked.name,
@@ -186,7 +196,7 @@ class _Attempt:
             keeper.monitor,
             tuple(keeper.history),
             found,
-            _notes(parts),
+            (*_notes(parts), *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked))),
             dummy,
         )
         self._environment |= {"epochs": result.epochs, "best_epoch": result.best_epoch, "monitor": result.monitor}
@@ -210,10 +220,18 @@ class _Attempt:
         self._environment = runs.environment(checked.folder, seed=seed, command=self._command, started=self._started)
         self._environment |= {"steps_per_execution": at_once, "deterministic": deterministic}
         resolved = runs.resolved(checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
-        run = self.run = runs.create(checked.name, self._started, out, force=force)
+        if dummy is None:
+            self._environment["data"] = runs.fingerprints(checked)
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            self.held.enter_context(runs.held(out))
+        run = runs.create(checked.name, self._started, out, force=force)
+        if out is None:
+            self.held.enter_context(runs.held(run))
+        self.run = run
+        runs.write_json(run / runs.RESOLVED, resolved)
         runs.write_json(run / runs.ENVIRONMENT, self._environment)
         runs.write(run / runs.SPEC, spec_text)
-        runs.write_json(run / runs.RESOLVED, resolved)
         if parts.prepared is not None:
             with tempfile.TemporaryDirectory(prefix=".features-", dir=run) as folder:
                 made = Path(folder, runs.FEATURES)
@@ -221,7 +239,10 @@ class _Attempt:
                 runs.put(run, runs.FEATURES, made)
 
     def _scores(self, model: Any, parts: Splits, keeper: Keeper, *, anew: bool) -> tuple[Scores, ...]:
-        """What the kept weights score. The last epoch's logs say it, unless a callback has put back earlier weights."""
+        """Of the training rows what the last epoch logged, of all others what the kept weights score.
+
+        The last epoch's logs say that of the validation rows too, unless a callback has put back earlier weights.
+        """
         from netspec.runtime.run import loop
 
         checked = self._checked
@@ -233,7 +254,8 @@ class _Attempt:
             last = keeper.history[-1]
             if part is parts.validation:
                 last = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
-            logs = loop.evaluate(model, checked, part) if anew or part is parts.test else last
+            logged = part is parts.train or (part is parts.validation and not anew)
+            logs = last if logged else loop.evaluate(model, checked, part)
             majorities = scores.majorities(part.y, checked.training, names)
             outputs = tuple(checked.typed.graph.outputs)
             found.append(scores.sorted_out(part.name, part.rows, logs, checked.training, outputs, majorities))
@@ -241,15 +263,16 @@ class _Attempt:
 
     def _not_finite(self, epoch: int, what: str) -> TrainingError:
         cure = "lower the learning rate, or give the optimizer `clipnorm: 1`; look for extreme values in the data"
-        return TrainingError("NS802", f"{what} in epoch {epoch}, so training stopped; {self._kept()}", help=cure)
+        return TrainingError("NS802", f"{what} in epoch {epoch}, so training stopped; {self.kept()}", help=cure)
 
     def saved(self) -> str:
         """What an interrupted run leaves behind."""
         if self.run is None:
             return "interrupted before training began; nothing was saved"
-        return f"interrupted; {self._kept()}"
+        return f"interrupted; {self.kept()}"
 
-    def _kept(self) -> str:
+    def kept(self) -> str:
+        """What is left of the run, as a clause."""
         keeper = self._keeper
         if keeper is None or keeper.saved == 0:
             return f"no epoch was complete, so `{self.run}` holds no weights"
@@ -271,6 +294,21 @@ def _notes(parts: Splits) -> tuple[str, ...]:
     for part in (parts.train, parts.validation, parts.test):
         if part is not None:
             found.extend(part.said)
+    return tuple(found)
+
+
+def _left_out(checked: Checked, part: Part, size: int, drops: bool) -> tuple[str, ...]:
+    """What else the report says of the rows and outputs that training leaves out."""
+    found = []
+    if drops and part.rows % size:
+        left = part.rows % size
+        found.append(f"{part.name}: every epoch leaves out {left} of {part.rows:,} rows, which fill no batch of {size}")
+    metrics = checked.training.metrics
+    for name in checked.typed.graph.outputs:
+        if metrics.get(name) and name not in part.y:
+            found.append(f"output `{name}` has no target, so its metrics are left out; name its column under `targets`")
+    if checked.fit.jit:
+        found.append("`fit.jit` compiles operations that do not repeat bit for bit")
     return tuple(found)
 
 

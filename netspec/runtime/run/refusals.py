@@ -1,0 +1,35 @@
+"""What stops Keras and TensorFlow in a step, said in one sentence without their own insides."""
+
+from __future__ import annotations
+
+import re
+
+import tensorflow as tf
+
+from netspec.runtime.model.build import BuildError, TooBig
+
+REFUSALS = (tf.errors.OpError, ValueError, TypeError, MemoryError)
+
+
+def refused(error: Exception, path: tuple[str, ...]) -> BuildError | TooBig:
+    """What stopped a step, as one sentence about the part of the spec at `path`, or about memory."""
+    told = told_by(str(error.message) if isinstance(error, tf.errors.OpError) else str(error))
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return TooBig(f"memory does not suffice: {told or type(error).__name__}", help="use a smaller `batch_size`")
+    return BuildError(path, ValueError(told or type(error).__name__))
+
+
+def told_by(message: str) -> str:
+    """The line of TensorFlow's message that says what is wrong, without the names of its own nodes.
+
+    >>> told_by("Graph execution error:\\n\\nDetected at node Add\\ntoo long\\n\\t [[{{node Add}}]] [Op:__inference_1]")
+    'too long'
+    >>> told_by("{{function_node __wrapped__Add_device_/cpu:0}} too long [Op:Add]")
+    'too long'
+    """
+    text = re.sub(r"\{\{function_node [^}]*\}\}|\[Op:[^\]]*\]", "", message)
+    lines = [line.strip() for line in text.splitlines() if "{{node" not in line and not line.startswith("Hint:")]
+    lines = [line for line in lines if line]
+    if not lines:
+        return ""
+    return lines[-1] if lines[0].startswith("Graph execution error") else lines[0]
