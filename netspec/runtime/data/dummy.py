@@ -14,6 +14,7 @@ from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
 from netspec.runtime.data.encoders import one_hot
 from netspec.runtime.data.labels import canonical
+from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.sources import DataError
 
 _CLASSES = 10  # at most: an output of 1,000 classes sees the first ten, which a few examples are enough for
@@ -43,6 +44,9 @@ def dummy(
     and a pattern of the class. Targets, by loss: one-hot rows, class numbers, 0 and 1, -1 and 1, or for any other loss
     a fixed pattern scaled by the class, between 0 and 1. Raises DataError NS708 where a shape is not known.
     """
+    made = {**inputs, **{name: tensor for name, tensor in outputs.items() if losses.get(name) is not None}}
+    for name, tensor in made.items():
+        check_room((n, *_sizes(name, tensor)), 4, f"{n:,} examples of `{name}`")
     rng = np.random.default_rng(seed)
     classes = _count(outputs, losses)
     labels = rng.permutation(np.arange(n) % classes)

@@ -14,6 +14,7 @@ import numpy as np
 from netspec.language.schema import Feature
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import lists, numbers, texts
+from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.sources import DataError, Table
 
 _CHUNK = 1 << 22  # numbers that are worked on at a time, in float64
@@ -40,6 +41,8 @@ class Numbers:
     def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table) -> Numbers:
         """Mean and standard deviation (of the population; 0 counts as 1) of the numbers that are there."""
         array = cls._raw(columns, table)
+        if array.size == 0:
+            raise DataError("NS705", f"`{table.origin}`, column `{columns[0]}`: its rows hold no numbers")
         mean, std, count = _moments(array)
         if not count.all():
             name = columns[int(np.argmin(count))] if len(columns) == array.shape[-1] else columns[0]
@@ -154,6 +157,8 @@ class Words:
 
     def encode(self, table: Table) -> np.ndarray:
         """int64 token numbers, or float32 zeros and ones."""
+        shape = (table.rows, self.length, self.size) if self.one_hot else (table.rows, self.length)
+        check_room(shape, 4 if self.one_hot else 8, f"the {self.by} of `{self.columns[0]}`")
         ids = tokens.pad(self.rows(table), self.length, self.padding, self.truncating)
         if not self.one_hot:
             return ids
@@ -187,6 +192,7 @@ class Sequences:
 
     def encode(self, table: Table) -> np.ndarray:
         """int64 numbers, 0 for padding."""
+        check_room((table.rows, self.length), 8, f"the lists of `{self.columns[0]}`")
         ids = tokens.pad(lists(table, self.columns[0]), self.length, self.padding, self.truncating)
         if self.vocabulary is not None:
             ids[ids >= self.vocabulary] = 2
@@ -204,10 +210,11 @@ class MultiHot:
 
     def encode(self, table: Table) -> np.ndarray:
         """1 where the row's list holds the column's number."""
+        check_room((table.rows, self.width), 1, f"`multi_hot` of `{self.columns[0]}`")
         hot = np.zeros((table.rows, self.width), np.uint8)
         for at, row in enumerate(lists(table, self.columns[0])):
             ids = np.asarray(row, np.int64)
-            hot[at, ids[ids < self.width]] = 1
+            hot[at, ids[(ids >= 0) & (ids < self.width)]] = 1
         return hot
 
 
@@ -216,7 +223,8 @@ KINDS: dict[str, Any] = {cls.kind: cls for cls in (Numbers, Categories, Words, S
 
 
 def one_hot(ids: np.ndarray, width: int) -> np.ndarray:
-    """Class numbers (...) as zeros and ones (..., width), uint8."""
+    """Class numbers (...) as zeros and ones (..., width), uint8; NS601 where they do not fit into memory as float32."""
+    check_room((ids.size, width), 4, f"one-hot numbers of {width:,} classes")
     hot = np.zeros((ids.size, width), np.uint8)
     hot[np.arange(ids.size), ids.reshape(-1)] = 1
     return hot.reshape(*ids.shape, width)

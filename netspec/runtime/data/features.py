@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
@@ -43,14 +44,20 @@ class Input:
         fitted = reshaped(array, self.dims)
         if fitted is None or (not self.encoder.reshapes and self.dims is not None and array.ndim - 1 != len(self.dims)):
             raise self._mismatch(array.shape[1:])
+        dtype = np.dtype(self.dtype)
+        if dtype.kind in "iu" and not np.can_cast(fitted.dtype, dtype):
+            fitted = whole(table, self.encoder.columns[0], fitted, dtype)
         self._check_limit(fitted)
-        kind = np.dtype(self.dtype).kind
-        if fitted.dtype.kind == "f" and kind in "iu":
-            return whole(table, self.encoder.columns[0], fitted, np.dtype(self.dtype))
-        return fitted.astype(self.dtype, copy=False)
+        return fitted.astype(dtype, copy=False)
 
     def _check_limit(self, array: np.ndarray) -> None:
-        if self.limit is None or not array.size or (highest := int(array.max())) < self.limit:
+        if self.limit is None or not array.size:
+            return
+        lowest, highest = int(array.min()), int(array.max())
+        if lowest < 0:
+            message = f"input `{self.name}` gets numbers down to {lowest}, its Embedding takes 0 to {self.limit - 1}"
+            raise DataError("NS708", message)
+        if highest < self.limit:
             return
         cure = f"make the Embedding's `input_dim` {highest + 1}"
         if isinstance(self.encoder, Words | Sequences):
@@ -156,9 +163,17 @@ def load(folder: Path) -> Prepared:
         features = {}
         for name, file in index["inputs"].items():
             plain = _read(folder / file)
-            encoder = KINDS[plain["encoder"].pop("kind")](**_frozen(plain["encoder"]))
-            features[name] = Input(name, encoder, _frozen(plain["dims"]), plain["dtype"], plain["limit"])
-        targets = {name: Label(**_frozen(_read(folder / file))) for name, file in index["targets"].items()}
+            kind = KINDS[plain["encoder"].pop("kind")]
+            encoder = TypeAdapter(kind).validate_python(_frozen(plain["encoder"]))
+            np.dtype(plain["dtype"])
+            kept = {"name": name, "encoder": encoder, "dims": _frozen(plain["dims"])}
+            features[name] = TypeAdapter(Input).validate_python(kept | {key: plain[key] for key in ("dtype", "limit")})
+        targets = {
+            name: TypeAdapter(Label).validate_python(_frozen(_read(folder / file)))
+            for name, file in index["targets"].items()
+        }
+        if not features:
+            raise ValueError("it has no inputs")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError("NS801", f"the prepared features in `{folder}` cannot be read: {error}") from error
     return Prepared(features, targets)

@@ -194,12 +194,18 @@ def _check_count(label: Label) -> None:
 
 
 def reshaped(array: np.ndarray, dims: Dims) -> np.ndarray | None:
-    """`array` (rows, ...) in the shape (rows, *dims), where it has as many numbers; None where it has not."""
+    """`array` (rows, ...) in the shape (rows, *dims); None where that is more than laying flat, the way back, or axes
+    of one number put in or left out. Axes that are merely in another order are a mistake, not a shape to fill.
+    """
     if dims is None:
         return array
     shape = array.shape[1:]
     if len(shape) == len(dims) and all(want in (None, got) for want, got in zip(dims, shape, strict=True)):
         return array
+    if len(shape) > 1 and len(dims) > 1:
+        got, want = [n for n in shape if n != 1], [d for d in dims if d != 1]
+        if len(got) != len(want) or any(w not in (None, g) for w, g in zip(want, got, strict=True)):
+            return None
     free = sum(dim is None for dim in dims)
     have = int(np.prod(shape, dtype=np.int64))
     fixed = int(np.prod([dim for dim in dims if dim is not None], dtype=np.int64))

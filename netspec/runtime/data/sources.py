@@ -33,6 +33,7 @@ from netspec.runtime.data.split import fractions
 Column = Any  # a pyarrow ChunkedArray of strings, a numpy array (rows, ...), or a list of lists of whole numbers
 
 LABEL = "label"
+_LONGEST = 2**31 - 1  # characters of a cell, which may be an article; Python's own limit is 131,072
 _BLOCK = 1 << 23  # a row must fit into one block of the CSV reader
 _DIGITS_TEST, _DIGITS_SEED = 0.2, 1797
 
@@ -156,13 +157,17 @@ def _text(name: str, folder: Path, separator: str, columns: Items[str] | None) -
 
 def _records(path: Path, separator: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """(first line, cells) of every record that is not blank, the header included."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=separator, strict=strict)
-        line = 1
-        for cells in reader:
-            if cells:
-                yield line, cells
-            line = reader.line_num + 1
+    limit = csv.field_size_limit(_LONGEST)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=separator, strict=strict)
+            line = 1
+            for cells in reader:
+                if cells:
+                    yield line, cells
+                line = reader.line_num + 1
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _header(path: Path, name: str, separator: str) -> list[str]:
@@ -189,7 +194,7 @@ def _diagnose(path: Path, name: str, separator: str, header: list[str], error: E
     except csv.Error:
         return DataError(
             "NS705",
-            f"`{name}` row {number + 1} has a cell of more than {csv.field_size_limit()} characters",
+            f"`{name}` row {number + 1} has a cell of more than {_LONGEST} characters",
             "is a double quote left open?",
         )
     if number < 1:
