@@ -155,8 +155,17 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """A cure that is safe to write into the file: at `place`, where the value `old` is written, `new` is meant."""
+
+    place: Place
+    old: object
+    new: object
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake: what, where, why, and the way out."""
+    """One mistake: what, where, why, and the way out, which is also a `fix` where it is sure."""
 
     code: str
     name: str
@@ -167,6 +176,7 @@ class Diagnostic:
     labels: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = None
+    fix: Fix | None = None
 
     def as_json(self) -> dict[str, object]:
         """The fixed form that scripts read; the keys never change within format_version 1."""
@@ -218,8 +228,12 @@ class Report:
         notes: Iterable[str] = (),
         help: str | None = None,
         severity: str | None = None,
+        fix: tuple[object, object] | None = None,
     ) -> None:
-        """Record a mistake at `path`; the same mistake at the same place is recorded once."""
+        """Record a mistake at `path`; the same mistake at the same place is recorded once.
+
+        `fix` is the value (or key) that stands at the path, and the one that is surely meant.
+        """
         if self._silent and any(path[:length] in self._silent for length in range(len(path) + 1)):
             return
         place = self.locator.locate(path, key=key)
@@ -234,6 +248,7 @@ class Report:
             notes=notes,
             help=help,
             severity=severity,
+            fix=None if fix is None else Fix(place, *fix),
         )
 
     def add_at(
@@ -247,12 +262,12 @@ class Report:
         notes: Iterable[str] = (),
         help: str | None = None,
         severity: str | None = None,
+        fix: Fix | None = None,
     ) -> None:
         """Record a mistake whose place is already known."""
-        rule = RULES[code]
-        found = Diagnostic(
-            rule.code, rule.name, severity or rule.severity, message, place, label, tuple(labels), tuple(notes), help
-        )
+        rule, labels, notes = RULES[code], tuple(labels), tuple(notes)
+        level = severity or rule.severity
+        found = Diagnostic(rule.code, rule.name, level, message, place, label, labels, notes, help, fix)
         self._found.setdefault((code, place, message), found)
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from netspec.catalog import Entry, find, identifiers
 from netspec.catalog.legacy import refused, refused_value, renamed
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, sure
 from netspec.catalog.rules import DTYPES, rule
 from netspec.catalog.values import KERAS, Fault, Rule, describe, number
 
@@ -23,7 +23,8 @@ __all__ = ["DTYPES", "Meaning", "Problem", "describe", "meaning"]
 class Problem:
     """What is wrong with a value, in words to follow the argument's name and a colon.
 
-    `origin` is "language", "keras" (Keras raises) or "wrong" (Keras does not, and the result is no use).
+    `origin` is "language", "keras" (Keras raises) or "wrong" (Keras does not, and the result is no use). `fix` is the
+    value that was surely meant, None where that is not known.
     """
 
     message: str
@@ -31,6 +32,7 @@ class Problem:
     code: str = "NS206"
     severity: str | None = None
     origin: str = "language"
+    fix: bool | int | float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Meaning:
         if fault is None:
             return None
         said = fault.text or f"expected {self.expects}, got `{describe(value)}`"
-        return Problem(said, fault.help, fault.code, fault.severity, fault.origin)
+        return Problem(said, fault.help, fault.code, fault.severity, fault.origin, fault.fix)
 
 
 def meaning(entry: Entry, param: str) -> Meaning:
@@ -161,7 +163,8 @@ def _named(kind: str, value: Any, expects: str, example: str) -> Fault | None:
     if entry is None:
         gone, near = renamed(kind, value), nearest(value, identifiers(kind))
         help = gone or (f"did you mean `{near}`?" if near else f"such as {example}")
-        return Fault(KERAS, help, "NS214", text=f"there is no {kind} `{value[:40]}`")
+        meant = None if gone else sure(value, identifiers(kind))
+        return Fault(KERAS, help, "NS214", text=f"there is no {kind} `{value[:40]}`", fix=meant)
     if entry.excluded is not None:
         code = "NS213" if refused(kind, entry.name) else "NS214"
         return Fault(code=code, text=f"`{value}` cannot be used: {entry.excluded}")

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 _LONGEST = 48  # hardly a name is longer, and the cost grows with the square
 _FURTHEST = 4  # more edits than that are another word, however long it is
+_SAFE = 2  # more than that are shown, but not written without being asked
 
 # Names from other libraries and from everyday talk, folded.
 _KNOWN = {
@@ -74,6 +75,34 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     if len(word) > _LONGEST:
         return None
     return _nearest(word, tuple(candidates))
+
+
+def sure(word: str, candidates: Iterable[str]) -> str | None:
+    """The nearest candidate where no other is as near, so that it may be written in place of `word`; else None.
+
+    Names from elsewhere are not sure: `conv` may mean three layers.
+
+    >>> sure("Desne", ("Dense", "Dot")), sure("conv", ("Conv1D", "Conv2D")), sure("losss", ("loss", "less"))
+    ('Dense', None, 'loss')
+    """
+    names = tuple(candidates)
+    found = nearest(word, names)
+    if found is None:
+        return None
+    folded, mine = fold(word), fold(found)
+    if folded == mine or _expanded(folded) == mine:
+        return found
+    least = distance(folded, mine, _SAFE)
+    if least > _SAFE or fold(_KNOWN.get(folded, "")) == mine:
+        return None
+    others = (name for name in _folded(names)[0] if name != mine)
+    return None if any(distance(folded, name, least) <= least for name in others) else found
+
+
+def rename(word: str, candidates: Iterable[str]) -> tuple[str, str] | None:
+    """What `Report.add` takes as the fix of a misspelt name; None where what is meant is not sure."""
+    found = sure(word, candidates)
+    return None if found is None else (word, found)
 
 
 @lru_cache(maxsize=4096)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, sure
 
 LANGUAGE = "language"  # a rule of ours
 KERAS = "keras"  # Keras raises, when it builds or calls the layer
@@ -24,21 +24,29 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a value: whose rule it breaks, the way out, and a text in place of the usual one."""
+    """What is wrong with a value: whose rule it breaks, the way out, and a text in place of the usual one.
+
+    `fix` is the value that was surely meant, None where that is not known.
+    """
 
     origin: str = LANGUAGE
     help: str | None = None
     code: str = "NS206"
     severity: str | None = None
     text: str | None = None
+    fix: bool | int | float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a value must be, in words that follow "expected", and the test."""
+    """What a value must be, in words that follow "expected", and the test.
+
+    `form` says the same as a JSON Schema, as far as one can; empty where any value will do.
+    """
 
     expects: str
     test: Callable[[Any], Fault | None]
+    form: Mapping[str, Any] = field(default_factory=dict)
 
 
 def describe(value: Any) -> str:
@@ -99,9 +107,10 @@ def _not_a_number(value: Any, whole: bool) -> Fault:
         number = _number_in_text(value)
         if number is None or (whole and not re.fullmatch(r"[-+]?\d+", number)):
             return Fault()
-        return Fault(help=f"remove the quotes: `{number}`" if number == value else f"write `{number}`")
+        meant = int(number) if whole else float(number)
+        return Fault(help=f"remove the quotes: `{number}`" if number == value else f"write `{number}`", fix=meant)
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
-        return Fault(help=f"write `{int(value)}`")
+        return Fault(help=f"write `{int(value)}`", fix=int(value))
     return Fault()
 
 
@@ -124,7 +133,7 @@ def whole(low: int | None = 1, *, origin: str = KERAS) -> Rule:
             return Fault(help=f"the largest that fits is {LARGEST}")
         return None
 
-    return Rule(expects, test)
+    return Rule(expects, test, {"type": "integer", "minimum": -LARGEST if low is None else low, "maximum": LARGEST})
 
 
 def number(
@@ -167,10 +176,13 @@ def number(
             and (below is None or value < below)
         )
         if fits and point and isinstance(value, int):
-            return Fault(KERAS, f"write `{value}.0`", text=f"Keras wants a decimal point here, got `{value}`")
+            said = f"Keras wants a decimal point here, got `{value}`"
+            return Fault(KERAS, f"write `{value}.0`", text=said, fix=float(value))
         return None if fits else Fault(origin)
 
-    return Rule(expects, test)
+    bounds_by_key = {"minimum": low, "maximum": high, "exclusiveMinimum": above, "exclusiveMaximum": below}
+    form = {"type": "number"} | {key: bound for key, bound in bounds_by_key.items() if bound is not None}
+    return Rule(expects, test, form)
 
 
 _YES_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -189,14 +201,15 @@ def flag() -> Rule:
         if isinstance(value, str):
             folded = value.strip().lower()
             if folded in _YES_NO:
-                return Fault(help=f"write `{_YES_NO[folded]}`; `{value}` is plain text in YAML 1.2")
+                meant = _YES_NO[folded]
+                return Fault(help=f"write `{meant}`; `{value}` is plain text in YAML 1.2", fix=meant == "true")
             if folded in ("true", "false"):
-                return Fault(help=f"remove the quotes: `{folded}`")
+                return Fault(help=f"remove the quotes: `{folded}`", fix=folded == "true")
         if _is_number(value) and value in (0, 1):
-            return Fault(help=f"write `{'true' if value else 'false'}`")
+            return Fault(help=f"write `{'true' if value else 'false'}`", fix=bool(value))
         return Fault()
 
-    return Rule("true or false", test)
+    return Rule("true or false", test, {"type": "boolean"})
 
 
 def one_of(*words: str, folds: bool = False, origin: str = KERAS) -> Rule:
@@ -213,9 +226,10 @@ def one_of(*words: str, folds: bool = False, origin: str = KERAS) -> Rule:
             return None
         exact = next((word for word in words if word.lower() == value.lower()), None)
         if exact is not None and folds:
-            return Fault(LANGUAGE, f"write `{exact}`", "NS215", "warning", f"usually spelled `{exact}`, got `{value}`")
+            said = f"usually spelled `{exact}`, got `{value}`"
+            return Fault(LANGUAGE, f"write `{exact}`", "NS215", "warning", said, exact)
         near = nearest(value, words)
-        return Fault(origin, f"did you mean `{near}`?" if near else None)
+        return Fault(origin, f"did you mean `{near}`?" if near else None, fix=sure(value, words))
 
     return Rule("one of " + ", ".join(f"`{word}`" for word in words) if len(words) > 1 else f"`{words[0]}`", test)
 
@@ -247,7 +261,8 @@ def many(item: Rule, plural: str, *, count: int | None = None, low: int = 1, ori
             return Fault()
         if (count is not None and len(value) != count) or len(value) < low:
             return Fault(origin if value else WRONG)
-        return next((fault for fault in map(item.test, value) if fault is not None), None)
+        found = next((fault for fault in map(item.test, value) if fault is not None), None)
+        return found if found is None or found.fix is None else replace(found, fix=None)  # it would mend one item
 
     return Rule(f"a list of {count} {plural}" if count is not None else f"a list of {plural}", test)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec import catalog
 from netspec.catalog import shapes
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import Graph, LayerDef, Tensor
@@ -76,7 +76,8 @@ def by_name(
         close = nearest(name, missing) or nearest(name, known)
         cure = f"did you mean `{close}`?" if close else "it takes " + listed(known)
         what = f"{of} has no input `{name}`" if model else f"{of} takes no tensor `{name}`"
-        report.add("NS309", (*where, name), what, key=True, help=cure)
+        fix = rename(name, missing or [each for each in known if each not in taken])
+        report.add("NS309", (*where, name), what, key=True, help=cure, fix=fix)
     if missing and not unknown:
         cure = "write `from: {" + ", ".join(f"{name}: …" for name in needed[:6]) + "}`"
         report.add("NS309", where, f"{of} {'also ' if taken else ''}needs {listed(missing)}", key=True, help=cure)
@@ -126,7 +127,8 @@ def call_arguments(step: Step, layer: LayerDef | Graph, report: Report) -> Mappi
             cure = f"did you mean `{close}`?" if close else ("it takes " + listed(known) if known else None)
             if name in _CALL_TENSORS:
                 cure = f"tensors go under `from`, as in `from: {{{name}: …}}`"
-            report.add("NS205", where, f"a call of {cls} has no argument `{name}`", key=True, help=cure)
+            fix = rename(name, [each for each in known if each not in step.call])
+            report.add("NS205", where, f"a call of {cls} has no argument `{name}`", key=True, help=cure, fix=fix)
             found = None
         elif not isinstance(value, bool) and value is not None:
             report.add("NS206", where, f"`{name}`: expected true or false, got `{describe(value)}`")

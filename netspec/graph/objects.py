@@ -5,13 +5,13 @@ Used for layers and for everything that nests in them or stands beside them: ini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netspec import catalog
 from netspec.catalog import Entry, legacy
 from netspec.catalog.arguments import Meaning, Problem, meaning
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
 from netspec.graph.ir import Graph, KerasObject, LayerDef
@@ -72,7 +72,9 @@ class Objects:
         )
         if kind == "layer" and not renamed and not close:
             cure = "`netspec` knows Keras's built-in layers by their class names, such as `Dense`"
-        self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=key, help=cure)
+        known = catalog.identifiers(kind)
+        fix = _replaced(name, renamed, known) if renamed else rename(name, known)
+        self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=key, help=cure, fix=fix)
         return None
 
     def arguments(self, entry: Entry, raw: Any, path: Path, depth: int = 0) -> dict[str, Any] | None:
@@ -92,7 +94,7 @@ class Objects:
                 self._report.add("NS205", where, "`name` is not an argument here", key=True, help=cure)
             elif param is None:
                 sound, strange = False, True
-                self._unknown_argument(entry, name, where)
+                self._unknown_argument(entry, name, where, given)
             else:
                 made = self.value(entry, name, value, where, depth, bare=bare)
                 if made is BAD:
@@ -129,17 +131,19 @@ class Objects:
             entry.param(key) is None and (key[:1].isupper() or catalog.find("layer", key) is not None)
         )
 
-    def _unknown_argument(self, entry: Entry, name: str, where: Path) -> None:
+    def _unknown_argument(self, entry: Entry, name: str, where: Path, given: Mapping[str, Any]) -> None:
+        known = [param.name for param in entry.params]
+        free = [each for each in known if each not in given]
         gone = legacy.removed(entry.kind, entry.name, name)
         if gone is not None:
-            self._report.add("NS212", where, f"Keras has dropped `{name}` of `{entry.name}`", key=True, help=gone)
+            message = f"Keras has dropped `{name}` of `{entry.name}`"
+            self._report.add("NS212", where, message, key=True, help=gone, fix=_replaced(name, gone, free))
             return
-        known = [param.name for param in entry.params]
         close = nearest(name, known)
         cure = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{k}`" for k in known[:12])
-        self._report.add(
-            "NS205", where, f"`{entry.name}` has no argument `{name}`", key=True, help=cure if known else None
-        )
+        message = f"`{entry.name}` has no argument `{name}`"
+        fix = rename(name, free) if close in free else None
+        self._report.add("NS205", where, message, key=True, help=cure if known else None, fix=fix)
 
     def _example(self, entry: Entry, missing: list[str], given: Mapping[str, Any] | None = None) -> str:
         samples = {
@@ -188,17 +192,23 @@ class Objects:
         found = what.check(raw)
         if found is None:
             return raw
-        self._problem(entry, name, found, path, bare)
+        self._problem(entry, name, found, path, raw, bare)
         return raw if found.severity == "warning" else BAD
 
     def _names_object(self, what: Meaning, raw: Any) -> bool:
         """Whether a value names a Keras object rather than being a plain value that the argument also takes."""
         return isinstance(raw, dict) or (isinstance(raw, str) and what.object_kind != "schedule")
 
-    def _problem(self, entry: Entry, name: str, found: Problem, path: Path, bare: bool) -> None:
+    def _problem(self, entry: Entry, name: str, found: Problem, path: Path, raw: Any, bare: bool) -> None:
         notes = [f"a bare value is the first argument, which is `{name}` for `{entry.name}`"] if bare else []
         self._report.add(
-            found.code, path, f"`{name}`: {found.message}", help=found.help, severity=found.severity, notes=notes
+            found.code,
+            path,
+            f"`{name}`: {found.message}",
+            help=found.help,
+            severity=found.severity,
+            notes=notes,
+            fix=None if found.fix is None else (raw, found.fix),
         )
 
     def object(self, kind: str, raw: Any, path: Path, depth: int = 0) -> Any:
@@ -258,3 +268,9 @@ class Objects:
             self._report.add("NS313", path, why, help="write the layer itself, as in Bidirectional: {LSTM: 32}")
             return BAD
         return self._use(target, path) or BAD
+
+
+def _replaced(name: str, cure: str, known: Sequence[str]) -> tuple[str, str] | None:
+    """The fix for a name that Keras has dropped, where the cure is nothing but the name of today."""
+    today = cure.removeprefix("use `").removesuffix("`")
+    return (name, today) if cure == f"use `{today}`" and today in known else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, rename, sure
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor
 from netspec.graph.names import Names
@@ -69,7 +69,8 @@ class Scope:
             cure = "it holds " + listed(self.part.shared)
         else:
             cure = f"declare it: `shared: {{{name}: {{LSTM: 64}}}}`"
-        self.report.add("NS313", path, message, help=cure, spans=[(where, f"{kind}")] if kind else [])
+        fix = None if kind is not None else rename(name, self.part.shared)
+        self.report.add("NS313", path, message, help=cure, spans=[(where, f"{kind}")] if kind else [], fix=fix)
         return None
 
     # tensors
@@ -90,7 +91,7 @@ class Scope:
             return tensor
         if base in self.part.shared:
             return self._bare_shared(base, output if dot else None, where)
-        self._nowhere(base, where)
+        self._nowhere(base, dot + output, where)
         return None
 
     def choices(self, base: str, outputs: tuple[str, ...]) -> list[str]:
@@ -104,7 +105,9 @@ class Scope:
         choices = self.choices(base, call.outputs)
         close = nearest(output, call.outputs) if output else None
         cure = f"did you mean `{base}.{close}`?" if close else None
-        self.report.add("NS304", where, f"`{base}` {problem}; choose {either(choices)}", help=cure)
+        meant = sure(output, call.outputs) if output else None
+        fix = (f"{base}.{output}", f"{base}.{meant}") if meant else None
+        self.report.add("NS304", where, f"`{base}` {problem}; choose {either(choices)}", help=cure, fix=fix)
         return None
 
     def _bare_shared(self, name: str, output: str | None, where: Path) -> Tensor | None:
@@ -157,7 +160,7 @@ class Scope:
                     self._first_uses.setdefault(step.what.target, step)
         return self._first_uses.get(name)
 
-    def _nowhere(self, name: str, where: Path) -> None:
+    def _nowhere(self, name: str, output: str, where: Path) -> None:
         kind, path = self.names.declared.get(name, (None, ()))
         if kind == "variable":
             cure = f"variables are written `${name}`"
@@ -172,13 +175,15 @@ class Scope:
             self.report.add("NS302", where, message, spans=[(path, "defined here")])
         elif not self.part.open and name.rpartition("_")[0] not in self.broken_repeats:
             close = self.names.nearest(name)
-            message, cure = f"no step, input or shared layer is named `{name}`", None
+            message, cure, fix = f"no step, input or shared layer is named `{name}`", None, None
             if close:
+                if close in self.tensors and close == sure(name, self.names.declared):
+                    fix = (name + output, close + output)
                 message += f"; `{close}` is, at line {self.line(self.names.declared[close][1])}"
                 cure = f"did you mean `{close}`?"
             elif self.nested:
                 cure = "a nested model sees nothing outside itself"
-            self.report.add("NS301", where, message, help=cure)
+            self.report.add("NS301", where, message, help=cure, fix=fix)
 
 
 def count(number: int, word: str) -> str:

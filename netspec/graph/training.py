@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec import catalog
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.types import Unknown, show
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
@@ -146,7 +146,7 @@ def _not_an_output(
     cure = f"did you mean `{close}`?" if close else None
     if cure is None and len(outputs) > 1:
         cure = f"list `{name}` under `outputs` if it is to be one"
-    report.add("NS501", path, message, key=True, help=cure)
+    report.add("NS501", path, message, key=True, help=cure, fix=rename(name, left or outputs))
 
 
 def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, float | None]:
@@ -247,7 +247,7 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
             close = nearest(asked, usable) or next((name for name in usable if asked and name.startswith(asked)), None)
             cure = f"did you mean `{close}`?" if close else None
             said = f"`{printable(word[:80])}` is not logged; what is logged: {listed(usable)}"
-            report.add("NS509", path, said, help=cure)
+            report.add("NS509", path, said, help=cure, fix=rename(asked, usable) if asked == word else None)
         elif str(monitor).startswith("val_") and not validated:
             cure = "add `validation: 0.1` under `data`, or monitor `" + str(monitor).removeprefix("val_") + "`"
             report.add("NS509", path, f"`{monitor}` is logged only with validation data", help=cure)

@@ -94,6 +94,12 @@ class Document:
         text = self.text[begin + cut : min(begin + cut + WINDOW, stop)]
         return Place(self.file, line, column, end_line, end_column, text, cut)
 
+    def offsets(self, place: Place) -> tuple[int, int]:
+        """Where a place of this text starts and ends, in characters from 0."""
+        self._line_and_column(1)  # makes the table of lines
+        breaks = self._breaks
+        return breaks[place.line - 1] + place.column - 1, breaks[place.end_line - 1] + place.end_column - 1
+
     def with_overrides(self, data: Any, places: Mapping[Path, Place]) -> Document:
         """The same text with other data; whatever lies at or below a path of `places` is located there."""
         return replace(self, data=data, overrides={**self.overrides, **places})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import PurePath
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from netspec.catalog.arguments import DTYPES
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Closed, Data, Fit, Input
@@ -48,11 +49,13 @@ def guarded(model: type[_T], value: Any, path: Path, report: Report, where: str)
         return model.model_validate(value)
     except ValidationError as failed:
         for error in failed.errors(include_url=False, include_context=True):
-            _report(error, model, path, report, where)
+            beside = reduce(lambda part, step: part[step], error["loc"][:-1], value)
+            _report(error, model, path, beside, report, where)
         return None
 
 
-def _report(error: Any, model: type[Closed], path: Path, report: Report, where: str) -> None:
+def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Report, where: str) -> None:
+    """One of Pydantic's errors in our words; `beside` is the mapping or list that holds what is wrong."""
     kind, loc, got = error["type"], tuple(error["loc"]), error["input"]
     at = (*path, *loc)
     within = f"`{loc[-2]}`" if len(loc) > 1 and isinstance(loc[-2], str) else where
@@ -60,7 +63,8 @@ def _report(error: Any, model: type[Closed], path: Path, report: Report, where: 
         known = _fields(model, loc[:-1])
         close = nearest(str(loc[-1]), known)
         way_out = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{name}`" for name in known)
-        report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=way_out)
+        renamed = rename(str(loc[-1]), known) if close not in beside else None
+        report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=way_out, fix=renamed)
         return
     if kind == "missing":
         report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True)
@@ -74,18 +78,21 @@ def _report(error: Any, model: type[Closed], path: Path, report: Report, where: 
     else:
         expected = _EXPECTED.get(kind, "another value")
     cure: str | None = None
+    meant: object = None
     if kind == "literal_error" and isinstance(got, str):
-        close = nearest(
-            got, [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")]
-        )
+        words = [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")]
+        close, meant = nearest(got, words), sure(got, words)
         cure = f"did you mean `{close}`?" if close else None
     elif isinstance(got, str) and expected in ("a number", "a whole number") and _is_number(got):
         cure = f"remove the quotes: `{got.strip()[:40]}`"
+        meant = int(got) if got.strip().isdecimal() else float(got) if expected == "a number" else None
     elif isinstance(got, str) and kind == "bool_type" and got.lower() in ("yes", "no", "on", "off"):
-        cure = f"write `{'true' if got.lower() in ('yes', 'on') else 'false'}`; `{got}` is plain text in YAML 1.2"
+        meant = got.lower() in ("yes", "on")
+        cure = f"write `{'true' if meant else 'false'}`; `{got}` is plain text in YAML 1.2"
     elif isinstance(got, float) and got.is_integer() and expected == "a whole number":
-        cure = f"write `{int(got)}`"
-    report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure)
+        cure, meant = f"write `{int(got)}`", int(got)
+    fix = None if meant is None else (got, meant)
+    report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure, fix=fix)
 
 
 def _fields(model: Any, loc: tuple[Any, ...]) -> list[str]:
@@ -139,6 +146,7 @@ def input_part(value: Any, path: Path, report: Report) -> Input | None:
             "NS206",
             (*path, "dtype"),
             f"unknown dtype `{describe(made.dtype)}`",
+            fix=rename(made.dtype, DTYPES),
             help=f"did you mean `{close}`?" if close else "Keras's dtypes are " + ", ".join(f"`{d}`" for d in DTYPES),
         )
         return None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.envelope import data_part, fit_part, input_part
@@ -68,7 +68,8 @@ def unknown_keys(data: Mapping[str, Any], known: tuple[str, ...], path: Path, wh
         if key not in known:
             close = nearest(key, known)
             cure = f"did you mean `{close}`?" if close else "it takes " + listed(known)
-            report.add("NS201", (*path, key), f"{where} has no key `{key}`", key=True, help=cure)
+            fix = rename(key, known) if close not in data else None
+            report.add("NS201", (*path, key), f"{where} has no key `{key}`", key=True, help=cure, fix=fix)
 
 
 def listed(names: Any, most: int = 12) -> str:
@@ -220,7 +221,8 @@ def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use
         for key in keys if not likely else [key for key in keys if key not in likely]:
             close = nearest(key, (*_STEP_KEYS, "use"))
             cure = f"did you mean `{close}`?" if close else "beside its layer, a step takes " + listed(_STEP_KEYS)
-            report.add("NS201", (*path, key), f"a step has no key `{key}`", key=True, help=cure)
+            fix = rename(key, _STEP_KEYS) if close not in raw else None
+            report.add("NS201", (*path, key), f"a step has no key `{key}`", key=True, help=cure, fix=fix)
         if len(likely) > 1:
             report.add(
                 "NS208",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import nearest, rename
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Data, Feature, Source, Target
 from netspec.probe.tables import ProbeError, columns
@@ -61,7 +61,8 @@ def _check_names(key: str, given: Mapping[str, object], known: tuple[str, ...], 
         if name not in known and known:
             close = nearest(name, known)
             cure = f"did you mean `{close}`?" if close else f"{what} is one of " + ", ".join(f"`{n}`" for n in known)
-            report.add("NS707", ("data", key, name), f"`{name}` is not {what} of the model", key=True, help=cure)
+            fix = rename(name, [each for each in known if each not in given])
+            report.add("NS707", ("data", key, name), f"`{name}` is not {what} of the model", key=True, help=cure, fix=fix)
 
 
 def _check_columns(
@@ -81,7 +82,8 @@ def _check_columns(
                     close = nearest(column, found)
                     shown = ", ".join(f"`{c}`" for c in found[:12]) + (" …" if len(found) > 12 else "")
                     cure = f"did you mean `{close}`?" if close else None
-                    report.add("NS702", place, f"{where} has no column `{column}`; it has {shown}", help=cure)
+                    message = f"{where} has no column `{column}`; it has {shown}"
+                    report.add("NS702", place, message, help=cure, fix=rename(column, found))
         if key == "features":
             meant = {nearest(name, wanted) for name in given if name not in wanted}  # said already
             for name in wanted:
