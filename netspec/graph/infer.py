@@ -17,6 +17,9 @@ from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 from netspec.language.schema import Input
 
 _NOTHING = TensorType(UNKNOWN, UNKNOWN)
+_MOST_KNOWN = 2_000  # answers that are kept, over all specs of a process
+_known: dict[tuple[Any, ...], Inferred] = {}
+_PLAIN = frozenset((bool, int, float, str, type(None)))
 _MOST_AGAIN = 200_000  # calls of nested models on other shapes than they were declared with, until all is unknown
 
 
@@ -101,11 +104,24 @@ class _Inference:
         first = self.built.get(id(layer))
         if first is not None and first != flat:
             shapes.check_again(layer.cls, layer.args, first, flat)
-        result = shapes.infer(layer.cls, layer.args, inputs, arguments, self._inner)
+        result = self._answer(layer, inputs, arguments)
         if first is None:
             self.built[id(layer)] = flat
             self.weights[id(layer)] = _trained(layer, result.weights)
         return Inferred(result.outputs, self.weights[id(layer)])
+
+    def _answer(self, layer: LayerDef, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> Inferred:
+        """What the layer's rule says; a layer like one before, on the same types, is not worked out again."""
+        key = _key(layer, inputs, arguments)
+        if key is None:
+            return shapes.infer(layer.cls, layer.args, inputs, arguments, self._inner)
+        found = _known.get(key)
+        if found is None:
+            found = shapes.infer(layer.cls, layer.args, inputs, arguments, self._inner)
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[key] = found
+        return found
 
     def _inner(self, layer: Any, inputs: Sequence[TensorType]) -> Inferred:
         """What a wrapper asks about the layer that it wraps."""
@@ -172,6 +188,24 @@ class _Inference:
         for own in own_weights(graph, self.weights).values():
             trainable, fixed = plus(trainable, own.trainable), plus(fixed, own.non_trainable)
         return Weights(trainable, fixed)
+
+
+def _key(layer: LayerDef, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """All that a rule looks at; None where a layer or another object is among its arguments."""
+    parts: list[Any] = [layer.cls]
+    for name, given in inputs.items():
+        parts += (name, tuple(given) if given.__class__ is list else given)
+    for values in (layer.args, arguments):
+        for name, value in values.items():
+            if value.__class__ is list:
+                value = tuple(value)
+                if not all(each.__class__ in _PLAIN for each in value):
+                    return None
+            elif value.__class__ not in _PLAIN:
+                return None
+            parts += (name, value.__class__, value)
+        parts.append(None)
+    return tuple(parts)
 
 
 def own_weights(graph: Graph, weights: Mapping[int, Weights]) -> dict[int, Weights]:
