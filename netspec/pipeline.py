@@ -1,33 +1,42 @@
 """The compiler's front half from end to end: the only file that knows the order of the stages.
 
-bytes -read-> Document -parse-> Spec -resolve-> Graph -infer-> TypedGraph -lint-> Checked
+bytes -read-> Document -parse-> Spec -resolve-> Graph -infer-> TypedGraph -check-> Checked
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from netspec.diagnostics import Diagnostic, Report
+from netspec.catalog.types import UNKNOWN, TensorType
+from netspec.diagnostics import ERROR, Diagnostic, Report, Suppressed
+from netspec.graph.budget import check_costs
+from netspec.graph.checks import check
 from netspec.graph.infer import infer
-from netspec.graph.ir import Checked, TypedGraph
-from netspec.graph.lint import lint
+from netspec.graph.ir import Checked, Tensor, Training, TypedGraph
+from netspec.graph.limits import limits
 from netspec.graph.resolve import resolve
-from netspec.graph.training import declared_outputs, training
+from netspec.graph.training import declared_outputs, loss_class, training
 from netspec.language import overrides, source, variables
+from netspec.language.limits import within
 from netspec.language.parse import parse
 from netspec.language.source import Document
-from netspec.probe.contract import check_data
+from netspec.language.spec import Spec
+
+if TYPE_CHECKING:
+    from netspec.probe.model import Looked, Model
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """What is known of one spec without Keras.
 
-    `checked` is there only if no error was found; `typed` is there as soon as the graph could be resolved.
+    `diagnostics` is what there is to report, `suppressed` what the spec's own comments leave out of it. `checked` is
+    there only if no error was found, suppressed or not; `typed` is there as soon as the graph could be resolved.
+    `looked` says how far each data file was looked at.
     """
 
     file: str
@@ -35,11 +44,34 @@ class Analysis:
     diagnostics: tuple[Diagnostic, ...]
     typed: TypedGraph | None
     checked: Checked | None
+    suppressed: tuple[Suppressed, ...] = ()
+    looked: tuple[Looked, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """True if there is no error; warnings do not count."""
+        """True if there is no error, suppressed ones included; warnings do not count."""
         return self.checked is not None
+
+    @property
+    def refusals(self) -> tuple[Diagnostic, ...]:
+        """What a verb says that needs the model: the diagnostics, and the suppressed errors, which it cannot ignore."""
+        errors = [each for each in self.suppressed if each.diagnostic.severity == ERROR]
+        if not errors:
+            return self.diagnostics
+        told = [replace(each.diagnostic, notes=(*each.diagnostic.notes, _still(each))) for each in errors]
+        return tuple(sorted((*self.diagnostics, *told), key=lambda each: (each.place.line, each.place.column)))
+
+    def with_more(self, report: Report) -> Analysis:
+        """The analysis with what another look at the same spec found, less what the spec's comments leave out."""
+        from netspec.language import comments
+
+        asked = comments.ignores(self.document, Report(self.document))
+        kept, suppressed = comments.divided(self.document, report.diagnostics, asked)
+        return replace(self, diagnostics=(*self.diagnostics, *kept), suppressed=(*self.suppressed, *suppressed))
+
+
+def _still(each: Suppressed) -> str:
+    return f"line {each.line} asks to ignore this, which `netspec validate` does; nothing can be built with it"
 
 
 def analyze(path: str | os.PathLike[str], *, overrides: Sequence[str] = (), shown: str | None = None) -> Analysis:
@@ -80,27 +112,74 @@ def _analyze(
     document: Document, report: Report, settings: Sequence[str], folder: str, look_at_data: bool = True
 ) -> Analysis:
     if document.data is None:
-        return Analysis(document.file, document, report.diagnostics, None, None)
+        return _told(document, report, settings)
     if settings:
         document = overrides.apply(document, settings, report)
         report.locator = document
+    if not within(document, report):
+        return _told(document, report, settings)
     data = _with_variables(document, settings, report)
     spec = parse(data, document.file, report)
     if spec is None:
-        return Analysis(document.file, document, report.diagnostics, None, None)
+        return _told(document, report, settings)
     graph = resolve(spec.model, spec.name, tuple(spec.variables), report)
     resolved = report.ok
     typed = infer(graph, report)
     plan = training(spec, typed, report)
+    check(spec, typed, plan, report, resolved=resolved)
     if resolved:
-        lint(spec, typed, report)
+        check_costs(spec, typed, report)
+    looked: tuple[Looked, ...] = ()
     if spec.data is not None and look_at_data:
-        inputs = () if spec.model.open else tuple(graph.inputs)
-        check_data(spec.data, inputs, declared_outputs(spec, graph), FilePath(folder), report)
+        from netspec.probe.contract import check_data
+
+        looked = check_data(spec.data, _seen_by_data(spec, typed, plan), FilePath(folder), report)
     checked = None
     if report.ok and graph.outputs:
         checked = Checked(spec.name, typed, plan, spec.data, spec.fit, folder, data)
-    return Analysis(document.file, document, report.diagnostics, typed, checked)
+    return replace(_told(document, report, settings, typed, checked), looked=looked)
+
+
+def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:
+    """What data files are held against. A loss that is written and is none was refused, so it is unknown."""
+    from netspec.probe.model import Model
+
+    graph, nothing = typed.graph, TensorType(UNKNOWN, UNKNOWN)
+    outputs = dict.fromkeys(declared_outputs(spec, graph), nothing)
+    outputs |= {name: typed.types[tensor] for name, tensor in graph.outputs.items()}
+    raw = spec.losses
+    by_output = raw if isinstance(raw, dict) else {}
+    losses = {name: loss_class(loss) for name, loss in plan.losses.items()}
+    refused = [name for name in outputs if losses.get(name) is None and by_output.get(name, raw) is not None]
+    calls = {call.name: call.path for call in graph.calls}
+    return Model(
+        {} if spec.model.open else {name: typed.types[Tensor(name)] for name in graph.inputs},
+        outputs,
+        {**losses, **dict.fromkeys(refused, UNKNOWN)},
+        frozenset(name for name, metrics in plan.metrics.items() if metrics),
+        limits(graph),
+        {name: calls[tensor.call] for name, tensor in graph.outputs.items() if tensor.call in calls},
+    )
+
+
+def _told(
+    document: Document,
+    report: Report,
+    settings: Sequence[str],
+    typed: TypedGraph | None = None,
+    checked: Checked | None = None,
+) -> Analysis:
+    """The analysis, without what the spec's own comments leave out."""
+    if "ignore" not in document.text:
+        return Analysis(document.file, document, report.diagnostics, typed, checked)
+    from netspec.language import comments
+
+    asked = comments.ignores(document, report)
+    kept, suppressed = comments.divided(document, report.diagnostics, asked)
+    if checked is not None and not settings:  # else not everything was looked at, or not as it is written
+        comments.unused(document, kept, asked, report)
+        kept, suppressed = comments.divided(document, report.diagnostics, asked)
+    return Analysis(document.file, document, kept, typed, checked, suppressed)
 
 
 def _with_variables(document: Document, settings: Sequence[str], report: Report) -> Any:

@@ -52,6 +52,10 @@ def _refused(code: str, *args: Any, of: Any = _inputs, **kwargs: Any) -> DataErr
     return caught.value
 
 
+def _encoded(table: Table, *args: Any) -> None:
+    _inputs(table, *args).inputs(table)
+
+
 # Numbers
 
 
@@ -78,6 +82,30 @@ def test_missing_numbers() -> None:
     assert len(prepared.inputs(train)["x"]) == 3, "prediction drops nothing"
     error = _refused("NS704", _table(n=["", "na"]), Feature(column="n"), (None, 1))
     assert error.message == "`t.csv`, column `n`: no number in the 2 training rows"
+
+
+def test_an_empty_cell_of_a_whole_number_is_refused_unless_the_spec_says_what_it_becomes() -> None:
+    train, more = _table(n=["1", "4", ""]), _table(n=["", "3"])
+    error = _refused("NS703", train, Feature(column="n"), (None, 1), "int32", of=_encoded)
+    assert "row 3, column `n`: expected a number, as the input takes whole ones" in error.message
+    assert "`missing: zero`" in str(error.help)
+    _refused("NS703", _table(n=np.array([1.0, np.nan])), Feature(column="n"), (None, 1), "int32", of=_encoded)
+    for missing, becomes in (("zero", 0), ("mean", 2), ("drop", 2)):  # 2.5, rounded to the even number
+        prepared = _inputs(train, Feature(column="n", missing=missing), (None, 1), "int32")
+        assert prepared.inputs(more)["x"].tolist() == [[becomes], [3]]
+    with pytest.raises(DataError, match="row 1, column `n`"):
+        _inputs(_table(n=["1", "4"]), Feature(column="n"), (None, 1), "int32").inputs(more)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_beyond_the_inputs_dtype_is_refused() -> None:
+    for feature, shape in ((Feature(column="n"), (None, 1)), (Feature(columns=("n", "m"), rescale=0.5), (None, 2))):
+        error = _refused("NS703", _table(n=["1", "-3e39"], m=["1", "2"]), feature, shape, of=_encoded)
+        assert "row 2, column `n`: expected a number that fits float32, got `-" in error.message
+    fine = _table(n=["1e39", "2e39"])
+    assert np.isfinite(_inputs(fine, Feature(column="n", normalize=True), (None, 1)).inputs(fine)["x"]).all()
+    _refused("NS703", _table(n=["70000", "1"]), Feature(column="n"), (None, 1), "float16", of=_encoded)
+    _refused("NS703", _table(n=["1"], o=["1e39"]), (None, 1), "mse", of=_labels)
 
 
 def test_images_are_scaled_and_fit_by_their_element_count() -> None:
@@ -183,6 +211,11 @@ def test_categories() -> None:
     assert numbers.inputs(_table(c=np.array([7, 8])))["x"].tolist() == [[2], [0]]
 
 
+def test_a_category_of_empty_cells_is_told() -> None:
+    prepared = _inputs(_table(c=["", " "], d=["a", ""]), Feature(columns=("c", "d"), category=Category()), (None, 2))
+    assert prepared.notes == ("`x`: column `c` is empty, so every value of it is unknown",)
+
+
 def test_sequences_and_multi_hot() -> None:
     table = _table(words=[[5, 9, 3], [12], []])
     feature = Feature(column="words", sequence=Sequence(vocabulary=10, length=2))
@@ -273,6 +306,24 @@ def test_a_typing_error_among_numbers_is_no_class() -> None:
     assert "`0`" not in str(_refused("NS703", _table(n=["1"], o=["high"]), (None, 1), "mse", of=_labels).message)
 
 
+def test_numbers_and_a_word_as_labels_suggest_classes() -> None:
+    table = _table(n=["1", "2", "3"], o=["1", "many", "2"])
+    error = _refused("NS703", table, (None, 3), "sparse_categorical_crossentropy", of=_labels)
+    assert error.help == 'mend the cell; or if every value is a class, list them: `classes: ["1", "2", "many"]`'
+    named = Target(classes=("1", "2", "many"))
+    made = _labels(table, (None, 3), "sparse_categorical_crossentropy", named).examples(table)
+    assert made.y["o"].tolist() == [0, 2, 1]
+
+
+def test_an_output_with_metrics_alone_takes_the_column_of_its_name() -> None:
+    table = _table(n=["1", "2"], o=["3", "4"])
+    data, types = Data(features={"x": Feature(column="n")}), {"x": TensorType((None, 1))}
+    outs = {"o": TensorType((None, 1)), "p": TensorType((None, 1))}
+    prepared = fit(data, types, outs, table, losses={"o": None, "p": None}, scored=("o", "p"))
+    assert list(prepared.labels) == ["o"] and prepared.examples(table).y["o"].tolist() == [[3], [4]]
+    assert fit(data, types, outs, table, losses={"o": None, "p": None}).labels == {}
+
+
 def test_targets_that_do_not_fit_the_output() -> None:
     table = _table(n=["1", "2"], o=["0", "2"], p=["1", "0"])
     error = _refused("NS706", table, (None, 3), "categorical_crossentropy", of=_labels)
@@ -322,8 +373,10 @@ def test_the_split_is_the_same_everywhere() -> None:
     table = _table(n=np.arange(2000))
     train, held = split(table, Validation(fraction=0.1), 7)
     assert held.rows + train.rows == 2000
-    assert 160 < held.rows < 240
-    assert held.columns["n"].tolist() == [row for row in range(2000) if _splitmix64(7, row) < 0.1 * 2**64]
+    by_hash = sorted(range(2000), key=lambda row: _splitmix64(7, row))
+    assert held.columns["n"].tolist() == sorted(by_hash[:200])
+    for rows, fraction in ((7, 0.3), (10, 0.1), (13, 0.5), (999, 0.123)):
+        assert split(_table(n=np.arange(rows)), Validation(fraction=fraction), 1)[1].rows == round(rows * fraction)
     assert not np.array_equal(held.columns["n"], split(table, Validation(fraction=0.1), 8)[1].columns["n"])
     last = split(table, Validation(fraction=0.1, by="order"), 7)[1]
     assert last.columns["n"].tolist() == list(range(1800, 2000))

@@ -6,6 +6,8 @@ import io
 import os
 import pickle
 import sys
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,30 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
     assert list(table.columns) == ["c", "a"]
 
 
+def test_columns_that_are_read_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    np.savez(tmp_path / "t.npz", a=np.arange(2), b=np.arange(2))
+    np.save(tmp_path / "a.npy", np.arange(2))
+    for source in (Source(csv="t.csv"), Source(npz="t.npz"), Source(npy={"a": "a.npy", "b": "a.npy"})):
+        assert list(read(source, tmp_path, columns=["a"], also=["b", "c"]).columns) == ["a", "b"]
+
+
+def test_members_that_are_no_arrays(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("a.npy", b"hello")
+    with pytest.raises(DataError, match=r"not an NPY array|damaged"):
+        read(Source(npz="t.npz"), tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["1" * 5000, f"{2**63}", "1" + " " * 100_000 + "x"])
+def test_lists_that_are_none(tmp_path: Path, cell: str) -> None:
+    started = time.process_time()
+    with pytest.raises(DataError, match=r"row 1 \(line 2\), column `a`: expected whole numbers"):
+        lists(_read(tmp_path, f"a\n{cell}\n"), "a")
+    assert time.process_time() - started < 1
+    assert lists(_read(tmp_path, f"a\n{2**63 - 1} 0007\n"), "a") == [[2**63 - 1, 7]]
+
+
 def test_numbers_and_what_counts_as_missing(tmp_path: Path) -> None:
     table = _read(tmp_path, "a,b\n1e-3,true\n NA ,FALSE\n,1\n-2.5,0\nnan,n/a\n")
     assert numbers(table, "a").tolist()[0::3] == [0.001, -2.5]
@@ -53,7 +79,7 @@ def test_numbers_and_what_counts_as_missing(tmp_path: Path) -> None:
     assert numbers(table, "b")[:4].tolist() == [1, 0, 1, 0]
 
 
-@pytest.mark.parametrize("cell", ["abc", "1_000", "0x10", "inf", "1e999"])
+@pytest.mark.parametrize("cell", ["abc", "1_000", "0x10", "inf", "1e999", "nan(1)"])
 def test_text_where_a_number_belongs(tmp_path: Path, cell: str) -> None:
     table = _read(tmp_path, f'a,b\n"x\n\ny",1\nz,\nw,{cell}\n')
     with pytest.raises(DataError) as caught:

@@ -24,7 +24,7 @@ from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.pipeline import analyze, analyze_text
 from netspec.render import results
-from netspec.runtime.data.limits import limits
+from netspec.graph.limits import limits
 from netspec.runtime.data.sources import DataError
 from netspec.runtime.model.build import TooBig
 from netspec.runtime.run import inference, runs, training
@@ -169,8 +169,10 @@ def test_no_run_is_overwritten_without_force(points: Path) -> None:
 def test_mistakes_in_the_data_stop_before_anything_is_made(points: Path) -> None:
     table = points / "points.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("p7,", "p7,x"), encoding="utf-8")
+    unseen = analyze_text(SPEC, folder=str(points), look_at_data=False).checked  # as rows beyond the first look are
+    assert unseen is not None
     with pytest.raises(DataError, match=r"points\.csv.*row 8.*column `x`") as found:
-        fitted(SPEC, points)
+        training.fit(unseen, SPEC.encode(), quiet=True)
     assert found.value.code == "NS703" and not (points / "runs").exists()
 
 

@@ -1,38 +1,50 @@
-"""What a spec says about its data, held against the files, as far as the standard library can look."""
+"""What a spec says about its data, held against the files, as far as the standard library can look.
+
+Whatever is refused here, fit would refuse; fit looks at all rows, this at the first 10,000.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 from netspec.catalog.nearest import nearest, rename
+from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Data, Feature, Source, Target
+from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, columns
 
+if TYPE_CHECKING:
+    from netspec.probe.look import Parts
+
+LABEL = "label"
 DATASET_COLUMNS = {
-    "cifar10": ("image", "label"),
-    "digits": ("image", "label"),
-    "imdb": ("words", "label"),
-    "mnist": ("image", "label"),
-    "reuters": ("words", "label"),
+    "cifar10": ("image", LABEL),
+    "digits": ("image", LABEL),
+    "imdb": ("words", LABEL),
+    "mnist": ("image", LABEL),
+    "reuters": ("words", LABEL),
 }
 
 
-def check_data(data: Data, inputs: tuple[str, ...], outputs: tuple[str, ...], folder: FilePath, report: Report) -> None:
-    """Files exist (a warning where not), features and targets name inputs and outputs, columns are there."""
+def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tuple[Looked, ...]:
+    """Files exist (a warning where not), columns are there, and their first rows fit the model; how far it looked."""
+    inputs, outputs = tuple(model.inputs), tuple(model.outputs)
     _check_names("features", data.features, inputs, "an input", report)
     _check_names("targets", data.targets, outputs, "an output", report)
-    sources: list[tuple[Path, Source]] = []
-    if data.train is not None:
-        sources.append((("data", "train"), data.train))
-    if data.validation is not None and data.validation.source is not None:
-        sources.append((("data", "validation"), data.validation.source))
-    if data.test is not None:
-        sources.append((("data", "test"), data.test))
+    looked: list[Looked] = []
+    parts: Parts | None = None
+    said: set[str] = set()
     if data.dataset is not None:
-        _check_columns(data, DATASET_COLUMNS[data.dataset], f"dataset `{data.dataset}`", inputs, outputs, report)
-    for path, source in sources:
+        found = DATASET_COLUMNS[data.dataset]
+        if _check_columns(data, found, f"dataset `{data.dataset}`", model, said, report) and inputs:
+            from netspec.probe import look
+
+            parts = look.parts(data, model, found)
+            look.dataset(data, parts, report)
+    for path, source in _sources(data):
         missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
         for at, name in missing:
             cure = "fit needs it; paths are relative to the spec"
@@ -40,12 +52,35 @@ def check_data(data: Data, inputs: tuple[str, ...], outputs: tuple[str, ...], fo
         if missing:
             continue
         try:
-            found = columns(source, folder)
+            header = columns(source, folder)
         except ProbeError as error:
-            report.add(error.code, path, error.message)
+            report.add(error.code, path, error.message, help=error.help)
             continue
-        if found is not None:
-            _check_columns(data, found, f"`{source.files[0]}`", inputs, outputs, report)
+        if header is None:
+            continue
+        sound = _check_columns(data, header, f"`{source.files[0]}`", model, said, report)
+        if not sound or not inputs:
+            continue
+        from netspec.probe import look
+
+        try:
+            parts = parts or look.parts(data, model, header)
+            looked += look.source(data, parts, source, header, path, folder, report)
+        except ProbeError as error:
+            report.add(error.code, path, error.message, help=error.help)
+    return tuple(looked)
+
+
+def _sources(data: Data) -> list[tuple[Path, Source]]:
+    """Every table of rows in a file, the training rows first."""
+    found: list[tuple[Path, Source]] = []
+    if data.train is not None:
+        found.append((("data", "train"), data.train))
+    if data.validation is not None and data.validation.source is not None:
+        found.append((("data", "validation"), data.validation.source))
+    if data.test is not None:
+        found.append((("data", "test"), data.test))
+    return found
 
 
 def _files(source: Source) -> list[tuple[Path, str]]:
@@ -62,21 +97,28 @@ def _check_names(key: str, given: Mapping[str, object], known: tuple[str, ...], 
             close = nearest(name, known)
             cure = f"did you mean `{close}`?" if close else f"{what} is one of " + ", ".join(f"`{n}`" for n in known)
             fix = rename(name, [each for each in known if each not in given])
-            report.add("NS707", ("data", key, name), f"`{name}` is not {what} of the model", key=True, help=cure, fix=fix)
+            message = f"`{name}` is not {what} of the model"
+            report.add("NS707", ("data", key, name), message, key=True, help=cure, fix=fix)
 
 
-def _check_columns(
-    data: Data, found: tuple[str, ...], where: str, inputs: tuple[str, ...], outputs: tuple[str, ...], report: Report
-) -> None:
-    """Every column that a feature or a target names is there, and every input and output has one."""
-    parts: list[tuple[str, Mapping[str, Feature | Target], tuple[str, ...]]] = [
-        ("features", data.features, inputs),
-        ("targets", data.targets, outputs),
-    ]
-    for key, given, wanted in parts:
+def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, said: set[str], report: Report) -> bool:
+    """Every column that a feature or a target names is there, and every input and trained output has one.
+
+    What is not in one file and not in another either is `said` once.
+    """
+    sound = True
+
+    def new(what: str) -> bool:
+        nonlocal sound
+        known, sound = what in said, False
+        said.add(what)
+        return not known
+
+    parts: list[tuple[str, Mapping[str, Feature | Target]]] = [("features", data.features), ("targets", data.targets)]
+    for key, given in parts:
         for name, part in given.items():
             for at, column in enumerate(part.names):
-                if column not in found:
+                if column not in found and new(f"{key} {name} {column}"):
                     place: Path = ("data", key, name)
                     place = (*place, "columns", at) if part.columns else (*place, "column")
                     close = nearest(column, found)
@@ -84,20 +126,29 @@ def _check_columns(
                     cure = f"did you mean `{close}`?" if close else None
                     message = f"{where} has no column `{column}`; it has {shown}"
                     report.add("NS702", place, message, help=cure, fix=rename(column, found))
-        if key == "features":
-            meant = {nearest(name, wanted) for name in given if name not in wanted}  # said already
-            for name in wanted:
-                if (
-                    name not in given
-                    and name not in meant
-                    and name not in found
-                    and not (data.dataset and len(inputs) == 1)
-                ):
-                    cure = f"add it: `features: {{{name}: {{column: …}}}}`"
-                    report.add(
-                        "NS707",
-                        ("data",),
-                        f"input `{name}` has no feature, and {where} no such column",
-                        key=True,
-                        help=cure,
-                    )
+    for name in _left(data.features, model.inputs, found, data.dataset is not None and len(model.inputs) == 1):
+        cure = f"add it: `features: {{{name}: {{column: …}}}}`"
+        message = f"input `{name}` has no feature, and {where} no such column"
+        if new(f"input {name}"):
+            report.add("NS707", ("data",), message, key=True, help=cure)
+    single = data.dataset is not None and len(model.outputs) == 1
+    for name in _left(data.targets, model.outputs, found, single):
+        loss = model.losses.get(name)
+        if isinstance(loss, str) or (name in data.targets and not isinstance(loss, Unknown)):
+            cure = f"add it: `targets: {{{name}: {{column: …}}}}`"
+            message = f"output `{name}` has no target, and {where} no such column"
+            if new(f"output {name}"):
+                report.add("NS707", ("data",), message, key=True, help=cure)
+    return sound
+
+
+def _left(
+    given: Mapping[str, Feature | Target], wanted: Mapping[str, object], found: Sequence[str], single: bool
+) -> list[str]:
+    """The inputs or outputs without a column: none is named, and none has their name."""
+    meant = {nearest(name, tuple(wanted)) for name in given if name not in wanted}  # said already
+    return [
+        name
+        for name in wanted
+        if not (name in given and given[name].names) and name not in meant and name not in found and not single
+    ]

@@ -1,4 +1,4 @@
-"""A first look at a table by the standard library alone: the names of its columns, from its first megabyte.
+"""A first look at a data file by the standard library alone: opened without waiting, its columns by their names.
 
 `columns` answers None where it cannot know; a file that is surely wrong is a `ProbeError`. It never blocks and opens no
 pickle.
@@ -6,29 +6,23 @@ pickle.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
 import stat
-import struct
-import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
 from netspec.language.schema import Source
 
-_MOST = 1 << 20
+MOST_HEADER = 1 << 20  # bytes of a text file's header, and of an archive's directory
 _END = b"PK\x05\x06"
-_ENDING = struct.Struct("<4s4H2LH")  # a ZIP's end record: signature, two disks, two counts, size, offset, comment
 
 
 class ProbeError(Exception):
     """A data file that `fit` would refuse: NS701 missing, NS704 empty, NS705 unreadable."""
 
-    def __init__(self, message: str, code: str = "NS705") -> None:
+    def __init__(self, message: str, code: str = "NS705", help: str | None = None) -> None:
         super().__init__(message)
-        self.message, self.code = message, code
+        self.message, self.code, self.help = message, code, help
 
 
 def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
@@ -39,21 +33,31 @@ def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
     """
     if source.npy is not None:
         for name in source.npy.values():
-            with _opened(name, folder) as file:
+            with opened(name, folder) as file:
                 if file.read(6) != b"\x93NUMPY":
                     raise ProbeError(f"`{name}` is not an NPY file")
         return tuple(source.npy)
     if source.npz is not None:
-        with _opened(source.npz, folder) as file:
+        with opened(source.npz, folder) as file:
             return _members(source.npz, file)
     text = source.csv or source.tsv
     if text is None:
         return None
-    with _opened(text, folder) as file:
-        return _header(text, file, source.separator or ("," if source.csv else "\t"))
+    with opened(text, folder) as file:
+        return _header(text, file, separator(source))
 
 
-def _opened(name: str, folder: Path) -> BinaryIO:
+def separator(source: Source) -> str:
+    """What stands between the cells of a text file. Raises ProbeError NS709 for what cannot."""
+    from netspec.probe.cells import separates
+
+    given = source.separator or ("," if source.csv else "\t")
+    if not separates(given):
+        raise ProbeError("`separator`: expected one ASCII character, no quote and no end of a line", "NS709")
+    return given
+
+
+def opened(name: str, folder: Path) -> BinaryIO:
     """A regular file, opened without waiting for a writer, as a FIFO would make us."""
     try:
         handle = os.open(folder / name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -72,22 +76,29 @@ def _opened(name: str, folder: Path) -> BinaryIO:
 
 
 def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None:
-    data = file.read(_MOST)
-    whole = len(data) < _MOST
+    import codecs
+    import csv
+    import io
+
+    data = file.read(MOST_HEADER)
+    whole = len(data) < MOST_HEADER
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ProbeError(f"`{name}` is UTF-16; expected UTF-8")
+        raise ProbeError(f"`{name}` is UTF-16; expected UTF-8", help="save the file again as UTF-8")
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(data, whole)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ProbeError(f"`{name}` line {line} is not UTF-8") from None
+        raise ProbeError(f"`{name}` line {line} is not UTF-8", help="save the file again as UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         records = (cells for cells in reader if cells)
         header = next(records, None)
-        more = next(records, None)
     except csv.Error as error:
-        raise ProbeError(f"the header of `{name}` cannot be read: {error}") from None
+        raise ProbeError(f"the header of `{name}` cannot be read: {error}", help="is a quote left open?") from None
+    try:
+        more = next(records, None)
+    except csv.Error:
+        more = []  # a cell of more than Python's 131,072 characters
     if header is None or (more is None and not whole):
         if whole:
             raise ProbeError(f"`{name}` is empty", "NS704")
@@ -99,14 +110,17 @@ def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None
 
 def _members(name: str, file: BinaryIO) -> tuple[str, ...] | None:
     """The names in an archive's directory, if that is below a megabyte; zipfile would read any size of it."""
+    import struct
+    import zipfile
+
+    ending = struct.Struct("<4s4H2LH")  # the end record: signature, two disks, two counts, size, offset, comment
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _ENDING.size - 0xFFFF))
+    file.seek(max(0, size - ending.size - 0xFFFF))
     tail = file.read()
     at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < _ENDING.size:
+    if at < 0 or len(tail) - at < ending.size:
         raise ProbeError(f"`{name}` is not an NPZ archive, or it is cut off")
-    directory = _ENDING.unpack_from(tail, at)[5]
-    if directory > _MOST:
+    if ending.unpack_from(tail, at)[5] > MOST_HEADER:
         return None
     try:
         with zipfile.ZipFile(file) as archive:

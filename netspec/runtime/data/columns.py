@@ -5,7 +5,6 @@ A number's cell is missing when it is empty or says NA, N/A, NaN, null or none i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netspec.probe.cells import MISSING, is_missing, number, whole_numbers, with_a_point
+from netspec.probe.forms import reads_as_numbers
 from netspec.runtime.data.sources import DataError, Table
-
-MISSING = ("", "na", "n/a", "nan", "null", "none")
-_WORDS = {"true": 1.0, "false": 0.0}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_LIST = re.compile(r"\d+", re.ASCII)
-_LIST_CELL = re.compile(r"\s*\[?\s*(\d+(\s*[,;\s]\s*\d+)*)?\s*\]?\s*", re.ASCII)
 
 
 def is_text(table: Table, name: str) -> bool:
@@ -76,7 +71,10 @@ def _parse(table: Table, name: str, column: Any, help: str | None) -> np.ndarray
         parsed = pc.cast(kept, pa.float64())
     except pa.ArrowInvalid:
         return _parse_slowly(table, name, kept.to_pylist(), help)
-    return np.array(parsed.to_numpy(zero_copy_only=False) if isinstance(parsed, pa.Array) else parsed.to_numpy())
+    array = np.array(parsed.to_numpy(zero_copy_only=False) if isinstance(parsed, pa.Array) else parsed.to_numpy())
+    if np.count_nonzero(np.isnan(array)) != kept.null_count:  # Arrow takes `nan(x)` for a number
+        return _parse_slowly(table, name, kept.to_pylist(), help)
+    return array
 
 
 def _parse_slowly(table: Table, name: str, cells: list[str | None], help: str | None) -> np.ndarray:
@@ -85,23 +83,20 @@ def _parse_slowly(table: Table, name: str, cells: list[str | None], help: str | 
     for row, cell in enumerate(cells):
         if cell is None:
             continue
-        if _NUMBER.fullmatch(cell):
-            parsed[row] = float(cell)
-        elif cell.lower() in _WORDS:
-            parsed[row] = _WORDS[cell.lower()]
-        else:
-            comma = re.fullmatch(r"[+-]?\d+,\d+", cell)
-            cure = f"write `{cell.replace(',', '.')}`: the decimal mark is a point" if comma else help
+        value = number(cell)
+        if value is None:
+            point = with_a_point(cell)
+            cure = f"write `{point}`: the decimal mark is a point" if point else help
             raise bad_cell(table, name, row, "a number", cell, cure)
+        parsed[row] = value
     return parsed
 
 
 def looks_numeric(table: Table, name: str) -> bool:
     """True where at least half of a text column's cells that are there are numbers, true or false."""
     cells = [cell.strip() for cell in texts(table, name)]
-    there = [cell for cell in cells if cell.lower() not in MISSING]
-    fitting = sum(1 for cell in there if _NUMBER.fullmatch(cell) or cell.lower() in _WORDS)
-    return bool(there) and 2 * fitting >= len(there)
+    there = [cell for cell in cells if not is_missing(cell)]
+    return reads_as_numbers(sum(number(cell) is not None for cell in there), len(there))
 
 
 def texts(table: Table, name: str) -> list[str]:
@@ -133,9 +128,10 @@ def lists(table: Table, name: str) -> list[Any]:
     else:
         rows = []
         for at, cell in enumerate(texts(table, name)):
-            if not _LIST_CELL.fullmatch(cell):
+            found = whole_numbers(cell)
+            if found is None:
                 raise bad_cell(table, name, at, "whole numbers of 0 or more, such as `3 17 5`", cell)
-            rows.append([int(number) for number in _LIST.findall(cell)])
+            rows.append(found)
     for at, row in enumerate(rows):
         if len(row) and (lowest := min(row)) < 0:
             raise bad_cell(table, name, at, "whole numbers of 0 or more", int(lowest))
@@ -147,7 +143,10 @@ def whole(table: Table, name: str, array: np.ndarray, dtype: Any = np.int64) -> 
     limits = np.iinfo(dtype)
     if array.dtype.kind == "f":
         _refuse(table, name, array, array != np.floor(array), "a whole number")
-    _refuse(table, name, array, (array < limits.min) | (array > limits.max), f"a number that fits {np.dtype(dtype)}")
+        array = array.astype(np.float64)  # float16 knows no 70,000 to compare with
+    top = 2.0 ** (limits.bits - (limits.min < 0))
+    beyond = array >= top if array.dtype.kind == "f" else array > limits.max  # the largest int64 is no double
+    _refuse(table, name, array, (array < limits.min) | beyond, f"a number that fits {np.dtype(dtype)}")
     return array.astype(dtype)
 
 
@@ -163,3 +162,16 @@ def require(
 ) -> None:
     """NS703 for the first number for which `good` is false."""
     _refuse(table, name, array, ~good(array), expected)
+
+
+def narrow(table: Table, names: tuple[str, ...], array: np.ndarray, dtype: Any) -> np.ndarray:
+    """Numbers (rows, ...) of `names` as `dtype`; one that becomes infinite there raises NS703."""
+    with np.errstate(over="ignore"):
+        narrowed = array.astype(dtype, copy=False)
+    if array.dtype == narrowed.dtype or narrowed.dtype.kind != "f" or not array.size:
+        return narrowed
+    if not (np.isfinite(narrowed.min()) and np.isfinite(narrowed.max())):
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(narrowed))[0])
+        name = names[at[-1]] if len(names) == array.shape[-1] else names[0]
+        raise bad_cell(table, name, at[0], f"a number that fits {np.dtype(dtype)}", array[at].item())
+    return narrowed

@@ -12,8 +12,8 @@ import numpy as np
 
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
+from netspec.probe.forms import canonical
 from netspec.runtime.data.encoders import one_hot
-from netspec.runtime.data.labels import canonical
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.sources import DataError
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from netspec.language.schema import Feature
 from netspec.runtime.data import tokens
-from netspec.runtime.data.columns import lists, numbers, texts
+from netspec.runtime.data.columns import bad_cell, lists, narrow, numbers, texts
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.sources import DataError, Table
 
@@ -36,10 +36,14 @@ class Numbers:
     std: tuple[float, ...] | None
     rescale: float | None
     drops: bool  # rows with a missing number are dropped in training and evaluation
+    fills: bool = True  # a missing number becomes `fill`; else it is refused, as in an input of whole numbers
 
     @classmethod
-    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table) -> Numbers:
-        """Mean and standard deviation (of the population; 0 counts as 1) of the numbers that are there."""
+    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table, whole: bool = False) -> Numbers:
+        """Mean and standard deviation (of the population; 0 counts as 1) of the numbers that are there.
+
+        A `whole` input takes no mean that is not asked for, and one that is asked for is rounded.
+        """
         array = cls._raw(columns, table)
         if array.size == 0:
             raise DataError("NS705", f"`{table.origin}`, column `{columns[0]}`: its rows hold no numbers")
@@ -47,7 +51,7 @@ class Numbers:
         if not count.all():
             name = columns[int(np.argmin(count))] if len(columns) == array.shape[-1] else columns[0]
             raise DataError("NS704", f"`{table.origin}`, column `{name}`: no number in the {table.rows} training rows")
-        fill = np.zeros_like(mean) if feature.missing == "zero" else mean
+        fill = np.zeros_like(mean) if feature.missing == "zero" else np.round(mean) if whole else mean
         return cls(
             columns,
             tuple(fill.tolist()),
@@ -55,6 +59,7 @@ class Numbers:
             tuple(np.where(std == 0, 1.0, std).tolist()) if feature.normalize else None,
             feature.rescale,
             feature.missing == "drop",
+            feature.missing is not None or not whole,
         )
 
     @staticmethod
@@ -85,6 +90,8 @@ class Numbers:
             raise DataError(
                 "NS708", f"`{table.origin}`: {shown} hold {raw.shape[-1]} numbers a row, in training {len(self.fill)}"
             )
+        if holes and not self.fills:
+            self._refuse_hole(raw, table)
         out = np.empty(raw.shape, np.float64 if raw.dtype == np.float64 and raw.ndim == 2 else np.float32)
         for start, stop in _chunks(raw):
             block = raw[start:stop].astype(np.float64)
@@ -92,8 +99,15 @@ class Numbers:
                 block = np.where(np.isnan(block), np.asarray(self.fill), block)
             if self.mean is not None and self.std is not None:
                 block = (block - np.asarray(self.mean)) / np.asarray(self.std)
-            out[start:stop] = block if self.rescale is None else block * self.rescale
+            block = block if self.rescale is None else block * self.rescale
+            out[start:stop] = narrow(table, self.columns, block, out.dtype)
         return out
+
+    def _refuse_hole(self, raw: np.ndarray, table: Table) -> None:
+        at = np.argwhere(np.isnan(raw))[0]
+        name = self.columns[int(at[-1])] if len(self.columns) == raw.shape[-1] else self.columns[0]
+        cure = "say `missing: zero`, `missing: mean` for the rounded mean, or `missing: drop` to leave out the row"
+        raise bad_cell(table, name, int(at[0]), "a number, as the input takes whole ones", "a missing number", cure)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from pydantic import TypeAdapter
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
 from netspec.language.schema import Data, Feature, Target, Validation
+from netspec.probe.forms import Dims, dims_of
 from netspec.runtime.data import labels
-from netspec.runtime.data.columns import is_lists, whole
+from netspec.runtime.data.columns import is_lists, narrow, whole
 from netspec.runtime.data.encoders import KINDS, Categories, Encoder, MultiHot, Numbers, Sequences, Words
-from netspec.runtime.data.labels import Dims, Label, reshaped
+from netspec.runtime.data.labels import Label, reshaped
 from netspec.runtime.data.sources import LABEL, DataError, Table
 from netspec.runtime.data.split import held_out
 
@@ -48,7 +49,7 @@ class Input:
         if dtype.kind in "iu" and not np.can_cast(fitted.dtype, dtype):
             fitted = whole(table, self.encoder.columns[0], fitted, dtype)
         self._check_limit(fitted)
-        return fitted.astype(dtype, copy=False)
+        return narrow(table, self.encoder.columns, fitted, dtype)
 
     def _check_limit(self, array: np.ndarray) -> None:
         if self.limit is None or not array.size:
@@ -213,11 +214,13 @@ def fit(
     *,
     losses: Mapping[str, str | None] | None = None,
     limits: Mapping[str, int | None] | None = None,
+    scored: Collection[str] = (),
 ) -> Prepared:
     """Learn how inputs and targets are made, from the rows of `train` that have all labels.
 
     `inputs` and `outputs` hold shapes with the batch first; `losses` maps an output to its loss's Keras name (None: it
-    has none, and then needs no target); `limits` maps an input to the number of different ids its Embedding takes.
+    has none, and then needs no target); `limits` maps an input to the number of different ids its Embedding takes;
+    `scored` outputs have metrics, so that a column of their name is their target even without a loss.
     Raises DataError: NS702 and NS707 for columns, NS703 for cells, NS704 without rows, NS706 and NS708 for shapes.
     """
     losses = losses or {}
@@ -225,8 +228,10 @@ def fit(
     for name, tensor in outputs.items():
         target = data.targets.get(name)
         columns = _target_columns(data, name, target, len(outputs), losses.get(name), train)
+        if not columns and name in scored and name in train.columns:
+            columns = (name,)
         if columns:
-            dims = _dims(tensor)
+            dims = dims_of(tensor)
             learned[name] = labels.learn(name, target or Target(), columns, dims, losses.get(name), train)
     said = {name: data.features.get(name) or Feature() for name in inputs}
     columns_of = {name: _input_columns(data, name, feature, len(inputs), train) for name, feature in said.items()}
@@ -241,17 +246,17 @@ def fit(
     features = {}
     for name, tensor in inputs.items():
         encoder = _learn(name, said[name], columns_of[name], tensor, table)
-        features[name] = Input(name, encoder, _dims(tensor), _dtype(name, tensor), (limits or {}).get(name))
+        features[name] = Input(name, encoder, dims_of(tensor), _dtype(name, tensor), (limits or {}).get(name))
     first = table.take(np.arange(1))
     for feature in features.values():
         feature.encode(first)
     for label in learned.values():
         label.encode(table)
-    return Prepared(features, learned, _vocabulary_notes(features, table))
+    return Prepared(features, learned, _notes(features, table))
 
 
 def _learn(name: str, feature: Feature, columns: tuple[str, ...], tensor: TensorType, table: Table) -> Encoder:
-    dims = _dims(tensor)
+    dims = dims_of(tensor)
     own = dims[0] if dims else None
     single = feature.text or feature.sequence or feature.multi_hot
     if single and len(columns) > 1:
@@ -265,7 +270,7 @@ def _learn(name: str, feature: Feature, columns: tuple[str, ...], tensor: Tensor
         return Categories.learn(feature, columns, table)
     if feature.sequence or (len(columns) == 1 and is_lists(table, columns[0])):
         return Sequences.learn(feature, columns, table, (feature.sequence and feature.sequence.length) or own)
-    return Numbers.learn(feature, columns, table)
+    return Numbers.learn(feature, columns, table, np.dtype(_dtype(name, tensor)).kind in "iub")
 
 
 def _input_columns(data: Data, name: str, feature: Feature, count: int, table: Table) -> tuple[str, ...]:
@@ -359,10 +364,14 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _vocabulary_notes(features: Mapping[str, Input], table: Table) -> tuple[str, ...]:
+def _notes(features: Mapping[str, Input], table: Table) -> tuple[str, ...]:
+    """What the report says of vocabularies, and of columns that hold nothing."""
     notes = []
     for feature in features.values():
         encoder = feature.encoder
+        if isinstance(encoder, Categories):
+            empty = [name for name, values in zip(encoder.columns, encoder.values, strict=True) if not values]
+            notes += [f"`{feature.name}`: column `{name}` is empty, so every value of it is unknown" for name in empty]
         if isinstance(encoder, Words):
             rows = encoder.rows(table)
             total = sum(map(len, rows))
@@ -374,12 +383,6 @@ def _vocabulary_notes(features: Mapping[str, Input], table: Table) -> tuple[str,
                 f"{share:.1f} % of the training part's unknown, {cut} texts cut at {encoder.length}"
             )
     return tuple(notes)
-
-
-def _dims(tensor: TensorType) -> Dims:
-    if isinstance(tensor.shape, Unknown):
-        return None
-    return tuple(None if isinstance(dim, Unknown) else dim for dim in tensor.shape[1:])
 
 
 def _dtype(name: str, tensor: TensorType) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 
 from netspec.catalog.types import show as show_shape
 from netspec.language.schema import Target
+from netspec.probe.forms import BINARY, CLASSES, ONE_HOT, SPARSE, Dims, canonical, classes_cure, fits
 from netspec.runtime.data.columns import (
     bad_cell,
     is_lists,
     is_text,
     looks_numeric,
+    narrow,
     numbers,
     require,
     show,
@@ -25,21 +27,6 @@ from netspec.runtime.data.columns import (
 )
 from netspec.runtime.data.encoders import in_order, one_hot
 from netspec.runtime.data.sources import DataError, Table
-
-Dims = tuple[int | None, ...] | None  # a shape without the batch dimension; None: not known
-
-_ONE_HOT = {"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence"}
-_BINARY = {"binarycrossentropy", "binaryfocalcrossentropy"}
-_CLASSES = _ONE_HOT | _BINARY | {"sparsecategoricalcrossentropy", "hinge", "squaredhinge"}
-
-
-def canonical(loss: str | None) -> str:
-    """A loss's name without case and underscores, so that Keras's class and function names are one.
-
-    >>> canonical("sparse_categorical_crossentropy") == canonical("SparseCategoricalCrossentropy")
-    True
-    """
-    return (loss or "").replace("_", "").lower()
 
 
 @dataclass(frozen=True)
@@ -59,7 +46,7 @@ class Label:
             return np.array([not cell.strip() for cell in texts(table, self.columns[0])])
         gone = np.zeros(table.rows, bool)
         for name in self.columns:
-            array = numbers(table, name)
+            array = self._parsed(table, name)
             if array.dtype.kind == "f":
                 gone |= np.isnan(array).reshape(len(array), -1).any(axis=1)
         return gone
@@ -68,7 +55,7 @@ class Label:
         """The target of rows that all have a label: int32 class numbers, else float32, in the output's shape."""
         if self.form == "numbers":
             array = self._named(table)[:, None] if self.names else self._numbers(table)
-            return self._fitted(array, self.dims).astype(np.float32)
+            return narrow(table, self.columns, self._fitted(array, self.dims), np.float32)
         ids = self._ids(table)
         ids = self._fitted(ids, None if self.dims is None else self.dims[:-1])
         if self.form == "classes":
@@ -76,9 +63,17 @@ class Label:
         assert self.dims is not None and self.dims[-1] is not None
         return one_hot(ids, self.dims[-1]).astype(np.float32)
 
+    def _parsed(self, table: Table, name: str) -> np.ndarray:
+        try:
+            return numbers(table, name)
+        except DataError as error:
+            if error.help is None and is_text(table, name) and (self.loss in CLASSES or self.form != "numbers"):
+                raise DataError("NS703", error.message, classes_cure(texts(table, name))) from None
+            raise
+
     def _numbers(self, table: Table) -> np.ndarray:
-        arrays = [numbers(table, name) for name in self.columns]
-        if self.loss in _BINARY:
+        arrays = [self._parsed(table, name) for name in self.columns]
+        if self.loss in BINARY:
             for name, array in zip(self.columns, arrays, strict=True):
                 require(table, name, array, lambda a: (a >= 0) & (a <= 1), "a label from 0 to 1 for this loss")
         if len(arrays) == 1:
@@ -90,8 +85,8 @@ class Label:
             return self._named(table)
         name = self.columns[0]
         units = None if self.dims is None else self.dims[-1]
-        array = numbers(table, name)
-        top = "" if units is None else f" to {units - 1}: output `{self.output}` has {units} units"
+        array = self._parsed(table, name)
+        top = "" if units is None else f" to {units - 1}: output `{self.output}` has {units} unit{'s' * (units != 1)}"
         expected = f"a class number from 0{top}"
         require(table, name, array, lambda a: (a >= 0) & (a == np.floor(a)), expected)
         if units is not None:
@@ -120,12 +115,12 @@ class Label:
         assert self.dims is not None
         units = self.dims[-1] if self.dims else None
         cure = None
-        if self.form == "numbers" and self.loss in _ONE_HOT and shape == (1,):
+        if self.form == "numbers" and self.loss in ONE_HOT and shape == (1,):
             cure = "say `one_hot: true` under the target, or use the loss `sparse_categorical_crossentropy`"
         elif self.form != "numbers" and shape[-1] == units:
             cure = "the labels are one-hot already: use the loss `categorical_crossentropy`, without `one_hot`"
         elif self.form == "numbers" and units is not None and len(self.dims) == 1:
-            cure = f"list {units} columns under `columns`, or give the output {shape[0]} units"
+            cure = f"list {units} columns under `columns`, or give the output {shape[0]} unit{'s' * (shape[0] != 1)}"
             if shape == (1,):
                 cure = "say `one_hot: true` for class numbers; " + cure
         what = "the target column gives" if len(self.columns) == 1 else f"the {len(self.columns)} target columns give"
@@ -146,7 +141,7 @@ def learn(output: str, target: Target, columns: tuple[str, ...], dims: Dims, los
     name = canonical(loss)
     label = Label(output, columns, "numbers", (), dims, name)
     if target.one_hot:
-        if name == "sparsecategoricalcrossentropy":
+        if name == SPARSE:
             raise DataError(
                 "NS706",
                 f"output `{output}`: sparse_categorical_crossentropy takes class numbers, the target is one-hot",
@@ -155,7 +150,7 @@ def learn(output: str, target: Target, columns: tuple[str, ...], dims: Dims, los
         if dims is None or not dims or dims[-1] is None:
             raise DataError("NS706", f"output `{output}`: `one_hot` needs an output whose last dimension is known")
         label = replace(label, form="one_hot")
-    elif name == "sparsecategoricalcrossentropy":
+    elif name == SPARSE:
         label = replace(label, form="classes")
     for column in columns:
         if is_lists(table, column):
@@ -171,7 +166,7 @@ def _names(label: Label, target: Target, table: Table) -> tuple[str, ...]:
     if target.classes is not None:
         return target.classes
     column = label.columns[0]
-    classes = label.loss in _CLASSES or label.form != "numbers"
+    classes = label.loss in CLASSES or label.form != "numbers"
     if len(label.columns) > 1 or not classes or not is_text(table, column) or looks_numeric(table, column):
         return ()
     return in_order({cell.strip() for cell in texts(table, column)} - {""})
@@ -200,15 +195,8 @@ def reshaped(array: np.ndarray, dims: Dims) -> np.ndarray | None:
     if dims is None:
         return array
     shape = array.shape[1:]
+    if not fits(shape, dims):
+        return None
     if len(shape) == len(dims) and all(want in (None, got) for want, got in zip(dims, shape, strict=True)):
         return array
-    if len(shape) > 1 and len(dims) > 1:
-        got, want = [n for n in shape if n != 1], [d for d in dims if d != 1]
-        if len(got) != len(want) or any(w not in (None, g) for w, g in zip(want, got, strict=True)):
-            return None
-    free = sum(dim is None for dim in dims)
-    have = int(np.prod(shape, dtype=np.int64))
-    fixed = int(np.prod([dim for dim in dims if dim is not None], dtype=np.int64))
-    if free > 1 or (have != fixed if free == 0 else have % fixed != 0):
-        return None
     return array.reshape(len(array), *(-1 if dim is None else dim for dim in dims))

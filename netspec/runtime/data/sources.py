@@ -27,6 +27,7 @@ import pyarrow.csv
 
 from netspec.errors import NetspecError
 from netspec.language.schema import Source
+from netspec.probe.cells import separates
 from netspec.runtime import engine
 from netspec.runtime.data.split import fractions
 
@@ -83,15 +84,16 @@ class Table:
         return self.columns[name]
 
 
-def read(source: Source, folder: Path, *, columns: Items[str] | None = None) -> Table:
-    """The rows of a source; paths are relative to `folder`. Only `columns` are read where they are given.
+def read(source: Source, folder: Path, *, columns: Items[str] | None = None, also: Items[str] = ()) -> Table:
+    """The rows of a source; paths are relative to `folder`. Only `columns` are read where they are given, and those of
+    `also` that are there.
 
     Raises DataError: NS701 no such file, NS702 no such column, NS704 no rows, NS705 a file that cannot be read.
     """
     if source.npz is not None:
-        return _table(_npz(source.npz, folder, columns), source.npz)
+        return _table(_npz(source.npz, folder, columns, also), source.npz)
     if source.npy is not None:
-        wanted = list(dict.fromkeys(source.npy if columns is None else columns))
+        wanted = _wanted(columns, also, source.npy)
         for name in wanted:
             if name not in source.npy:
                 raise missing_column("the source", name, source.npy)
@@ -100,7 +102,15 @@ def read(source: Source, folder: Path, *, columns: Items[str] | None = None) -> 
     file = source.csv or source.tsv
     if file is None:
         raise DataError("NS709", "a source needs one of `csv`, `tsv`, `npz` and `npy`")
-    return _text(file, folder, source.separator or ("," if source.csv else "\t"), columns)
+    separator = source.separator or ("," if source.csv else "\t")
+    if not separates(separator):
+        raise DataError("NS709", "`separator`: expected one ASCII character, no quote and no end of a line")
+    return _text(file, folder, separator, columns, also)
+
+
+def _wanted(columns: Items[str] | None, also: Items[str], there: Mapping[str, object] | Items[str]) -> list[str]:
+    chosen = there if columns is None else [*columns, *(name for name in also if name in there)]
+    return list(dict.fromkeys(chosen))
 
 
 def missing_column(origin: str, name: str, known: Mapping[str, object] | Items[str]) -> DataError:
@@ -119,11 +129,11 @@ def missing_column(origin: str, name: str, known: Mapping[str, object] | Items[s
 # Text files
 
 
-def _text(name: str, folder: Path, separator: str, columns: Items[str] | None) -> Table:
+def _text(name: str, folder: Path, separator: str, columns: Items[str] | None, also: Items[str]) -> Table:
     path = _regular(name, folder)
     quotes = _check_utf8(path, name)
     header = _header(path, name, separator)
-    wanted = list(dict.fromkeys(header if columns is None else columns))
+    wanted = _wanted(columns, also, header)
     for column in wanted:
         if column not in header:
             raise missing_column(name, column, header)
@@ -236,13 +246,13 @@ def _check_quotes(path: Path, name: str, separator: str) -> None:
 # Arrays
 
 
-def _npz(name: str, folder: Path, columns: Items[str] | None) -> dict[str, np.ndarray]:
+def _npz(name: str, folder: Path, columns: Items[str] | None, also: Items[str]) -> dict[str, np.ndarray]:
     path = _regular(name, folder)
     with _broken_arrays(name), path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise DataError("NS705", f"`{name}` holds one array; expected an NPZ archive of several", "use `npy`")
-        wanted = list(dict.fromkeys(archive.files if columns is None else columns))
+        wanted = _wanted(columns, also, archive.files)
         for column in wanted:
             if column not in archive.files:
                 raise missing_column(name, column, archive.files)
@@ -273,7 +283,7 @@ def _broken_arrays(name: str) -> Iterator[None]:
                 "save plain arrays of numbers or text",
             ) from None
         raise DataError("NS705", f"`{name}` is damaged: {_first_line(error)}") from None
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError("NS705", f"`{name}` is damaged: {_first_line(error)}") from None
 
 
@@ -281,8 +291,10 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def _checked(array: np.ndarray, name: str, column: str | None) -> np.ndarray:
+def _checked(array: Any, name: str, column: str | None) -> np.ndarray:
     where = f"`{name}`" if column is None else f"`{name}`, column `{column}`"
+    if not isinstance(array, np.ndarray):  # a member that is no NPY file comes as its bytes
+        raise DataError("NS705", f"{where} is not an NPY array")
     if array.dtype.kind not in "biufUS":
         raise DataError("NS705", f"{where}: expected numbers or text, got an array of {array.dtype}")
     if array.ndim == 0:

@@ -27,10 +27,18 @@ def fractions(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def held_out(rows: int, fraction: float, by: str, seed: int) -> np.ndarray:
-    """A mask (rows,) of the rows to hold out: those whose hash is below `fraction`, or the last by `order`."""
+    """A mask (rows,) of the rows to hold out, round(rows x fraction) of them: those of the lowest hashes, or the last.
+
+    >>> held_out(5, 0.4, "order", 0).tolist(), int(held_out(5, 0.4, "hash", 0).sum())
+    ([False, False, False, True, True], 2)
+    """
+    count = round(rows * fraction)
+    mask = np.zeros(rows, bool)
     if by == "order":
-        return np.arange(rows) >= rows - round(rows * fraction)
-    return fractions(np.arange(rows), seed) < fraction
+        mask[rows - count :] = True
+    else:
+        mask[np.argsort(fractions(np.arange(rows), seed), kind="stable")[:count]] = True
+    return mask
 
 
 def _mix(value: int) -> int:

@@ -13,12 +13,12 @@ import numpy as np
 
 from netspec.catalog.types import TensorType
 from netspec.graph.ir import Checked, Tensor
+from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data
 from netspec.runtime.data import features, sources
 from netspec.runtime.data.dummy import dummy
 from netspec.runtime.data.features import Prepared
-from netspec.runtime.data.limits import limits
 from netspec.runtime.data.sources import DataError, Table
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -88,6 +88,7 @@ def read(checked: Checked, seed: int) -> Splits:
         table,
         losses=losses(checked),
         limits=limits(checked.typed.graph),
+        scored=_scored(checked),
     )
     if held is None:
         held = _validation_table(checked, data, prepared)
@@ -153,7 +154,12 @@ def _train_table(checked: Checked, data: Data) -> Table:
         assert data.dataset is not None
         return sources.dataset(data.dataset, "train")
     columns = features.needed(data, input_types(checked), output_types(checked), losses(checked))
-    return sources.read(data.train, Path(checked.folder), columns=columns)
+    return sources.read(data.train, Path(checked.folder), columns=columns, also=_scored(checked))
+
+
+def _scored(checked: Checked) -> tuple[str, ...]:
+    """The outputs that have metrics: a column of such a name is a target even where there is no loss."""
+    return tuple(name for name, metrics in checked.training.metrics.items() if metrics)
 
 
 def _validation_table(checked: Checked, data: Data, prepared: Prepared) -> Table | None:

@@ -1,0 +1,71 @@
+"""What a cell of a text file may say: a number, a word for a missing one, a list of whole numbers.
+
+One grammar for the first look and for fit, so that neither takes what the other refuses. Every pattern is linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+MISSING = ("", "na", "n/a", "nan", "-nan", "null", "none")  # of a number, in any case
+WORDS = {"true": 1.0, "false": 0.0}
+MOST = 2**63 - 1  # the largest number in a list: it becomes an int64
+
+_NUMBER = re.compile(r"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+", re.ASCII)
+_LIST = re.compile(r"\s*+\[?+\s*+(?:\d++(?:(?:\s*+[,;]\s*+|\s++)\d++)*+)?+\s*+\]?+\s*+", re.ASCII)
+_WHOLE = re.compile(r"\d+", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+
+
+def separates(char: str) -> bool:
+    """Whether a character can stand between cells: any of ASCII that ends no line and quotes nothing.
+
+    >>> separates(";"), separates("\\t"), separates('"'), separates("é")
+    (True, True, False, False)
+    """
+    return char.isascii() and char not in '"\r\n\0'
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a trimmed cell says that there is no number.
+
+    >>> is_missing(""), is_missing("NaN"), is_missing("0")
+    (True, True, False)
+    """
+    return len(cell) < 5 and cell.lower() in MISSING
+
+
+def number(cell: str) -> float | None:
+    """A trimmed cell as a number, infinite where it is beyond a double; None where it is none.
+
+    >>> number("1e3"), number("TRUE"), number("1_000"), number("inf")
+    (1000.0, 1.0, None, None)
+    """
+    if _NUMBER.fullmatch(cell):
+        return float(cell)
+    return WORDS.get(cell.lower()) if len(cell) < 6 else None
+
+
+def whole_numbers(cell: str) -> list[int] | None:
+    """A cell as a list of whole numbers from 0 to 2⁶³ - 1; None where it is none.
+
+    >>> whole_numbers("[3, 17; 5]"), whole_numbers(" 3 17 "), whole_numbers(""), whole_numbers("3 x")
+    ([3, 17, 5], [3, 17], [], None)
+    """
+    if not _LIST.fullmatch(cell):
+        return None
+    found = _WHOLE.findall(cell)
+    if any(len(digits) > 18 for digits in found):
+        found = [digits.lstrip("0") or "0" for digits in found]
+        if any(len(digits) > 19 or int(digits) > MOST for digits in found):
+            return None
+    return list(map(int, found))
+
+
+def with_a_point(cell: str) -> str | None:
+    """The number that a cell with a decimal comma means, None for any other cell.
+
+    >>> with_a_point("2,5")
+    '2.5'
+    """
+    return cell.replace(",", ".") if len(cell) < 40 and _COMMA.fullmatch(cell) else None

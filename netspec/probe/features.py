@@ -1,0 +1,336 @@
+"""Features against inputs: what a cell must be, the range that an Embedding or a dtype leaves, the shape of a row.
+
+What is refused here is what fit refuses. `check_shape` needs a file's columns, a `Check` its rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netspec.catalog.types import TensorType
+from netspec.catalog.types import show as show_shape
+from netspec.diagnostics import Path, Report
+from netspec.language.schema import Feature
+from netspec.probe import forms
+from netspec.probe.cells import is_missing, number, whole_numbers, with_a_point
+from netspec.probe.model import Tally, say, shown
+from netspec.probe.sheet import TEXT, Block, Sheet, row_of
+
+_WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+_TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One input's feature: its columns, what the spec says, the input's type, how many ids its Embedding takes."""
+
+    input: str
+    columns: tuple[str, ...]
+    feature: Feature
+    tensor: TensorType
+    limit: int | None
+    path: Path
+
+    @property
+    def dims(self) -> forms.Dims:
+        """The input's shape without the batch."""
+        return forms.dims_of(self.tensor)
+
+    @property
+    def dtype(self) -> str:
+        """The input's dtype, float32 where it is not known."""
+        return self.tensor.dtype if isinstance(self.tensor.dtype, str) else "float32"
+
+    @property
+    def spans(self) -> list[tuple[Path, str]]:
+        """The other half of the story: the input."""
+        return [(("inputs", self.input), f"{show_shape(self.tensor.shape)}, {self.dtype}")]
+
+    def kind(self, sheet: Sheet | None) -> str:
+        """How the columns are prepared, as fit has it."""
+        feature = self.feature
+        for kind in ("text", "multi_hot", "category", "sequence"):
+            if getattr(feature, kind):
+                return kind
+        single = len(self.columns) == 1 and sheet is not None and sheet.columns[self.columns[0]].kind == "list"
+        return "sequence" if single else "numbers"
+
+    def at(self, column: str) -> Path:
+        """Where a column is named."""
+        if self.feature.columns and column in self.feature.columns:
+            return (*self.path, "columns", self.feature.columns.index(column))
+        return (*self.path, "column") if self.feature.column else self.path
+
+
+def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
+    """Whether the feature gives rows of the input's shape, as far as no row is needed to know."""
+    feature, dims, kind = wanted.feature, wanted.dims, wanted.kind(sheet)
+    if wanted.dtype == "string":
+        said = f"input `{wanted.input}` is string; features are made for numbers and bool"
+        report.add("NS708", ("inputs", wanted.input), said, help="prepare the text with `text`, for an input of int32")
+        return False
+    if kind in ("text", "sequence", "multi_hot") and len(wanted.columns) > 1:
+        said = f"input `{wanted.input}`: `{kind}` reads one column, got {len(wanted.columns)}"
+        report.add("NS708", (*wanted.path, "columns"), said, help="make an input of each, and put them together")
+        return False
+    if kind == "numbers" and feature.normalize and wanted.dtype in _WHOLE:
+        said = f"input `{wanted.input}` is {wanted.dtype}, and normalized numbers are not whole"
+        cure = "make the input float32, or leave out `normalize`"
+        report.add("NS708", (*wanted.path, "normalize"), said, help=cure, spans=wanted.spans)
+        return False
+    if kind == "numbers" and feature.normalize and wanted.limit is not None:
+        said = f"input `{wanted.input}` is looked up in an Embedding, which takes no normalized numbers"
+        place, cure = (*wanted.path, "normalize"), "leave out `normalize`"
+        report.add("NS712", place, said, help=cure, severity="warning")
+    columns = [sheet.columns[name] for name in wanted.columns]
+    numbers = [math.prod(column.shape) for column in columns]
+    lists = any(column.kind == "list" for column in columns) and kind not in ("sequence", "multi_hot")
+    if lists or (kind in ("text", "category") and any(count != 1 for count in numbers)):
+        has = "lists" if lists else f"{max(numbers):,} numbers"
+        said = f"input `{wanted.input}`: `{kind}` takes one value a row, {sheet.origin} has {has}"
+        report.add("NS708", wanted.path, said, spans=wanted.spans)
+        return False
+    own = dims[0] if dims else None
+    shape: tuple[int | None, ...]
+    if kind == "text" and feature.text:
+        shape = (feature.text.length or own, *((feature.text.vocabulary,) if feature.text.one_hot else ()))
+    elif kind == "sequence":
+        shape = ((feature.sequence.length if feature.sequence else None) or own,)
+    elif kind == "multi_hot":
+        shape = (feature.multi_hot,)
+    elif kind == "category":
+        if feature.category and feature.category.one_hot:
+            return True
+        shape = (len(columns),)
+    else:
+        shape = columns[0].shape or (1,) if len(columns) == 1 else (sum(numbers),)
+    if dims is None:
+        return True
+    known = [1 if size is None else size for size in shape]
+    if kind in ("numbers", "category"):
+        good = forms.fits(known, dims)
+    elif len(shape) != len(dims):  # these are never laid flat
+        good = False
+    else:
+        good = dims[1:] == shape[1:] if None in shape else forms.fits(known, dims)
+    if not good:
+        _mismatch(wanted, kind, shape, report)
+    return good
+
+
+def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: Report) -> None:
+    dims = wanted.dims
+    assert dims is not None
+    cure = None
+    if kind == "numbers" and len(dims) == 1 and len(shape) == 1:
+        cure = f"list {dims[0]} columns under `columns`, or make the input [{shape[0]}]"
+    elif kind in ("text", "sequence") and len(dims) == len(shape):
+        cure = "leave out `length`, and the input's own is taken"
+    elif kind == "text":
+        cure = "say `one_hot: true`" if len(dims) == 2 else "leave out `one_hot`" if len(shape) == 2 else None
+    elif kind in ("multi_hot", "category"):
+        cure = f"make the input [{', '.join(map(str, shape))}]"
+    said = f"input `{wanted.input}` is {show_shape((None, *dims))}, its feature gives {show_shape((None, *shape))}"
+    report.add("NS708", wanted.path, said, help=cure, spans=wanted.spans)
+
+
+@dataclass(slots=True)
+class Check:
+    """One input's feature in one sheet: `block` for each block of rows, `finish` at the end.
+
+    `kept` has a 1 for each row of the block that fit prepares; others are parsed alone, and that only as numbers.
+    """
+
+    wanted: Wanted
+    sheet: Sheet
+    report: Report
+    learning: bool  # these are the training rows
+    held_out: float  # the part of them that is not learned from
+    found: dict[tuple[str, str], Tally] = field(default_factory=dict)  # (what, column)
+
+    def tally(self, what: str, column: str) -> Tally:
+        """The rows of a column with one mistake."""
+        return self.found.setdefault((what, column), Tally())
+
+    def block(self, block: Block, kept: Sequence[int]) -> None:
+        """Look at some rows."""
+
+    def finish(self) -> None:
+        """Say what was found."""
+
+    def say(self, what: str, column: str, code: str, message: str, help: str | None = None) -> None:
+        """Report a tally, if there is one, with `{}` for what stands in its first row."""
+        tally = self.found.get((what, column))
+        if tally is None:
+            return
+        got = tally.got if isinstance(tally.got, str) else float(tally.got)
+        wanted = self.wanted
+        text = message.replace("{}", shown(got))
+        place, spans = wanted.at(column), wanted.spans
+        say(self.report, code, place, self.sheet, column, tally, text, help=help, spans=spans)
+
+    def warn_empty(self, there: dict[str, int]) -> None:
+        """Columns without a single filled cell, which give every row the same."""
+        for column, count in there.items():
+            if not count and self.sheet.whole and self.sheet.seen and self.learning:
+                said = f"{self.sheet.origin}, column {shown(column)}: every cell is empty, so it says nothing"
+                self.report.add("NS703", self.wanted.at(column), said, severity="warning")
+
+
+@dataclass(slots=True)
+class Numbers(Check):
+    """Numbers: every cell is one, finite, and in the range of the input's dtype and its Embedding."""
+
+    there: dict[str, int] = field(default_factory=dict)
+
+    def block(self, block: Block, kept: Sequence[int]) -> None:
+        """Every cell is a number; kept ones become the input's."""
+        for column in self.wanted.columns:
+            cells = block.cells.get(column)
+            if cells is None:
+                self.there[column] = 1
+            elif self.sheet.columns[column].kind == TEXT:
+                self._column(block, kept, column, _floats(cells), cells)
+            else:
+                self._column(block, kept, column, cells, cells)
+
+    def _column(
+        self, block: Block, kept: Sequence[int], column: str, values: Sequence[Any] | None, cells: Sequence[Any]
+    ) -> None:
+        if values is None:
+            values = self._parsed(block, column, cells)
+        elif self._harmless(values, self.sheet.columns[column].kind):
+            self.there[column] = self.there.get(column, 0) + sum(kept)
+            return
+        wanted = self.wanted
+        width = max(1, len(values) // block.rows)
+        whole, learned = wanted.dtype in _WHOLE, wanted.feature.normalize
+        top, low, high = _TOPS.get(wanted.dtype, math.inf), *bounds(wanted.dtype)
+        refuses = wanted.feature.missing is None and (whole or wanted.dtype == "bool")
+        factor, limit, there = wanted.feature.rescale or 1.0, wanted.limit, 0
+        for at, value in enumerate(values):
+            row = at // width
+            if value is None:
+                continue
+            if value != value:
+                if refuses and kept[row]:
+                    self.tally("missing", column).add(row_of(block, row), cells[at] if width == 1 else "")
+                continue
+            if math.isinf(value):
+                self.tally("infinite", column).add(row_of(block, row), cells[at])
+                continue
+            if not kept[row]:
+                continue
+            there += 1
+            if learned:
+                continue
+            made = value * factor
+            if abs(made) >= top:
+                self.tally("huge", column).add(row_of(block, row), value)
+            elif whole and made != math.floor(made):
+                self.tally("part", column).add(row_of(block, row), made)
+            elif not low <= made <= high:
+                self.tally("range", column).add(row_of(block, row), made)
+            elif not _within(made, made, limit):
+                self.tally("limit", column).add(row_of(block, row), made)
+        self.there[column] = self.there.get(column, 0) + there
+
+    def _harmless(self, values: Sequence[Any], kind: str) -> bool:
+        """Whether a block is surely right, by its extremes. A NaN makes them useless, and the sum a NaN."""
+        wanted = self.wanted
+        low, high = (min(values), max(values)) if len(values) else (0, 0)
+        if kind not in "biu" and not (-1e308 < low <= high < 1e308 and (total := sum(values)) == total):
+            return False
+        if wanted.feature.normalize:
+            return True
+        factor, (lowest, highest) = wanted.feature.rescale or 1.0, bounds(wanted.dtype)
+        if wanted.dtype in _WHOLE and (factor != 1 or not (kind in "biu" or all(value % 1 == 0 for value in values))):
+            return False
+        low, high = low * factor, high * factor
+        top = _TOPS.get(wanted.dtype, math.inf)
+        return lowest <= low and high <= highest and -top < low and high < top and _within(low, high, wanted.limit)
+
+    def _parsed(self, block: Block, column: str, cells: Sequence[str]) -> list[float | None]:
+        values: list[float | None] = []
+        for at, cell in enumerate(cells):
+            trimmed = cell.strip()
+            value = math.nan if is_missing(trimmed) else number(trimmed)
+            if value is None:
+                self.tally("text", column).add(row_of(block, at), trimmed)
+            values.append(value)
+        return values
+
+    def finish(self) -> None:
+        """Say what was found, column by column."""
+        wanted, feature = self.wanted, self.wanted.feature
+        for column in wanted.columns:
+            bad = self.found.get(("text", column))
+            if bad is not None:
+                point = with_a_point(bad.got)
+                cure = "say `text` for sentences, `category` for few different values"
+                if point:
+                    cure = f"write `{point}`: the decimal mark is a point"
+                elif self.there.get(column, 0) > bad.count:
+                    cure = "mend the cell, or leave it empty: " + _filled(feature)
+                elif self._are_lists(bad.got):
+                    cure = "say `sequence` or `multi_hot` for lists of whole numbers"
+                self.say("text", column, "NS703", "expected a number, got {}", cure)
+                continue
+            self.say("infinite", column, "NS703", "expected a finite number, got {}")
+            self.say("huge", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
+            cure = "say `missing: zero`, `missing: mean` for the rounded mean, or `missing: drop` to leave out the row"
+            self.say("missing", column, "NS703", f"expected a number for an input of {wanted.dtype}, got {{}}", cure)
+            self.say("part", column, "NS703", "expected a whole number, got {}", "make the input float32")
+            self.say("range", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
+            self.say("limit", column, "NS712", *beyond(wanted, self.found.get(("limit", column))))
+            nothing = self.there.get(column, 0) == 0 and not any(name == column for _, name in self.found)
+            if nothing and self.learning and self.sheet.whole:
+                said = f"{self.sheet.origin}, column {shown(column)}: no number in the {self.sheet.seen:,} rows"
+                self.report.add("NS704", wanted.at(column), said, spans=wanted.spans)
+
+    @staticmethod
+    def _are_lists(cell: str) -> bool:
+        return bool(whole_numbers(cell))
+
+
+def _within(low: float, high: float, limit: int | None) -> bool:
+    """Whether numbers between these, cut to whole ones as an Embedding does, are ids below `limit`."""
+    return limit is None or (low > -1 and high < limit)
+
+
+def _filled(feature: Feature) -> str:
+    by = {"zero": "it becomes 0", "drop": "its row is left out"}
+    return by.get(feature.missing or "", "it becomes the training mean")
+
+
+def beyond(wanted: Wanted, tally: Tally | None) -> tuple[str, str]:
+    """What to say of a number that an Embedding has no row for."""
+    limit, got = wanted.limit, int(tally.got) if tally else 0
+    cure = f"make the Embedding's `input_dim` at least {got + 1}"
+    if wanted.feature.sequence or not wanted.feature.names:
+        cure = f"say `sequence: {{vocabulary: {limit}}}`, or " + cure
+    if got < 0:
+        cure = "ids start at 0"
+    return f"input `{wanted.input}` is looked up in an Embedding that takes 0 to {(limit or 1) - 1}, got {{}}", cure
+
+
+def bounds(dtype: str) -> tuple[float, float]:
+    """The range of a dtype of whole numbers; of any other, all numbers."""
+    if dtype not in _WHOLE:
+        return -math.inf, math.inf
+    bits = int(dtype.removeprefix("u").removeprefix("int"))
+    return (0, 2**bits - 1) if dtype[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def _floats(cells: Sequence[str]) -> list[float] | None:
+    """A column of plain numbers in one go; None where a cell is anything that Python and fit read differently."""
+    joined = "".join(cells)
+    if not joined.isascii() or "_" in joined or "n" in joined or "N" in joined:
+        return None
+    try:
+        return list(map(float, cells))
+    except ValueError:
+        return None

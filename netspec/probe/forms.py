@@ -1,0 +1,77 @@
+"""Which form of label each loss takes, and which shapes of rows fit which tensors: for the first look and for fit."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+
+from netspec.catalog.types import TensorType, Unknown
+
+Dims = tuple[int | None, ...] | None  # a shape without the batch dimension; None: not known
+
+LARGEST = 3.4028235677973366e38  # from here on a float32 is infinite
+SPARSE = "sparsecategoricalcrossentropy"
+ONE_HOT = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence"})
+BINARY = frozenset({"binarycrossentropy", "binaryfocalcrossentropy"})
+CLASSES = ONE_HOT | BINARY | {SPARSE, "hinge", "squaredhinge"}
+
+
+def canonical(loss: str | None) -> str:
+    """A loss's name without case and underscores, so that Keras's class and function names are one.
+
+    >>> canonical("sparse_categorical_crossentropy") == canonical("SparseCategoricalCrossentropy")
+    True
+    """
+    return (loss or "").replace("_", "").lower()
+
+
+def dims_of(tensor: TensorType) -> Dims:
+    """A type's shape without the batch; a size that is not known is as free as Keras's None."""
+    if isinstance(tensor.shape, Unknown):
+        return None
+    return tuple(None if isinstance(dim, Unknown) else dim for dim in tensor.shape[1:])
+
+
+def fits(shape: Sequence[int], dims: Dims) -> bool:
+    """Whether rows of `shape` become rows of `dims` by laying flat, the way back, or axes of one number put in or
+    left out. Axes that are merely in another order are a mistake, not a shape to fill.
+
+    >>> fits((28, 28), (784,)), fits((28, 28), (28, 28, 1)), fits((3, 8, 8), (8, 8, 3)), fits((2,), (3,))
+    (True, True, False, False)
+    """
+    if dims is None:
+        return True
+    if len(shape) == len(dims) and all(want in (None, got) for want, got in zip(dims, shape, strict=True)):
+        return True
+    if len(shape) > 1 and len(dims) > 1:
+        got, want = [n for n in shape if n != 1], [d for d in dims if d != 1]
+        if len(got) != len(want) or any(w not in (None, g) for w, g in zip(want, got, strict=True)):
+            return False
+    free = sum(dim is None for dim in dims)
+    have, fixed = math.prod(shape), math.prod(dim for dim in dims if dim is not None)
+    return free <= 1 and (have == fixed if free == 0 else have % fixed == 0)
+
+
+def reads_as_numbers(numbers: int, there: int) -> bool:
+    """Whether a text column of labels is one of numbers: at least half of its cells that are there are."""
+    return there > 0 and 2 * numbers >= there
+
+
+def classes_cure(cells: Iterable[str]) -> str:
+    """The way out where some labels are numbers and some are words.
+
+    >>> classes_cure(["2", "many", "1", ""])
+    'mend the cell; or if every value is a class, list them: `classes: ["1", "2", "many"]`'
+    """
+    from netspec.probe.cells import number
+
+    def order(cell: str) -> tuple[bool, float, str]:
+        value = number(cell)
+        return value is None, value or 0.0, cell
+
+    found = sorted({cell.strip() for cell in cells} - {""}, key=order)
+    cure = "mend the cell; or if every value is a class, list them"
+    if len(found) > 8 or any(len(cell) > 20 or not cell.isprintable() or "`" in cell for cell in found):
+        return f"{cure} under `classes`"
+    return f"{cure}: `classes: {json.dumps(found, ensure_ascii=False)}`"

@@ -1,0 +1,228 @@
+"""The first rows of every source against the model: labels first, for they say which rows fit keeps, then features."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from netspec.catalog.types import Unknown
+from netspec.diagnostics import Path, Report
+from netspec.language.schema import Data, Feature, Source, Target
+from netspec.probe import arrays, features, forms, ids, labels, text
+from netspec.probe.cells import is_missing
+from netspec.probe.model import Looked, Model
+from netspec.probe.sheet import TEXT, Block, Column, Sheet
+from netspec.probe.tables import ProbeError, separator
+
+LABEL = "label"
+_CUT = 200  # characters of a label, which may be an article by mistake
+_DATASETS = {  # what Keras's data sets bring: the column of inputs, how many classes
+    "cifar10": ("image", Column("u", (32, 32, 3)), 10),
+    "digits": ("image", Column("u", (8, 8, 1)), 10),
+    "imdb": ("words", Column("list"), 2),
+    "mnist": ("image", Column("u", (28, 28)), 10),
+    "reuters": ("words", Column("list"), 46),
+}
+
+
+@dataclass(slots=True)
+class Parts:
+    """What every source is held against, and what the training rows taught."""
+
+    features: list[features.Wanted]
+    targets: list[labels.Wanted]
+    held_out: float  # the part of the training rows that is held out
+    learned: dict[str, labels.Learned | None] = field(default_factory=dict)
+    said: set[tuple[str, Path]] = field(default_factory=set)  # of earlier sources: one cause, one message
+    sound: dict[tuple[str, str, object], bool] = field(default_factory=dict)  # forms and shapes that were checked
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that fit reads, each once."""
+        named = [name for part in self.features for name in part.columns]
+        return list(dict.fromkeys(named + [name for part in self.targets for name in part.columns]))
+
+
+def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
+    """Each input's feature and each output's target, by the columns of the training rows, as fit finds them."""
+    others = [name for name in found if name != LABEL]
+    taken = []
+    for name, tensor in model.inputs.items():
+        feature = data.features.get(name) or Feature()
+        names = feature.names or ((name,) if name in found else tuple(others[:1]))
+        path: Path = ("data", "features", name) if name in data.features else ("data",)
+        taken.append(features.Wanted(name, names, feature, tensor, model.limits.get(name), path))
+    wanted: list[labels.Wanted] = []
+    trained = any(loss is not None for loss in model.losses.values())  # else fit says so, and reads nothing
+    for name, tensor in model.outputs.items() if trained else ():
+        target, loss = data.targets.get(name), model.losses.get(name)
+        own = (name,) if name in found else (LABEL,) if data.dataset is not None else ()
+        if target is None and loss is None:
+            own = (name,) if name in model.scored and name in found else ()
+        names = (target.names if target else ()) or own
+        if names and not isinstance(loss, Unknown):
+            path = ("data", "targets", name) if target else ("data",)
+            said, dims = target or Target(), forms.dims_of(tensor)
+            wanted.append(labels.Wanted(name, names, said, forms.canonical(loss), dims, path, model.made.get(name)))
+    fraction = data.validation.fraction if data.validation and data.validation.fraction else 0.0
+    return Parts(taken, wanted, fraction)
+
+
+def dataset(data: Data, parts: Parts, report: Report) -> None:
+    """A named data set: shapes and the range of its labels, which are known without it."""
+    assert data.dataset is not None
+    column, kind, classes = _DATASETS[data.dataset]
+
+    def read(sheet: Sheet, names: Sequence[str]) -> Iterator[Block]:
+        sheet.seen, sheet.whole = classes, True
+        yield Block(0, classes, {LABEL: array("q", range(classes))})
+
+    sheet = Sheet(f"dataset `{data.dataset}`", {column: kind, LABEL: Column("i")}, read, numbered=False)
+    targets, _ = _shapes(parts, sheet, report)
+    _labels(parts, targets, sheet, True, report)
+
+
+def source(
+    data: Data, parts: Parts, source: Source, header: Sequence[str], path: Path, folder: FilePath, report: Report
+) -> list[Looked]:
+    """One file or archive: its columns' shapes, then its rows. Raises ProbeError where it cannot be read."""
+    needed = parts.columns
+    twice = next((name for name in needed if header.count(name) > 1), None)
+    if twice is not None:
+        count = header.count(twice)
+        raise ProbeError(f"`{source.files[0]}` has {count} columns named `{twice}`; names must differ")
+    if set(needed) - set(header):
+        return []
+    kind = source.csv or source.tsv
+    sheet = text.sheet(kind, folder, separator(source), header) if kind else arrays.sheet(source, folder, needed)
+    sheet.earlier = frozenset(parts.said)
+    learning = path[1] == "train"
+    targets, inputs = _shapes(parts, sheet, report)
+    kept, unlabelled = _labels(parts, targets, sheet, learning, report)
+    looked = Looked(sheet.origin, sheet.seen, sheet.whole, unlabelled)
+    if learning:
+        _check_parts(data, sheet, report)
+    if sheet.whole and kept and not any(kept):
+        names = [name for part in parts.targets for name in part.columns] if unlabelled else _dropping(parts)
+        columns = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
+        message = f"{sheet.origin}: none of its {sheet.far()} can be used: each has an empty cell in {columns}"
+        report.add("NS704", path, message, help="rows without a label, or a number that they need, are left out")
+    elif kept:
+        _rows(parts, inputs, sheet, kept, learning, report)
+    parts.said |= sheet.said
+    return [looked]
+
+
+def _shapes(parts: Parts, sheet: Sheet, report: Report) -> tuple[list[labels.Wanted], list[features.Wanted]]:
+    """The targets and features whose columns have the right shape. Text has one, so it is looked at once."""
+    targets, inputs, sound = [], [], parts.sound
+    for target in parts.targets:
+        form = ("form", target.output, None)
+        if form not in sound:
+            sound[form] = labels.check_form(target, report)
+        shape = ("target", target.output, tuple(sheet.columns[name] for name in target.columns))
+        if shape not in sound:
+            sound[shape] = sound[form] and labels.check_shape(target, sheet, report)
+        if sound[shape]:
+            targets.append(target)
+    for wanted in parts.features:
+        shape = ("feature", wanted.input, tuple(sheet.columns[name] for name in wanted.columns))
+        if shape not in sound:
+            sound[shape] = features.check_shape(wanted, sheet, report)
+        if sound[shape]:
+            inputs.append(wanted)
+    return targets, inputs
+
+
+def _check_parts(data: Data, sheet: Sheet, report: Report) -> None:
+    """A validation part of so few rows that one of the two has none."""
+    fraction = data.validation.fraction if data.validation else None
+    rows = sheet.seen if sheet.whole else sheet.length
+    if fraction is None or not rows:
+        return
+    held = round(rows * fraction)
+    if held in (0, rows):
+        empty = "to train on" if held else "to validate with"
+        message = f"`validation: {fraction:g}` of {rows} rows leaves none {empty}"
+        report.add("NS704", ("data", "validation"), message, help="add rows")
+
+
+def _labels(
+    parts: Parts, targets: list[labels.Wanted], sheet: Sheet, learning: bool, report: Report
+) -> tuple[bytearray, int]:
+    """A 1 for each row that fit keeps, and how many lack a label; what is wrong with labels is reported."""
+    drops = _dropping(parts)
+    names = list(dict.fromkeys([*(name for part in parts.targets for name in part.columns), *drops]))
+    cells: dict[str, Any] = {name: [] for part in parts.targets for name in part.columns}
+    lines: array[int] | None = None
+    dropped = bytearray()
+    for block in sheet.blocks(names):
+        gone = bytearray(block.rows)
+        for name, found in block.cells.items():
+            textual = sheet.columns[name].kind == TEXT
+            if name in cells:
+                cells[name] += [cell.strip()[:_CUT] for cell in found] if textual else found
+            if name in drops:
+                width = max(1, len(found) // block.rows)
+                for at, cell in enumerate(found):
+                    if is_missing(cell.strip()) if textual else cell != cell:
+                        gone[at // width] = 1
+        dropped += gone
+        if block.lines is not None:
+            lines = array("q") if lines is None else lines
+            lines.extend(block.lines)
+    rows = len(dropped)
+    held = labels.Held({name: found for name, found in cells.items() if len(found) or not rows}, rows, lines)
+    away = parts.held_out if learning else 0.0
+    judged = []
+    missing = bytearray(rows)
+    for wanted in targets:
+        one = labels.Labels(wanted, sheet, held, report)
+        learned = None if learning else parts.learned.get(wanted.output)
+        if not learning and learned is None:
+            continue
+        if one.parse(learned, away):
+            judged.append(one)
+        for at, gone_ in enumerate(one.missing):
+            missing[at] |= gone_
+    kept = bytearray(not (a or b) for a, b in zip(missing, dropped, strict=True))
+    for one in judged:
+        taught = one.check(kept, parts.learned.get(one.wanted.output), away)
+        if learning:
+            parts.learned[one.wanted.output] = taught
+    return kept, sum(missing)
+
+
+def _dropping(parts: Parts) -> list[str]:
+    """The columns whose empty cells drop a row."""
+    return [name for part in parts.features if part.feature.missing == "drop" for name in part.columns]
+
+
+def _rows(
+    parts: Parts, inputs: list[features.Wanted], sheet: Sheet, kept: bytearray, learning: bool, report: Report
+) -> None:
+    """The features of every row, those that are left out parsed alone."""
+    checks = [ids.checker(wanted, sheet, report, learning, parts.held_out if learning else 0.0) for wanted in inputs]
+    names = list(dict.fromkeys(name for wanted in inputs for name in wanted.columns if _looked_at(wanted, sheet, name)))
+    for block in sheet.blocks(names):
+        mine = kept[block.start : block.start + block.rows]
+        if len(mine) < block.rows:  # wide labels end the look earlier than these columns do
+            cells = {name: found[: len(found) // block.rows * len(mine)] for name, found in block.cells.items()}
+            block = replace(block, rows=len(mine), cells=cells)
+            sheet.seen, sheet.whole = len(mine), False
+        for check in checks:
+            check.block(block, mine)
+    for check in checks:
+        check.finish()
+
+
+def _looked_at(wanted: features.Wanted, sheet: Sheet, name: str) -> bool:
+    """Whether the values of a column can be wrong: not those of pixels, say, for an input that takes any number."""
+    column = sheet.columns[name]
+    if column.kind not in "biu":
+        return True
+    free = wanted.limit is None and wanted.dtype in ("float32", "float64", "bool") and wanted.feature.rescale is None
+    return not (free and wanted.kind(sheet) == "numbers")

@@ -1,0 +1,109 @@
+"""Validate and fit agree on data: whatever validate refuses of a generated table fit refuses, and the other way round.
+
+Only rows that are held out by a hash are fit's alone: which they are depends on the seed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import random_tables
+
+np = pytest.importorskip("numpy")
+
+from netspec.diagnostics import ERROR  # noqa: E402
+from netspec.pipeline import analyze_text  # noqa: E402
+from netspec.runtime.data.sources import DataError  # noqa: E402
+from netspec.runtime.run import splits  # noqa: E402
+
+Verdict = tuple[str, str]  # of fit and of validate
+
+
+def verdicts(text: str, folder: Path) -> Verdict | None:
+    """What fit and validate say of a spec's data; None where the spec itself is wrong."""
+    plain = analyze_text(text, folder=str(folder), look_at_data=False)
+    if plain.checked is None:
+        return None
+    found = [each for each in analyze_text(text, folder=str(folder)).diagnostics if each.severity == ERROR]
+    try:
+        splits.read(plain.checked, 1)
+    except DataError as error:
+        return f"refuses: {error.message}", found[0].message if found else "takes"
+    return "takes", found[0].message if found else "takes"
+
+
+def compared(text: str, folder: Path) -> str | None:
+    """`refused` or `taken` where both agree, an AssertionError where they do not."""
+    said = verdicts(text, folder)
+    if said is None:
+        return None
+    fit, validate = said
+    held_out = isinstance(json.loads(text)["data"].get("validation"), dict)
+    assert fit != "takes" or validate == "takes", f"only validate refuses: {validate}\n{text}"
+    assert fit == "takes" or validate != "takes" or held_out, f"only fit refuses: {fit}\n{text}"
+    return "taken" if fit == "takes" else "refused"
+
+
+def tables(seeds: range, folder: Path) -> Counter[str | None]:
+    return Counter(compared(random_tables.case(seed, folder), folder) for seed in seeds)
+
+
+def test_they_agree_on_text(tmp_path: Path) -> None:
+    counts = tables(range(250), tmp_path)
+    assert counts["taken"] > 25 and counts["refused"] > 100 and not counts[None]
+
+
+@pytest.mark.slow
+def test_they_agree_on_more_text(tmp_path: Path) -> None:
+    tables(range(1000, 6000), tmp_path)
+
+
+def arrays(seed: int, folder: Path) -> str:
+    """A spec whose data are random arrays, an archive or files of their own."""
+    dice, draw = random.Random(seed), np.random.default_rng(seed)
+    rows, units = dice.choice((1, 3, 8)), dice.choice((1, 2, 3, 5))
+
+    def array(shape: tuple[int, ...]) -> np.ndarray:
+        count = rows + (dice.random() < 0.02)
+        made = draw.integers(-2 if dice.random() < 0.2 else 0, dice.choice((2, 3, 5, 300)), (count, *shape))
+        made = made.astype(dice.choice(["f4", "f8", "u1", "i4", ">i8", "b1", "<U3", "S2", ">f4", "f2"]))
+        if made.dtype.kind == "f" and made.size and dice.random() < 0.3:
+            made.reshape(-1)[dice.randrange(made.size)] = dice.choice((np.nan, np.inf, 1e4, -1, 0.5))
+        return np.asfortranarray(made) if made.ndim > 1 and made.dtype.kind in "iu" and dice.random() < 0.1 else made
+
+    x = array(dice.choice([(), (1,), (3,), (4, 4), (4, 4, 1), (2, 8), (0,)]))
+    own = [size or 4 for size in x.shape[1:]] or [1]
+    shape = dice.choice([own, own, own, [16], [4, 4, 1]])
+    dtype = dice.choice(["float32", "float32", "int32", "uint8", "float16"])
+    kinds = [{}, {}, {"rescale": 0.5}, {"missing": "zero"}, {"missing": "drop"}, {"category": True}]
+    kinds += [{"sequence": {"length": 3}}, {"multi_hot": 3}, {"text": {"vocabulary": 9, "length": 3}}]
+    layers = [{"Embedding": {"input_dim": 5, "output_dim": 2}}] if dice.random() < 0.3 else [{"Rescaling": 1.0}]
+    y = array(dice.choice([(), (), (1,), (units,), (2,)]))
+    target = {"column": "l", **dice.choice([{}, {}, {}, {"one_hot": True}, {"classes": ["0", "1"]}])}
+    data = {"features": {"x": {"column": "a", **dice.choice(kinds)}}, "targets": {"y": target}}
+    if dice.random() < 0.5:
+        dice.choice((np.savez, np.savez_compressed))(folder / "t.npz", a=x, l=y)
+        data["train"] = "t.npz"
+    else:
+        np.save(folder / "a.npy", x)
+        np.save(folder / "l.npy", y)
+        data["train"] = {"npy": {"a": "a.npy", "l": "l.npy"}}
+    return json.dumps(
+        {
+            "inputs": {"x": {"shape": shape, "dtype": dtype}},
+            "layers": [*layers, "Flatten", {"Dense": units, "name": "y"}],
+            "losses": dice.choice(random_tables.LOSSES),
+            "data": data,
+        }
+    )
+
+
+@pytest.mark.parametrize("seeds", [range(400), pytest.param(range(1000, 6000), marks=pytest.mark.slow)])
+def test_they_agree_on_arrays(seeds: range, tmp_path: Path) -> None:
+    with np.errstate(over="ignore"):
+        counts = Counter(compared(arrays(seed, tmp_path), tmp_path) for seed in seeds)
+    assert counts["taken"] > 10 and counts["refused"] > 100
