@@ -25,7 +25,7 @@ pytest := $(bin)/python -m pytest
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help fit test quick nightly check lint types format fresh catalog headlines bench lock clean moved
+.PHONY: help fit test quick nightly fuzz check lint types format fresh catalog pages headlines bench peers lock clean moved
 
 help: ## list the targets (this is what plain `make` does)
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ quick: $(ready)/dev ## run the tests that one runs between edits (under a minute
 
 nightly: $(ready)/dev ## run the long comparisons with Keras: 10,000 random graphs, every case of the shape rules
 	NETSPEC_GRAPHS=10000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_shapes.py $(ARGS)
+
+fuzz: $(ready)/dev ## make broken specs until one breaks `validate` (a minute, or ARGS='--seconds 3600')
+	$(bin)/python tools/fuzz.py $(ARGS)
 
 check: lint types test ## all that CI runs: lint, format, types, tests
 
@@ -65,11 +68,17 @@ fresh: ## clone the last commit into a new folder and run `make fit` and `make t
 catalog: $(ready)/dev ## write netspec/catalog/keras.json from the installed Keras
 	$(bin)/python tools/make_catalog.py
 
+pages: $(ready)/dev ## write what netspec says into the pages of its codes (netspec/rules), and docs/checks.md
+	$(bin)/python tools/make_checks.py $(ARGS)
+
 headlines: $(ready)/dev ## write specs/data/headlines.csv and headlines-test.csv
 	$(bin)/python tools/make_headlines.py
 
 bench: $(ready)/dev ## measure side by side with plain Keras (minutes)
 	$(bin)/python benchmarks/run.py $(ARGS)
+
+peers: $(ready)/venv ## install what bench compares checking with, in .venv-peers (gigabytes)
+	$(bin)/python benchmarks/peers.py $(ARGS)
 
 lock: $(ready)/dev ## write constraints.txt with the newest versions that pyproject.toml allows
 	PIP_CONSTRAINT= $(bin)/python -m pip install --quiet uv
