@@ -67,7 +67,7 @@ class Result:
             "what": self.what,
             "unit": self.unit,
             "netspec": self.ours,
-            "keras": self.theirs,
+            "other": self.theirs,
             "ratio": None if ratio is None else ratio.value,
             "interval": None if ratio is None or math.isnan(ratio.low) else [ratio.low, ratio.high],
             "target": self.target,

@@ -17,15 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import building
+import checking
 import fitting
 import starting
 from measure import Result, environment
 
-RUNS = {"start": 15, "summary": 5, "build": 30, "fit-mlp": 15, "fit-twitter": 10}
+RUNS = {
+    **{"check": 9, "many": 5, "linear": 5, "catalog": 9, "start": 15, "summary": 5},
+    **{"build": 30, "fit-mlp": 15, "fit-twitter": 10},
+}
 
 
 def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Result]:
     """One benchmark."""
+    checks = {"check": checking.check, "many": checking.many, "linear": checking.linear, "catalog": checking.catalogue}
+    if name in checks:
+        return checks[name](runs, env)
     if name == "start":
         return starting.start(runs, env)
     if name == "summary":
@@ -49,7 +56,7 @@ def machine() -> dict[str, Any]:
 
 def table(results: list[Result]) -> str:
     """The results as Markdown."""
-    lines = ["| what | netspec | Keras | Keras / netspec | target | met |", "|---|--:|--:|--:|---|---|"]
+    lines = ["| what | netspec | other | other / netspec | target | met |", "|---|--:|--:|--:|---|---|"]
     for result in results:
         theirs = "" if result.theirs is None else _number(result.theirs, result.unit)
         met = "yes" if result.met else "no"

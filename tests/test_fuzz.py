@@ -23,6 +23,7 @@ from netspec.language.source import read_text
 from netspec.pipeline import Analysis, analyze_text
 from netspec.render import findings
 
+CORPUS = sorted(Path(__file__).with_name("fuzz").glob("corpus/*.yaml"))
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 DELETED = object()
 NASTY: list[Any] = [
@@ -115,6 +116,11 @@ def test_lines_in_disorder(spec: Path) -> None:
                 case _:
                     mixed[at] = mixed[at].replace(":", chance.choice(["", " :", ": :", ":\t"]), 1)
         told("".join(mixed))
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_what_the_fuzzer_kept(path: Path) -> None:
+    told(path.read_bytes())
 
 
 @given(st.data())

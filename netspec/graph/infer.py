@@ -19,6 +19,7 @@ from netspec.language.schema import Input
 _NOTHING = TensorType(UNKNOWN, UNKNOWN)
 _MOST_KNOWN = 2_000  # answers that are kept, over all specs of a process
 _known: dict[tuple[Any, ...], Inferred] = {}
+_MOST_REFUSED = 2_000  # calls of one graph that are told about; a report holds fewer
 _PLAIN = frozenset((bool, int, float, str, type(None)))
 _MOST_AGAIN = 200_000  # calls of nested models on other shapes than they were declared with, until all is unknown
 
@@ -68,8 +69,10 @@ class _Inference:
                 try:
                     result = self.call(call, types)
                 except ShapeError as error:
-                    broken = Refused(call, error)
-                    refused.append(broken)
+                    error.__traceback__ = None  # it would keep all that was looked at
+                    if len(refused) < _MOST_REFUSED:
+                        refused.append(Refused(call, error))
+                    broken = refused[-1]
             else:
                 broken.lost += 1
             for index, output in enumerate(_outputs(call, result)):

@@ -6,33 +6,40 @@ A step that is wrong is reported once; what hangs on it gets no tensor and stays
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netspec.catalog import shapes
 from netspec.catalog.values import describe
-from netspec.diagnostics import Path, Report
+from netspec.diagnostics import Path, Place, Report
+from netspec.graph.blame import not_checked
 from netspec.graph.feeding import Fed, by_name, by_position, call_arguments, references
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor, renewed
 from netspec.graph.names import declared_names
 from netspec.graph.objects import DEEPEST, Objects
 from netspec.graph.references import Scope, count, either
+from netspec.language.limits import MOST_STEPS
 from netspec.language.parse import inline_model, listed
 from netspec.language.spec import LayerExpr, ModelPart, Step, Use
 
-MOST_CALLS = 200_000  # of one spec, every `repeat` written out
+_Cause = tuple[str, Place, str]  # what an error is known by
 
 
 @dataclass(slots=True)
 class _Budget:
     """Calls that a spec may still make. `repeat` inside `repeat` multiplies, so this is counted over all its models."""
 
-    left: int = MOST_CALLS
+    left: int = MOST_STEPS
+    lost: dict[_Cause, int] = field(default_factory=dict)  # an error -> the steps that could not be checked for it
 
 
 def resolve(part: ModelPart, name: str, variables: tuple[str, ...], report: Report) -> Graph:
     """The graph of a whole spec; steps that are wrong are reported and left out of it."""
-    return _Resolver(part, name, variables, report, nested=False, budget=_Budget()).graph()
+    budget = _Budget()
+    graph = _Resolver(part, name, variables, report, nested=False, budget=budget).graph()
+    for cause, lost in budget.lost.items():
+        report.note(cause, not_checked(lost))
+    return graph
 
 
 class _Resolver:
@@ -47,15 +54,19 @@ class _Resolver:
         self._scope.tensors.update({name: Tensor(name) for name in part.inputs})
         self._objects = Objects(report, self._wrapped_thing, self._nested, self._names.auto)
         self._calls: list[Call] = []
-        self._wanted = frozenset((part.outputs or {}).values())
         self._aside: list[Graph] = []  # models that are declared here, whether a call shows them or not
-        self._heads: dict[Tensor, str] = {}  # outputs that are resolved -> how they are referred to
+        self._causes: dict[str, _Cause] = {}  # the names of what is broken -> the error that it comes from
+        self._cause_above: _Cause | None = None
 
     def graph(self) -> Graph:
         """The graph of this scope."""
         part, scope = self._part, self._scope
         for name, thing in part.shared.items():
+            mark = self._report.mark()
             scope.things[name] = self._declared(name, thing)
+            cause = self._report.error_since(mark) if scope.things[name] is None else None
+            if cause is not None:
+                self._causes[name] = cause
         above: Tensor | Call | None = None
         for at, step in enumerate(part.steps):
             above = self._step(step, above, first=at == 0)
@@ -116,13 +127,20 @@ class _Resolver:
             return None
         if step.repeat is not None:
             name = what.cls  # a pattern: each repetition is named on its own
-        layer = self._objects.layer(what, name)
+        layer = self._objects.step(what, name, step.source)
         return layer if layer is not None and layer.sound else None
 
     # steps
 
     def _step(self, step: Step, above: Tensor | Call | None, *, first: bool) -> Tensor | Call | None:
         """Resolve one step; the result is what the next step takes."""
+        mark = self._report.mark()
+        result = self._resolved(step, above, first)
+        if result is None:
+            self._lose(step, mark)
+        return result
+
+    def _resolved(self, step: Step, above: Tensor | Call | None, first: bool) -> Tensor | Call | None:
         layer = self._layer_of(step)
         fed = self._fed(step, layer, above, first)
         arguments = call_arguments(step, layer, self._report) if layer is not None else None
@@ -138,6 +156,20 @@ class _Resolver:
         self._scope.tensors.update(dict.fromkeys(step.names))
         if step.repeat is not None:
             self._scope.broken_repeats.update(step.names)
+
+    def _lose(self, step: Step, mark: int) -> None:
+        """Keep the error that a step is broken for: its own, or that of what it takes, which costs one step more."""
+        cause = self._report.error_since(mark)
+        if cause is None:
+            names = [step.what.target] if isinstance(step.what, Use) else []
+            names += _referred(step.source)
+            taken = (self._causes[name] for name in names if name in self._causes)
+            cause = next(taken, None if step.has_source else self._cause_above)
+            if cause is not None:
+                self._budget.lost[cause] = self._budget.lost.get(cause, 0) + 1
+        self._cause_above = cause
+        if cause is not None:
+            self._causes.update(dict.fromkeys(step.names, cause))
 
     def _call_name(self, step: Step, layer: LayerDef | Graph) -> str:
         if len(step.names) == 1:
@@ -179,7 +211,7 @@ class _Resolver:
         elif names and len(call.outputs) > 1:
             self._scope.several[names[0]] = call
         elif names:
-            self._publish_as(names[0], Tensor(call.name))
+            tensors[names[0]] = Tensor(call.name)
         return call if len(call.outputs) > 1 else Tensor(call.name)
 
     def _repeated(
@@ -195,7 +227,7 @@ class _Resolver:
         elif len(step.names) > 1:
             problem = f"`repeat` takes one name, got {len(step.names)}"
         elif not self._affordable(layer, step.repeat, isinstance(step.what, Use)):
-            problem = f"with every `repeat` written out, this spec has more than {MOST_CALLS:,} steps"
+            problem = f"with every `repeat` written out, this spec has more than {MOST_STEPS:,} steps"
         if problem is not None or argument is None or isinstance(source, tuple):
             self._report.add("NS310", where, problem or "", key=True)
             self._broken(step)
@@ -219,13 +251,8 @@ class _Resolver:
             if name:
                 self._scope.tensors[call_name] = current
         if name:
-            self._publish_as(name, current)
+            self._scope.tensors[name] = current
         return current
-
-    def _publish_as(self, name: str, tensor: Tensor) -> None:
-        self._scope.tensors[name] = tensor
-        if name in self._wanted:
-            self._heads[tensor] = name
 
     def _affordable(self, layer: LayerDef | Graph, times: int, same: bool) -> bool:
         """Whether the spec may still hold so many more calls; they are taken off what is left."""
@@ -269,8 +296,6 @@ class _Resolver:
                 else f"name them above: `name: [{', '.join(above.outputs)}]`, then say `from`",
             )
             return None
-        if above is not None:
-            self._warn_about_head(step, above)
         return above
 
     def _from_inputs(self, step: Step) -> Fed | None:
@@ -281,17 +306,6 @@ class _Resolver:
             message = f"the first step must say which of {len(inputs)} inputs it takes"
             self._report.add("NS305", step.path, message, help=f"`from:` with {either(inputs)}")
         return None
-
-    def _warn_about_head(self, step: Step, above: Tensor) -> None:
-        """A chain that goes on from an output's head without saying so is easily a `from` forgotten."""
-        outputs = self._part.outputs
-        if not outputs or above.call in self._part.inputs:
-            return
-        reference = self._heads.get(above)
-        if reference is not None:
-            name = next(public for public, each in outputs.items() if each == reference)
-            message = f"this step goes on from output `{name}` without saying so"
-            self._report.add("NS312", step.path, message, help=f"`from: {reference}`, or the step that is meant")
 
     def _taken(self, raw: Any, where: Path) -> Fed | None:
         """A name, or a list of names."""
@@ -345,6 +359,13 @@ class _Resolver:
             message = f"the last step has {len(above.outputs)} outputs; say which are the model's"
             self._report.add("NS308", above.path, message, help=cure)
         return {}, False
+
+
+def _referred(source: Any) -> list[str]:
+    """The names that a raw `from` holds, without the outputs that it picks."""
+    values = list(source.values()) if isinstance(source, dict) else [source]
+    flat = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    return [each.partition(".")[0] for each in flat if isinstance(each, str)]
 
 
 def _output_names(layer: LayerDef | Graph, arguments: Mapping[str, Any]) -> tuple[str, ...]:

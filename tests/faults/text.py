@@ -19,6 +19,7 @@ class Case:
     name: str
     code: str | None
     make: Callable[[], bytes]
+    heavy: bool = False  # takes seconds
 
 
 def _text(name: str, code: str | None, text: str) -> Case:
