@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import time
+import types
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,29 @@ def test_reading_imports_nothing_heavy_and_reads_late() -> None:
         "assert not {'keras', 'tensorflow', 'numpy', 'pyarrow'} & set(sys.modules), 'heavy'\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_operations_are_known_by_each_of_their_names_and_by_their_tensors() -> None:
+    assert entry("op", "ops.nn.softmax").name == entry("op", "ops.softmax").name == "ops.softmax"
+    assert entry("op", "ops.resize" if find("op", "ops.resize") else "ops.image.resize").name == "ops.image.resize"
+    assert [param.name for param in entry("op", "ops.batch_normalization").call] == [
+        *("x", "mean", "variance", "offset", "scale")
+    ]
+    assert entry("op", "ops.concatenate").lists == ("xs",) and entry("op", "ops.concatenate").star is None
+    assert entry("op", "ops.einsum").star == "operands"
+    assert entry("op", "ops.map").excluded and "ops.map" not in names("op")
+    assert find("op", "mean") is None and find("layer", "ops.mean") is None
+
+
+def test_both_files_are_read_in_under_ten_milliseconds() -> None:
+    times = []
+    for _ in range(5):
+        catalog._read.cache_clear()
+        start = time.process_time()
+        catalog._read("keras.json")
+        catalog._read("keras_ops.json")
+        times.append(time.process_time() - start)
+    assert min(times) < 0.01
 
 
 def test_unknown_attribute() -> None:
@@ -233,6 +259,29 @@ def test_every_public_class_is_usable_or_excluded() -> None:
 
 
 @pytest.mark.keras
+def test_every_public_operation_is_usable_or_excluded() -> None:
+    import keras
+
+    def functions(place: Any, prefix: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in vars(place).items():
+            if isinstance(value, types.ModuleType):
+                found |= functions(value, f"{prefix}{name}.")
+            elif inspect.isfunction(value):
+                found[prefix + name] = value
+        return found
+
+    every = functions(keras.ops, "ops.")
+    assert len(every) > 600
+    for name, function in every.items():
+        found = entry("op", name)
+        assert attrgetter(found.name)(keras) is function, name
+        assert found.excluded or (found.call and {*found.lists} <= {param.name for param in found.call}), name
+        parameters = inspect.signature(function).parameters.values()
+        assert [param.name for param in found.params] == [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+
+
+@pytest.mark.keras
 def test_identifiers_are_keras_own() -> None:
     import keras
 
@@ -265,4 +314,4 @@ def test_entries_stand_where_they_say() -> None:
                 place: Any = keras
                 for part in found.module.split(".")[1:]:
                     place = getattr(place, part)
-                assert callable(getattr(place, name)), (kind, name)
+                assert callable(attrgetter(name)(place)), (kind, name)

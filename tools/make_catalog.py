@@ -1,4 +1,4 @@
-"""Writes netspec/catalog/keras.json from the Keras that is installed: names, aliases and arguments, one entry a line.
+"""Writes netspec/catalog/keras.json and keras_ops.json from the Keras that is installed, one entry a line.
 
 Run it after a change of the pinned Keras: `python tools/make_catalog.py`; `--check` compares and writes nothing.
 """
@@ -6,10 +6,13 @@ Run it after a change of the pinned Keras: `python tools/make_catalog.py`; `--ch
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import json
 import os
 import sys
+import textwrap
+import types
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,6 +29,7 @@ from keras.src import activations, constraints, initializers, losses, metrics, o
 from netspec.catalog.legacy import refused  # noqa: E402
 
 TARGET = ROOT / "netspec" / "catalog" / "keras.json"
+OPERATIONS = TARGET.with_name("keras_ops.json")
 
 BASE = "it is a base class without a computation of its own"
 CELL = "it is a cell, one time step of a recurrent layer; put it inside `RNN`"
@@ -38,6 +42,7 @@ EXCLUDED: dict[tuple[str, str], str] = {
     ("layer", "InputLayer"): "inputs are declared under `inputs`, not as a step",
     ("layer", "Input"): "inputs are declared under `inputs`, not as a step",
     ("layer", "Pipeline"): "a spec is a pipeline already; write its layers as steps",
+    ("layer", "Equalization"): "Keras refuses it in a model, since it hands on the tensor that it is given",
     ("layer", "GRUCell"): CELL,
     ("layer", "LSTMCell"): CELL,
     ("layer", "SimpleRNNCell"): CELL,
@@ -54,11 +59,53 @@ EXCLUDED: dict[tuple[str, str], str] = {
     ("initializer", "Initializer"): BASE,
     ("regularizer", "Regularizer"): BASE,
     ("constraint", "Constraint"): BASE,
+    ("activation", "glu"): "it halves the last axis, and the model goes on as if it did not; use `ops.glu`",
+    ("activation", "threshold"): "it needs two numbers, and an activation is given none; use `ops.threshold`",
     ("callback", "Callback"): BASE,
     ("callback", "CallbackList"): "a spec lists its callbacks itself",
     ("callback", "MonitorCallback"): BASE,
     ("callback", "History"): "every run keeps its history without it",
     ("callback", "ProgbarLogger"): "every run shows its progress without it",
+}
+
+FUNCTION = "it takes a Python function, and a spec is data alone"
+CONSTANT = "it makes a constant out of plain numbers; a step computes with a tensor"
+NO_TENSOR = "its answer is not a tensor, so no step could take it"
+
+# The same for functions of keras.ops.
+NO_STEP: dict[str, str] = {
+    **dict.fromkeys(("associative_scan", "cond", "custom_gradient", "fori_loop", "jvp", "map", "scan"), FUNCTION),
+    **dict.fromkeys(("switch", "vectorize", "vectorized_map", "while_loop"), FUNCTION),
+    **dict.fromkeys(("arange", "empty", "eye", "full", "identity", "ones", "tri", "zeros"), CONSTANT),
+    **dict.fromkeys(("bartlett", "blackman", "hamming", "hanning", "kaiser"), CONSTANT),
+    **dict.fromkeys(("convert_to_numpy", "dtype", "is_tensor", "ndim", "shape"), NO_TENSOR),
+    "correlate": "it takes single sequences, and no free batch size",
+    "meshgrid": "how many tensors it gives depends on how many it takes",
+    "nonzero": "how many tensors it gives depends on the axes of the one that it takes",
+    "rearrange": "it does not take a free batch size; use `ops.reshape` and `ops.transpose`",
+}
+
+# Tensors that an operation takes beside those that it looks at to tell whether it is called on symbols, or in their
+# place where its own code does not say.
+MORE_TENSORS: dict[str, tuple[str, ...]] = {
+    "average": ("weights",),
+    "bincount": ("weights",),
+    "conv": ("kernel",),
+    "conv_transpose": ("kernel",),
+    "diff": ("a",),
+    "dot_product_attention": ("bias", "mask"),
+    "separable_conv": ("depthwise_kernel", "pointwise_kernel"),
+    "trapezoid": ("x",),
+    **dict.fromkeys(("segment_max", "segment_min", "segment_prod", "segment_sum"), ("segment_ids",)),
+    **dict.fromkeys(("abs", "conj", "pad"), ("x",)),
+}
+NO_TENSORS = {("reshape", "newshape")}
+
+# Arguments that are a list of tensors (the two of complex numbers are their real and imaginary parts).
+LISTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("concatenate", "dstack", "hstack", "vstack"), ("xs",)),
+    **dict.fromkeys(("stack", "fft", "fft2", "ifft2", "irfft", "istft"), ("x",)),
+    "select": ("condlist", "choicelist"),
 }
 
 # Where a kind of object is found by its name.
@@ -74,12 +121,17 @@ MODULES = {
     "constraint": "keras.constraints",
     "activation": "keras.activations",
     "callback": "keras.callbacks",
+    "op": "keras",
 }
 
 CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
 
 # Arguments whose default in the signature is no use: CategoryEncoding refuses it, and the name `constant` alone fails.
-REQUIRED = {("CategoryEncoding", "num_tokens"), ("Constant", "value")}
+# Where Keras's `unstack` counts for itself a spec has to say how many outputs a step has.
+REQUIRED = {
+    *(("CategoryEncoding", "num_tokens"), ("Constant", "value")),
+    *(("unstack", "num"), ("where", "x1"), ("where", "x2")),
+}
 
 # What stands in for a required argument while the tool tries out which keywords a constructor takes.
 SAMPLE: dict[str, Any] = {
@@ -106,20 +158,24 @@ def main() -> int:
     """Write the catalogue, or with --check say whether the one on disk is up to date (exit code 1 if not)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare and write nothing")
-    text = catalogue()
-    if parser.parse_args().check:
-        fresh = TARGET.exists() and TARGET.read_text(encoding="utf-8") == text
-        print("up to date" if fresh else f"{TARGET.name} does not fit Keras {keras.__version__}; make it anew")
-        return 0 if fresh else 1
-    TARGET.write_text(text, encoding="utf-8")
-    return 0
+    made = {TARGET: written(catalogue()), OPERATIONS: written({"op": operations()})}
+    if not parser.parse_args().check:
+        for file, text in made.items():
+            file.write_text(text, encoding="utf-8")
+        return 0
+    stale = [file for file, text in made.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
+    for file in stale:
+        print(f"{file.name} does not fit Keras {keras.__version__}; make it anew")
+    if not stale:
+        print("up to date")
+    return 1 if stale else 0
 
 
-def catalogue() -> str:
-    """The whole file as text: the same for the same Keras."""
+def catalogue() -> dict[str, list[dict[str, Any]]]:
+    """Every kind with its entries, but for the operations, which have a file of their own: few specs ask for them."""
     # As a name, `accuracy` is not the class Accuracy: Keras takes the one that fits the output.
     by_metric = {name: value for name, value in metrics.ALL_OBJECTS_DICT.items() if name != "accuracy"}
-    kinds: dict[str, list[dict[str, Any]]] = {
+    return {
         "layer": layers(),
         "cell": [entry("cell", name, getattr(keras.layers, name), []) for name in CELLS],
         "loss": [*classes("loss", keras.losses, losses.ALL_OBJECTS_DICT), chosen("crossentropy", "ce")],
@@ -132,6 +188,10 @@ def catalogue() -> str:
         "activation": functions(),
         "callback": classes("callback", keras.callbacks, {}),
     }
+
+
+def written(kinds: dict[str, list[dict[str, Any]]]) -> str:
+    """A file's text, one entry a line: the same for the same Keras."""
     lines = ["{", f'"keras_version": {json.dumps(keras.__version__)},', '"kinds": {']
     for at, (kind, entries) in enumerate(kinds.items()):
         lines.append(f"{json.dumps(kind)}: [")
@@ -207,8 +267,9 @@ def functions() -> list[dict[str, Any]]:
     names: dict[Callable[..., Any], set[str]] = {}
     for identifier, function in activations.ALL_OBJECTS_DICT.items():
         names.setdefault(function, set()).add(identifier)
-    return [
-        {
+    found = []
+    for function, known in names.items():
+        made: dict[str, Any] = {
             "name": function.__name__,
             "aliases": sorted(known - {function.__name__}),
             "module": MODULES["activation"],
@@ -216,8 +277,53 @@ def functions() -> list[dict[str, Any]]:
             "call": [spelled(param) for param in inspect.signature(function).parameters.values()],
             "form": "function",
         }
-        for function, known in names.items()
-    ]
+        if ("activation", function.__name__) in EXCLUDED:
+            made["excluded"] = EXCLUDED["activation", function.__name__]
+        found.append(made)
+    return found
+
+
+def operations() -> list[dict[str, Any]]:
+    """The functions of keras.ops, each once, under the shortest of its public names."""
+    names: dict[Callable[..., Any], list[str]] = {}
+    places = [("ops", keras.ops)]
+    for prefix, place in places:
+        for name, value in sorted(vars(place).items()):
+            if isinstance(value, types.ModuleType):
+                places.append((f"{prefix}.{name}", value))
+            elif inspect.isfunction(value):
+                names.setdefault(value, []).append(f"{prefix}.{name}")
+    return [operation(function, known) for function, known in names.items()]
+
+
+def operation(function: Callable[..., Any], known: list[str]) -> dict[str, Any]:
+    """One operation: all arguments in order, and which of them are tensors, or lists of tensors."""
+    own = function.__name__
+    name = min(known, key=lambda each: (each.count("."), each.rpartition(".")[2] != own, each))
+    signature = inspect.signature(function).parameters.values()
+    star = next((param.name for param in signature if param.kind is param.VAR_POSITIONAL), None)
+    made: dict[str, Any] = {"name": name, "aliases": sorted({*known} - {name}), "module": MODULES["op"]}
+    params = [spelled(param) for param in signature if param.kind is not param.VAR_KEYWORD]
+    made["params"] = [[param[0]] if (own, param[0]) in REQUIRED else param for param in params]
+    made["form"] = "function"
+    if own in NO_STEP:
+        return made | {"excluded": NO_STEP[own]}
+    tensors = tensor_names(function)
+    made["call"] = [param for param in made["params"] if param[0] in tensors]
+    if not made["call"]:
+        raise ValueError(f"which arguments of {name} are tensors is not known: add it to MORE_TENSORS or NO_STEP")
+    lists = [*LISTS.get(own, ()), *([star] if star else [])]
+    return made | ({"lists": lists} if lists else {}) | ({"star": star} if star else {})
+
+
+def tensor_names(function: Callable[..., Any]) -> set[str]:
+    """The arguments that may be tensors: those by which the function tells whether it is called on symbols."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("any_symbolic_tensors"):
+            found |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    own = function.__name__
+    return {each for each in found if (own, each) not in NO_TENSORS} | {*MORE_TENSORS.get(own, ())}
 
 
 def chosen(name: str, short: str) -> dict[str, Any]:

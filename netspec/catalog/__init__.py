@@ -1,6 +1,7 @@
 """What Keras knows, without Keras: every name a spec may use, with its arguments, read from keras.json.
 
-The file is generated from the pinned Keras by tools/make_catalog.py, and read on first use; entries are made on demand.
+That file and keras_ops.json are made from the pinned Keras by tools/make_catalog.py, and read on first use; entries
+are made on demand.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ KINDS = (
     "constraint",
     "activation",
     "callback",
+    "op",
 )
+OPS = "ops."  # what the name of an operation starts with
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ class Entry:
     arguments in order, `call` those of a layer's or a function's call, tensors included. `form` is "class", "function",
     or "chosen" for a name such as `accuracy`, for which Keras takes the class that fits the output. `excluded` says
     why a spec cannot use it, as words to follow "cannot be used: "; None where it can.
+
+    An operation ("op", named as in `ops.mean`) has all its arguments in `params`, tensors included, and the tensors in
+    `call`, too; `lists` are those that take a list of tensors, `star` the one among them that Keras takes one by one.
     """
 
     kind: str
@@ -55,6 +61,8 @@ class Entry:
     call: tuple[Param, ...] = ()
     form: str = "class"
     excluded: str | None = None
+    lists: tuple[str, ...] = ()
+    star: str | None = None
 
     def param(self, name: str) -> Param | None:
         """The constructor argument of that name."""
@@ -90,6 +98,15 @@ def find(kind: str, name: str) -> Entry | None:
     return None if at is None else _entry(kind, at)
 
 
+def find_step(cls: str) -> Entry | None:
+    """The layer or the operation of that name.
+
+    >>> find_step("Dense").kind, find_step("ops.nn.softmax").name
+    ('layer', 'ops.softmax')
+    """
+    return find("op" if cls.startswith(OPS) else "layer", cls)
+
+
 @cache
 def names(kind: str) -> tuple[str, ...]:
     """The canonical names of that kind that a spec can use, in alphabetical order.
@@ -97,14 +114,20 @@ def names(kind: str) -> tuple[str, ...]:
     >>> names("constraint")
     ('MaxNorm', 'MinMaxNorm', 'NonNeg', 'UnitNorm')
     """
-    return tuple(raw["name"] for raw in _read()["kinds"][kind] if "excluded" not in raw)
+    return tuple(raw["name"] for raw in _raw(kind) if "excluded" not in raw)
+
+
+@cache
+def excluded(kind: str) -> tuple[str, ...]:
+    """The canonical names of that kind that a spec cannot use; the entries say why."""
+    return tuple(raw["name"] for raw in _raw(kind) if "excluded" in raw)
 
 
 @cache
 def identifiers(kind: str) -> tuple[str, ...]:
     """Every name and string identifier of that kind that a spec can use: what a misspelt one is held against."""
     found: list[str] = []
-    for raw in _read()["kinds"][kind]:
+    for raw in _raw(kind):
         if "excluded" not in raw:
             found += (raw["name"], *raw["aliases"])
     return tuple(found)
@@ -122,9 +145,15 @@ def __getattr__(name: str) -> str:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _raw(kind: str) -> list[dict[str, Any]]:
+    """The entries of a kind as the files hold them."""
+    entries: list[dict[str, Any]] = _read("keras_ops.json" if kind == "op" else "keras.json")["kinds"][kind]
+    return entries
+
+
 @cache
-def _read() -> dict[str, Any]:
-    with open(Path(__file__).with_name("keras.json"), encoding="utf-8") as file:
+def _read(name: str = "keras.json") -> dict[str, Any]:
+    with open(Path(__file__).with_name(name), encoding="utf-8") as file:
         read: dict[str, Any] = json.load(file)
     return read
 
@@ -132,7 +161,7 @@ def _read() -> dict[str, Any]:
 @cache
 def _index(kind: str) -> dict[str, int]:
     """Name or alias -> number of its entry. Names win over aliases."""
-    entries = _read()["kinds"][kind]
+    entries = _raw(kind)
     index = {alias: at for at, raw in enumerate(entries) for alias in raw["aliases"]}
     index.update({raw["name"]: at for at, raw in enumerate(entries)})
     return index
@@ -140,7 +169,7 @@ def _index(kind: str) -> dict[str, int]:
 
 @cache
 def _entry(kind: str, at: int) -> Entry:
-    raw = _read()["kinds"][kind][at]
+    raw = _raw(kind)[at]
     return Entry(
         kind=kind,
         name=raw["name"],
@@ -151,6 +180,8 @@ def _entry(kind: str, at: int) -> Entry:
         call=tuple(_param(param) for param in raw.get("call", ())),
         form=raw.get("form", "class"),
         excluded=raw.get("excluded"),
+        lists=tuple(raw.get("lists", ())),
+        star=raw.get("star"),
     )
 
 

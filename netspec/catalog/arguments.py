@@ -50,6 +50,11 @@ class Meaning:
     _rule: Rule
     _nullable: bool
 
+    @property
+    def form(self) -> Mapping[str, Any]:
+        """What plain values are taken, as a JSON Schema; empty where any, or where an object is wanted."""
+        return self._rule.form
+
     def check(self, value: Any) -> Problem | None:
         """What is wrong with the value, None where nothing is."""
         why = refused_value(self.entry, self.param, value)
@@ -81,8 +86,13 @@ def _meaning(kind: str, name: str, param: str) -> Meaning:
     found = None if entry is None else entry.param(param)
     if entry is None or found is None:
         raise KeyError(f"{name} has no argument {param}")
-    object_kind = _object_kind(entry, param)
-    wanted = _object_rule(object_kind) if object_kind is not None else rule(entry, param)
+    object_kind = None if kind == "op" else _object_kind(entry, param)
+    if kind == "op":
+        from netspec.catalog import operations  # few specs need it
+
+        wanted = operations.rule(entry, param)
+    else:
+        wanted = _object_rule(object_kind) if object_kind is not None else rule(entry, param)
     nullable = not found.required and (found.default is None or object_kind in _NULL_OBJECTS)
     nullable = nullable or (name, param) in _NULL or param in _NULL_BY_NAME
     return Meaning(entry, param, wanted.expects, object_kind, wanted, nullable)
@@ -142,7 +152,7 @@ def _object_rule(kind: str) -> Rule:
     """The rule for an object written by its name alone, or as the plain value that may stand in its place."""
     if kind == "schedule":
         rate = number(above=0, point=True)
-        return _unless_mapping(Rule(f"{rate.expects} or a schedule", rate.test))
+        return _unless_mapping(Rule(f"{rate.expects} or a schedule", rate.test, rate.form))
     expects, example = _AN[kind]
     if kind in ("layer", "cells"):
         # A name, a mapping or a list is for the caller, who knows layers, `use` and models.
@@ -152,7 +162,7 @@ def _object_rule(kind: str) -> Rule:
 
 
 def _unless_mapping(rule: Rule) -> Rule:
-    return Rule(rule.expects, lambda value: None if isinstance(value, Mapping) else rule.test(value))
+    return Rule(rule.expects, lambda value: None if isinstance(value, Mapping) else rule.test(value), rule.form)
 
 
 def _named(kind: str, value: Any, expects: str, example: str) -> Fault | None:

@@ -1,6 +1,7 @@
 """What a spec may not hold: names that Keras has dropped or renamed, and what would run code, read or write files.
 
-`removed` and `renamed` answer with a way out, `refused` with a reason, `refused_value` with a whole message.
+`removed`, `renamed`, `key` and `positional` answer with a way out, `refused` with a reason, `refused_value` with a
+whole message.
 """
 
 from __future__ import annotations
@@ -82,24 +83,34 @@ _REMOVED: dict[str, dict[str, str]] = {
         "alpha": "use `negative_slope`",
         "time_major": "leave it out; put a `Permute` before the layer where time comes first",
         "weights": "leave it out; weights come from training",
-        "lr": "use `learning_rate`",
         "value": "use `mask_value`",
         "rms_scaling": "use the layer `RMSNormalization`",
+        "dropout": "put a `SpatialDropout1D` step after it",
+        "dynamic": "leave it out",
+        "bins": "use `bin_boundaries`, or `num_bins` with data to adapt to",
+        "max_tokens": "use `num_tokens`",
     },
     "optimizer": {
         "lr": "use `learning_rate`",
         "decay": "give `learning_rate` a schedule: "
         "`{InverseTimeDecay: {initial_learning_rate: 0.01, decay_steps: 1, decay_rate: 1.0e-6}}`",
         "schedule_decay": "give `learning_rate` a schedule",
+        "is_legacy_optimizer": "leave it out",
+        "jit_compile": "write `jit: true` under `fit`",
     },
-    "initializer": {"std": "use `stddev`"},
+    "initializer": {
+        "std": "use `stddev`",
+        "scale": "use `stddev`, or `minval` and `maxval`",
+        "dtype": "give the layer a `dtype`",
+    },
     "regularizer": {"l": "use `l1` or `l2`"},
-    "constraint": {"m": "use `max_value`"},
+    "constraint": {"m": "use `max_value`", "low": "use `min_value`", "high": "use `max_value`"},
     "callback": {
         "period": "leave it out; weights are kept after every epoch",
         "epsilon": "use `min_delta`",
     },
-    "loss": {"axes": "use `axis`"},
+    "loss": {"axes": "use `axis`", "fn": "write the loss by its name"},
+    "metric": {"fn": "write the metric by its name"},
 }
 
 _RENAMED: dict[str, dict[str, str]] = {
@@ -126,6 +137,11 @@ _RENAMED: dict[str, dict[str, str]] = {
         "SReLU": "use `PReLU`",
         "RandomFourierFeatures": "use `Dense`; kernel approximations are gone",
         "DenseFeatures": "prepare columns under `data`, `features`",
+        "RandomHeight": "use `RandomZoom`",
+        "RandomWidth": "use `RandomZoom`",
+        "SyncBatchNormalization": "use `BatchNormalization: {synchronized: true}`",
+        "Tokenizer": "prepare text under `data`, `features`: `{column: title, text: {vocabulary: 10000, length: 100}}`",
+        "ImageDataGenerator": "use steps such as `RandomFlip`, `RandomRotation` and `RandomZoom`",
         "Sequential": "write its layers as steps; a list of steps is a chain",
         "Model": "write its layers as steps, or declare it under `shared`",
         "Functional": "write its layers as steps, or declare it under `shared`",
@@ -134,7 +150,10 @@ _RENAMED: dict[str, dict[str, str]] = {
         "cosine": "use `cosine_similarity`",
         "cosine_proximity": "use `cosine_similarity`",
         "logcosh": "use `log_cosh`",
+        "CosineProximity": "use `CosineSimilarity`",
+        "Logcosh": "use `LogCosh`",
         "kullback_leibler_divergence": "use `kl_divergence`",
+        "KullbackLeiblerDivergence": "use `KLDivergence`",
     },
     "metric": {
         "cosine": "use `cosine_similarity`",
@@ -143,12 +162,89 @@ _RENAMED: dict[str, dict[str, str]] = {
         "kullback_leibler_divergence": "use `kl_divergence`",
         "fmeasure": "use `F1Score`",
         "fbeta_score": "use `FBetaScore`",
+        "CosineProximity": "use `CosineSimilarity`",
+        "KullbackLeiblerDivergence": "use `KLDivergence`",
+        "MeanRelativeError": "use `MeanAbsolutePercentageError`",
+        "matthews_correlation": "use `F1Score` or `AUC`",
         "precision_recall": "use `Precision` and `Recall`",
     },
     "optimizer": {"TFOptimizer": "use one of Keras's optimizers, such as `Adam`"},
     "initializer": {"lecun": "use `lecun_uniform`"},
-    "constraint": {"nonneg": "use `non_neg`", "maxnorm": "use `max_norm`", "unitnorm": "use `unit_norm`"},
+    "constraint": {
+        "nonneg": "use `non_neg`",
+        "maxnorm": "use `max_norm`",
+        "unitnorm": "use `unit_norm`",
+        "RadialConstraint": "leave it out; Keras has none like it",
+        "radial_constraint": "leave it out; Keras has none like it",
+    },
     "regularizer": {"WeightRegularizer": "use `L1L2`", "ActivityRegularizer": "use `L1L2`"},
+}
+
+_DRAWN = "leave it out; netspec feeds the rows itself"
+_HELD = "write `validation: 0.1` under `data`, or a file of its own"
+_PLANNED = "write it at the top of the spec, beside `layers`"
+
+# Arguments of Keras's Model, compile and fit, where people would write them in a spec, with the key of today.
+_KEYS: dict[str, dict[str, str]] = {
+    "spec": {
+        "input": "use `inputs`",
+        "output": "use `outputs`",
+        "loss": "use `losses`",
+        "objective": "use `losses`",
+        "loss_weights": "write the weight beside its loss: `losses: {main: {loss: mse, weight: 0.2}}`",
+        "metric": "use `metrics`",
+        "weighted_metrics": "use `metrics`",
+        "sample_weight_mode": "leave it out; a loss over a sequence counts every step",
+        "target_tensors": "write where labels come from under `data`, `targets`",
+        "callbacks": "write them under `fit`: `fit: {callbacks: [TerminateOnNaN]}`",
+        "compile": "write its arguments at the top of the spec: `losses`, `metrics`, `optimizer`",
+        "input_shape": "write the shape under `inputs`: `inputs: {x: [784]}`",
+        "batch_input_shape": "write the shape under `inputs`: `inputs: {x: {shape: [784], batch_size: 32}}`",
+        "Sequential": "write its layers under `layers`; a list of steps is a chain",
+        "Model": "write its layers under `layers`",
+        "Functional": "write its layers under `layers`",
+        "class_name": "write the layers by their names; a serialized model is not taken",
+        "config": "write the layers by their names; a serialized model is not taken",
+        "keras_version": "leave it out",
+        "backend": "leave it out; netspec trains on TensorFlow",
+        "fit_generator": "use `fit`",
+        "run_eagerly": "leave it out",
+        **dict.fromkeys(
+            ("jit_compile", "steps_per_execution"), "write it under `fit`, as `jit` or `steps_per_execution`"
+        ),
+        **dict.fromkeys(("epochs", "batch_size", "shuffle", "seed"), "write it under `fit`"),
+        **dict.fromkeys(("nb_epoch", "nb_epochs"), "write `epochs` under `fit`"),
+        **dict.fromkeys(("validation_split", "validation_data"), _HELD),
+        **dict.fromkeys(
+            ("learning_rate", "lr"), "give it to the optimizer: `optimizer: {Adam: {learning_rate: 0.001}}`"
+        ),
+    },
+    "fit": {
+        **dict.fromkeys(("nb_epoch", "nb_epochs"), "use `epochs`"),
+        **dict.fromkeys(("samples_per_epoch", "nb_val_samples", "nb_sample"), "leave it out; an epoch is all rows"),
+        **dict.fromkeys(("steps_per_epoch", "validation_steps"), "leave it out; an epoch is all rows"),
+        **dict.fromkeys(("validation_split", "validation_data", "validation_freq", "validation_batch_size"), _HELD),
+        **dict.fromkeys(("workers", "nb_worker", "use_multiprocessing", "pickle_safe"), _DRAWN),
+        **dict.fromkeys(("max_q_size", "max_queue_size", "generator", "x", "y"), _DRAWN),
+        **dict.fromkeys(("optimizer", "metrics", "losses"), _PLANNED),
+        **dict.fromkeys(("loss", "objective"), "write `losses` at the top of the spec, beside `layers`"),
+        **dict.fromkeys(
+            ("learning_rate", "lr"), "give it to the optimizer: `optimizer: {Adam: {learning_rate: 0.001}}`"
+        ),
+        **dict.fromkeys(("class_weight", "sample_weight"), "leave it out; every row counts the same"),
+        "show_accuracy": "write `metrics: [accuracy]` at the top of the spec",
+        "initial_epoch": "leave it out; a run begins with its first epoch",
+        "verbose": "leave it out; `netspec fit --quiet` shows no progress",
+        "jit_compile": "use `jit`",
+    },
+    "data": {
+        "validation_split": "use `validation`",
+        "validation_data": "use `validation`",
+        "x": "use `features`",
+        "y": "use `targets`",
+        "batch_size": "write it under `fit`",
+        "shuffle": "write it under `fit`",
+    },
 }
 
 # The keys by which Keras rebuilds an object from its serialized form, and so runs what the form names.
@@ -188,17 +284,106 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "bias": ("Dense", "Conv", "Separable", "Depthwise", "LSTM", "GRU", "SimpleRNN"),
     "implementation": ("LSTM", "GRU", "SimpleRNN"),
     "consume_less": ("LSTM", "GRU", "SimpleRNN"),
-    "input_length": ("Embedding",),
+    "input_length": ("Embedding", "LSTM", "GRU", "SimpleRNN", "Dense"),
+    "dropout": ("Embedding",),
+    "bins": ("Discretization",),
+    "max_tokens": ("CategoryEncoding",),
 }
 
 
 def renamed(kind: str, name: str) -> str | None:
-    """The way out for a name that Keras once had and has no more.
+    """The way out for a name that Keras once had and has no more, or that is written as Python would write it.
 
     >>> renamed("layer", "CuDNNLSTM")
     'use `LSTM`, which is as fast on a GPU'
+    >>> renamed("optimizer", "keras.optimizers.legacy.SGD"), renamed("layer", "Dense(64, activation='relu')")
+    ('use `SGD`', 'write `Dense: {units: 64, activation: relu}`')
     """
-    return _RENAMED.get(kind, {}).get(name)
+    known = _RENAMED.get(kind, {}).get(name)
+    if known is not None or name.isidentifier():
+        return known if known is not None or kind != "layer" else _as_activation(name)
+    return _python(kind, name)
+
+
+def _as_activation(name: str) -> str | None:
+    """An activation that stands as a step, and is no layer under any spelling."""
+    from netspec.catalog import find, identifiers
+    from netspec.catalog.nearest import fold
+
+    if find("activation", name) is None or fold(name) in map(fold, identifiers("layer")):
+        return None
+    return f"write `Activation: {name}`"
+
+
+_PREFIXES = ("tf", "keras", "backend", "K", "legacy", "experimental", "preprocessing", "schedules")
+
+
+def _python(kind: str, text: str) -> str | None:
+    """What stands in a spec for `keras.layers.Dense(64)`: the name alone, or the name with its arguments."""
+    import ast
+
+    from netspec.catalog import OPS, find
+
+    head, bracket, _ = text.partition("(")
+    *path, name = head.strip().split(".")
+    if len(text) > 300 or not all(part in _PREFIXES or part.endswith("s") for part in path):
+        return None
+    entry = find(kind, name) or find("op" if "K" in path or "backend" in path else kind, OPS + name)
+    if entry is None:
+        return _RENAMED.get(kind, {}).get(name)
+    if not bracket:
+        return f"use `{entry.name}`"
+    try:
+        call: Any = ast.parse(text.strip(), mode="eval").body
+        values = [ast.literal_eval(each) for each in call.args]
+        named = {_today(entry, str(each.arg)): ast.literal_eval(each.value) for each in call.keywords}
+    except (AttributeError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
+        return f"write `{{{entry.name}: {{…}}}}`"
+    taken = [param.name for param in entry.params if not param.keyword]
+    said = _flow({**dict(zip(taken, values, strict=False)), **named})
+    whole = f"{entry.name}: {said}" if said != "{}" else entry.name
+    return f"write `{whole}`" if kind == "layer" or said == "{}" else f"write `{{{whole}}}`"
+
+
+def _today(entry: Entry, param: str) -> str:
+    """The argument of today for one of then, where it is only called otherwise."""
+    gone = None if entry.param(param) else removed(entry.kind, entry.name, param)
+    new = (gone or "").removeprefix("use `").removesuffix("`")
+    return new if entry.param(new) else param
+
+
+def _flow(value: Any) -> str:
+    from netspec.catalog.samples import flow
+
+    return flow(list(value) if isinstance(value, tuple) else value)
+
+
+def positional(entry: Entry, values: Any) -> str | None:
+    """The way out for a list where the first argument is a single value: its arguments in order, by name.
+
+    >>> from netspec.catalog import find
+    >>> positional(find("layer", "Conv2D"), [64, 3, 3]), positional(find("layer", "Dense"), [64, "relu"])
+    ('write `Conv2D: {filters: 64, kernel_size: [3, 3]}`', 'write `Dense: {units: 64, activation: relu}`')
+    """
+    taken = [param.name for param in entry.params if not param.keyword]
+    if not isinstance(values, list) or not 1 <= len(values) <= len(taken) or len(values) > 6:
+        return None
+    if any(isinstance(each, (dict, list)) for each in values):
+        return None
+    # In 2016 a convolution took filters, rows and columns one by one.
+    rank = next((rank for rank in (2, 3) if f"{rank}D" in entry.name), 0)
+    if taken[:2] == ["filters", "kernel_size"] and len(values) == rank + 1:
+        values = [values[0], values[1:]]
+    return f"write `{entry.name}: {_flow(dict(zip(taken, values, strict=False)))}`"
+
+
+def key(where: str, name: str) -> str | None:
+    """The way out for an argument of Keras's Model, compile or fit that stands as a key of `where`: spec, fit, data.
+
+    >>> key("fit", "nb_epoch"), key("spec", "output"), key("data", "train")
+    ('use `epochs`', 'use `outputs`', None)
+    """
+    return _KEYS.get(where, {}).get(name)
 
 
 def refused(kind: str, name: str) -> str | None:

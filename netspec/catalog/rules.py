@@ -58,7 +58,8 @@ def _dtype(origin: str = KERAS) -> Rule:
             return None
         return base.test(value)
 
-    return Rule("the name of a dtype, such as `float32`", test)
+    form = {"anyOf": [base.form, {"enum": ["int"]}, {"type": "string", "pattern": f"^({_QUANTIZED.pattern})$"}]}
+    return Rule("the name of a dtype, such as `float32`", test, form)
 
 
 _INT = whole(None)
@@ -72,7 +73,11 @@ _NUMBERS = many(number(), "numbers")
 _INTS = many(_INT, "whole numbers")
 _TEXTS = many(text(), "texts")
 _AXIS = either(_INT, _INTS)
-_DIMENSION = Rule("a whole number or null", lambda value: None if value is None else _SIZE.test(value))
+_DIMENSION = Rule(
+    "a whole number or null",
+    lambda value: None if value is None else _SIZE.test(value),
+    {"anyOf": [_SIZE.form, {"type": "null"}]},
+)
 _DIMENSIONS = many(_DIMENSION, "whole numbers above 0 or null")
 _ZOOM = number(above=-1, high=1, origin=KERAS)
 _PADDING = ("valid", "same")
@@ -102,7 +107,8 @@ def _margins(entry: Entry) -> Rule:
         return sizes(2, 0, origin=WRONG)
     pair = many(_COUNT, "whole numbers, 0 or more", count=2)
     both = many(either(_COUNT, pair), f"{rank} numbers or pairs", count=rank)
-    return Rule(f"a whole number, 0 or more, or a list of {rank} of them or of pairs", either(_COUNT, both).test)
+    each = either(_COUNT, both)
+    return Rule(f"a whole number, 0 or more, or a list of {rank} of them or of pairs", each.test, each.form)
 
 
 def _padding(entry: Entry) -> Rule:
@@ -122,6 +128,9 @@ def _permutation(value: Any) -> bool:
 
 def _twice(value: Any) -> bool:
     return len(set(value)) < len(value)
+
+
+_ODD = {**_SIZE.form, "not": {"multipleOf": 2}}
 
 
 def _odd(value: Any) -> Fault | None:
@@ -265,6 +274,7 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("GroupNormalization", "groups"): Rule(
         "a whole number above 0, or -1 for one group for each channel",
         lambda value: None if value == -1 and isinstance(value, int) else _SIZE.test(value),
+        {"anyOf": [_SIZE.form, {"enum": [-1]}]},
     ),
     **{("ReLU", name): _NOT_BELOW_ZERO for name in ("max_value", "threshold")},
     ("CategoryEncoding", "output_mode"): one_of("multi_hot", "one_hot", "count"),
@@ -276,7 +286,11 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     **{(name, "dtype"): _dtype(WRONG) for name in ("IntegerLookup", "StringLookup")},
     **{("RandomZoom", name): either(_ZOOM, many(_ZOOM, "them", count=2)) for name in ("height_factor", "width_factor")},
     ("RandomFlip", "mode"): one_of("horizontal", "vertical", "horizontal_and_vertical", origin=WRONG),
-    ("RandomGaussianBlur", "kernel_size"): Rule("an odd number above 0 or a list of 2 of them", _odd),
+    ("RandomGaussianBlur", "kernel_size"): Rule(
+        "an odd number above 0 or a list of 2 of them",
+        _odd,
+        {"anyOf": [_ODD, {"type": "array", "items": _ODD, "minItems": 2, "maxItems": 2}]},
+    ),
     **{(name, "factor"): span(0, 1) for name in _WHOLE_FACTOR.split()},
     **{(name, "factor"): span(0, 1, strict=True) for name in ("AugMix", "RandAugment")},
     ("RandomGrayscale", "factor"): number(0, 1, origin=KERAS),

@@ -28,6 +28,13 @@ UNKNOWN: Final = _Unknown()
 Dim = int | None | Unknown  # a size, a free dimension (Keras's None), or not known
 Shape = tuple[Dim, ...] | Unknown
 
+CALL_TENSORS = frozenset(  # arguments of a layer's call that take tensors, by Keras's names
+    (
+        *("inputs", "sequences", "query", "value", "key", "x", "data", "initial_state", "count_weights"),
+        *("mask", "attention_mask", "query_mask", "value_mask", "key_mask"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:

@@ -231,17 +231,31 @@ def one_of(*words: str, folds: bool = False, origin: str = KERAS) -> Rule:
         near = nearest(value, words)
         return Fault(origin, f"did you mean `{near}`?" if near else None, fix=sure(value, words))
 
-    return Rule("one of " + ", ".join(f"`{word}`" for word in words) if len(words) > 1 else f"`{words[0]}`", test)
+    form: dict[str, Any] = {"enum": list(words)}
+    if folds:
+        form = {"anyOf": [form, {"type": "string", "pattern": f"^({'|'.join(map(any_case, words))})$"}]}
+    expects = "one of " + ", ".join(f"`{word}`" for word in words) if len(words) > 1 else f"`{words[0]}`"
+    return Rule(expects, test, form)
+
+
+def any_case(word: str) -> str:
+    """A pattern for a word in upper and lower case, for engines that have no flag for it.
+
+    >>> any_case("no_1")
+    '[nN][oO]_1'
+    """
+    return "".join(f"[{char}{char.upper()}]" if char.islower() else char for char in word.lower())
 
 
 def text() -> Rule:
     """A text that is not empty."""
-    return Rule("a text", lambda value: None if isinstance(value, str) and value else Fault())
+    form = {"type": "string", "minLength": 1}
+    return Rule("a text", lambda value: None if isinstance(value, str) and value else Fault(), form)
 
 
 def null(why: str) -> Rule:
     """Nothing but `null`, with the reason."""
-    return Rule(f"`null`, since {why}", lambda value: None if value is None else Fault())
+    return Rule(f"`null`, since {why}", lambda value: None if value is None else Fault(), {"type": "null"})
 
 
 def anything() -> Rule:
@@ -264,7 +278,10 @@ def many(item: Rule, plural: str, *, count: int | None = None, low: int = 1, ori
         found = next((fault for fault in map(item.test, value) if fault is not None), None)
         return found if found is None or found.fix is None else replace(found, fix=None)  # it would mend one item
 
-    return Rule(f"a list of {count} {plural}" if count is not None else f"a list of {plural}", test)
+    form = {"type": "array", "items": item.form, "minItems": low if count is None else count}
+    if count is not None:
+        form["maxItems"] = count
+    return Rule(f"a list of {count} {plural}" if count is not None else f"a list of {plural}", test, form)
 
 
 def either(*rules: Rule) -> Rule:
@@ -285,7 +302,7 @@ def either(*rules: Rule) -> Rule:
                     return fault
         return found[0]
 
-    return Rule(" or ".join(rule.expects for rule in rules), test)
+    return Rule(" or ".join(rule.expects for rule in rules), test, {"anyOf": [rule.form for rule in rules]})
 
 
 def sizes(rank: int, low: int = 1, *, origin: str = KERAS) -> Rule:
@@ -308,7 +325,9 @@ def span(low: float, high: float, *, strict: bool = False) -> Rule:
 
     one = number(low, high, origin=KERAS)
     two = distinct(many(number(), "numbers", count=2), "a range within it", outside)
-    return either(one, Rule(f"a range of two numbers within [{low:g}, {high:g}]", two.test))
+    bounds = [number(low, high).form] * 2 if strict else [number(high=high).form, number(low).form]
+    form = {"type": "array", "items": bounds, "minItems": 2, "maxItems": 2}
+    return either(one, Rule(f"a range of two numbers within [{low:g}, {high:g}]", two.test, form))
 
 
 def distinct(rule: Rule, what: str, wrong: Callable[[Sequence[Any]], bool], origin: str = KERAS) -> Rule:
@@ -320,4 +339,4 @@ def distinct(rule: Rule, what: str, wrong: Callable[[Sequence[Any]], bool], orig
             return Fault(origin)
         return fault
 
-    return Rule(f"{rule.expects}, {what}", test)
+    return Rule(f"{rule.expects}, {what}", test, rule.form)

@@ -73,6 +73,9 @@ def validate(
     skip_others: Annotated[
         bool, typer.Option("--skip-others", help="Pass over named files that are no spec, as in folders.")
     ] = False,
+    hide_ignored: Annotated[
+        bool, typer.Option("--hide-ignored", help="Say nothing of findings that comments in the spec ignore.")
+    ] = False,
 ) -> None:
     """Example: netspec validate specs/twitter.yaml
 
@@ -90,7 +93,7 @@ def validate(
     else:
         cures = Cures(codes, fix, diff) if fix or diff else None
         outcome.check(paths or [], settings or [], exact, skip_others, cures)
-        outcome.keep(codes)
+        outcome.keep(codes, hide_ignored)
     if not outcome.files and not outcome.failures and not skip_others:
         help = "a spec is a YAML mapping with `inputs` and `layers`; name a file or a folder"
         outcome.fail(NO_SPEC, "no spec found", help=help)
@@ -200,10 +203,11 @@ class _Outcome:
                 self.diagnostics += analysis.diagnostics
                 self.suppressed += analysis.suppressed
 
-    def keep(self, codes: frozenset[str]) -> None:
-        """Drop what is of another code."""
+    def keep(self, codes: frozenset[str], hide_ignored: bool) -> None:
+        """Drop what is of another code, and what comments ignore if it shall be hidden."""
         self.diagnostics = [each for each in self.diagnostics if each.code in codes]
-        self.suppressed = [each for each in self.suppressed if each.diagnostic.code in codes]
+        left_out = () if hide_ignored else self.suppressed
+        self.suppressed = [each for each in left_out if each.diagnostic.code in codes]
 
     def shown(self, format: Format, strict: bool) -> str:
         """The report, as it goes to stdout."""
@@ -269,6 +273,7 @@ def summary(
     Print every step with its inputs, output shape, dtype, parameters and FLOPs, whether it is trained, and what all
     of it takes in memory. Nothing is built, so size does not matter.
     """
+    from netspec.diagnostics import ERROR
     from netspec.render import findings
     from netspec.render import summary as render
 
@@ -278,8 +283,8 @@ def summary(
     analysis = _analyzed(spec, settings or [])
     if analysis.refusals:
         talk(findings.text(analysis.refusals, color=color(sys.stderr), width=width(sys.stderr)))
-    typed = analysis.typed if analysis.only("NS602") else None  # what costs too much can still be shown
-    if typed is None:
+    typed, errors = analysis.typed, [each for each in analysis.refusals if each.severity == ERROR]
+    if typed is None or any(each.code != "NS602" for each in errors):  # what costs too much can still be shown
         raise typer.Exit(ERRORS)
     size = batch_size or analysis.batch_size
     emit(

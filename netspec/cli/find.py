@@ -10,18 +10,20 @@ from netspec.language.decode import SourceError, read_bytes
 
 _SUFFIXES = (".yaml", ".yml")
 _SKIPPED = frozenset(("runs", "node_modules", "__pycache__", "site-packages"))
-_LAYERS = re.compile(rb"^layers[ \t]*:", re.MULTILINE)
-_INPUTS = re.compile(rb"^inputs[ \t]*:", re.MULTILINE)
+_LAYERS = re.compile(rb"(?:^|\r|\A\xef\xbb\xbf)layers[ \t]*:", re.MULTILINE)  # a byte order mark may stand in front
+_INPUTS = re.compile(rb"(?:^|\r|\A\xef\xbb\xbf)inputs[ \t]*:", re.MULTILINE)
 
 
-def specs(paths: Sequence[str]) -> list[str]:
+def specs(paths: Sequence[str], skip_others: bool = False) -> list[str]:
     """Files as they are named and folders searched, each file once; without a path what is below `specs`, or else
-    the current folder."""
+    the current folder. With `skip_others` a named file that is there and is no spec is passed over."""
     found: list[str] = []
     seen: set[str] = set()
     for path in paths or ("specs" if os.path.isdir("specs") else ".",):
         names = _below(path) if path != "-" and os.path.isdir(path) else [path]
         for name in names:
+            if skip_others and name == path and os.path.isfile(name) and not _looks_like_spec(name):
+                continue
             real = name if name == "-" else os.path.realpath(name)
             if real not in seen:
                 seen.add(real)

@@ -12,7 +12,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # looking for plugins
 import typer
 
 import netspec
-from netspec.cli import check, train
+from netspec.cli import catalog, check, rule, schema, train
 from netspec.cli.terminal import INTERNAL, INTERRUPTED, complain, emit, prepare, talk
 
 app = typer.Typer(
@@ -45,16 +45,25 @@ def top(
 
 app.command()(check.validate)
 app.command()(check.summary)
+app.command()(rule.rule)
+app.command()(schema.schema)
 app.command()(train.build)
 app.command()(train.fit)
 app.command()(train.evaluate)
 app.command()(train.predict)
+app.command()(catalog.catalog)
+for name in catalog.VERBS:
+    app.command(name)(catalog.listing(name))
 
 
 def main() -> None:
     """Run the command line; the process ends here, with one of the documented exit codes."""
     prepare()
     gc.set_threshold(100_000)  # what a verb imports stays to its end; looking through it again and again is wasted
+    verbs = app.registered_commands
+    # Typer makes a parser of every verb, most of a millisecond each: it need not for those that are not asked for.
+    asked = [each for each in verbs if (each.name or getattr(each.callback, "__name__", "")) in sys.argv[1:2]]
+    app.registered_commands = asked or verbs
     try:
         app(prog_name="netspec")
     except KeyboardInterrupt:
@@ -70,4 +79,5 @@ def main() -> None:
         )
         sys.exit(INTERNAL)
     finally:
+        app.registered_commands = verbs
         gc.freeze()  # the process ends: spare it a last look through all that it imported, a seventh of a `validate`

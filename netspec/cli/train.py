@@ -140,8 +140,8 @@ def _checked(spec: str, settings: list[str] | None) -> Checked:
     from netspec.render import findings
 
     analysis = pipeline.analyze(spec, overrides=settings or [])
-    if analysis.diagnostics:
-        talk(findings.text(analysis.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
+    if analysis.refusals:
+        talk(findings.text(analysis.refusals, color=color(sys.stderr), width=width(sys.stderr)))
     if analysis.checked is None:
         raise typer.Exit(ERRORS)
     from netspec.runtime import engine

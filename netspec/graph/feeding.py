@@ -8,6 +8,7 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog import shapes
 from netspec.catalog.nearest import nearest, rename
+from netspec.catalog.types import CALL_TENSORS
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import Graph, LayerDef, Tensor
@@ -16,12 +17,6 @@ from netspec.language.parse import listed
 from netspec.language.spec import Step
 
 Fed = Tensor | tuple[Tensor, ...]
-_CALL_TENSORS = frozenset(  # arguments of a layer's call that take tensors, by Keras's names
-    (
-        *("inputs", "sequences", "query", "value", "key", "x", "data", "initial_state", "count_weights"),
-        *("mask", "attention_mask", "query_mask", "value_mask", "key_mask"),
-    )
-)
 
 
 def by_position(step: Step, layer: LayerDef | Graph, taken: Fed, report: Report) -> Mapping[str, Fed] | None:
@@ -34,6 +29,8 @@ def by_position(step: Step, layer: LayerDef | Graph, taken: Fed, report: Report)
             report.add("NS309", where, message, help=f"its inputs are {listed(layer.inputs)}")
             return None
         return {"inputs": taken[0] if isinstance(taken, tuple) and given == 1 else taken}
+    if layer.cls.startswith(catalog.OPS):
+        return _operands(step, layer, taken, where, report)
     names = tensor_arguments(layer)
     required = _required_tensors(layer)
     takes_list = shapes.list_input(layer.cls)
@@ -62,6 +59,44 @@ def by_position(step: Step, layer: LayerDef | Graph, taken: Fed, report: Report)
     return {names[0]: taken}
 
 
+def fed_arguments(entry: catalog.Entry, args: Any, source: Any) -> tuple[str, ...]:
+    """The arguments of an operation that a raw `from` feeds: its tensors in order, but for those that `args` gives."""
+    free = [param.name for param in entry.call if not isinstance(args, dict) or param.name not in args]
+    if isinstance(source, dict):
+        return tuple(name for name in free if name in source)
+    listed_first = bool(free) and free[0] in entry.lists
+    return tuple(free[: len(source)] if isinstance(source, list) and not listed_first else free[:1])
+
+
+def _operands(step: Step, layer: LayerDef, taken: Fed, where: Path, report: Report) -> Mapping[str, Fed] | None:
+    """The tensors of an operation, in the order of its arguments; one that takes a list takes all of them."""
+    entry = catalog.find("op", layer.cls)
+    names, required = tensor_arguments(layer), _required_tensors(layer)
+    given = 1 if isinstance(taken, Tensor) else len(taken)
+    takes_list = entry is not None and bool(names) and names[0] in entry.lists
+    source = step.source if step.has_source else "x"
+    problem = cure = None
+    if not names:
+        problem, cure = f"`{layer.cls}` has no tensor left to take", "leave out one of its arguments"
+    elif isinstance(taken, Tensor) and takes_list and entry is not None and entry.star is None:
+        problem, cure = f"`{layer.cls}` takes a list of tensors, got one", f"write `from: [{source}, another]`"
+    elif isinstance(taken, tuple) and not takes_list and given == 1:
+        problem, cure = f"`{layer.cls}` takes single tensors, got a list of one", f"write `from: {step.source[0]}`"
+    elif not takes_list and given > len(names):
+        problem = f"`{layer.cls}` takes {count(len(names), 'tensor')}, got {given}"
+        cure = f"its tensors are {listed(names)}" if len(names) > 1 else "join them first, as with `ops.concatenate`"
+    elif missing := [name for name in required if name not in names[: 1 if takes_list else given]]:
+        problem = f"`{layer.cls}` also needs {listed(missing)}"
+        number = f", or a number in its place: `{layer.cls}: {{{missing[0]}: 1}}`" if len(missing) == 1 else ""
+        cure = "write `from: {" + ", ".join(f"{name}: …" for name in required) + "}`" + number
+    if problem is not None:
+        report.add("NS309", where, problem, help=cure)
+        return None
+    if takes_list:
+        return {names[0]: (taken,) if isinstance(taken, Tensor) else taken}
+    return dict(zip(names, (taken,) if isinstance(taken, Tensor) else taken, strict=False))
+
+
 def by_name(
     layer: LayerDef | Graph, taken: Mapping[str, Fed | None], where: Path, report: Report
 ) -> Mapping[str, Fed] | None:
@@ -72,7 +107,13 @@ def by_name(
     of = f"model `{layer.name}`" if model else f"`{layer.cls}`"
     unknown = [name for name in taken if name not in known]
     missing = [name for name in needed if name not in taken]
+    twice = [name for name in unknown if isinstance(layer, LayerDef) and name in layer.args]
+    for name in twice:
+        message = f"`{name}` is given twice: here, and as an argument of {of}"
+        report.add("NS309", (*where, name), message, key=True, help="leave one of them out")
     for name in unknown:
+        if name in twice:
+            continue
         close = nearest(name, missing) or nearest(name, known)
         cure = f"did you mean `{close}`?" if close else "it takes " + listed(known)
         what = f"{of} has no input `{name}`" if model else f"{of} takes no tensor `{name}`"
@@ -86,7 +127,7 @@ def by_name(
     if unknown or missing or len(sound) < len(taken):
         return None
     if not isinstance(layer, Graph):
-        return sound
+        return _listed_operands(layer, sound, where, report) if layer.cls.startswith(catalog.OPS) else sound
     several = [name for name, value in sound.items() if not isinstance(value, Tensor)]
     for name in several:
         report.add("NS309", (*where, name), f"input `{name}` takes one tensor, got a list")
@@ -94,6 +135,28 @@ def by_name(
         return None
     flat = tuple(value for value in sound.values() if isinstance(value, Tensor))
     return {"inputs": flat if len(flat) > 1 else flat[0]}
+
+
+def _listed_operands(
+    layer: LayerDef, taken: Mapping[str, Fed], where: Path, report: Report
+) -> Mapping[str, Fed] | None:
+    """An operation's tensors by name: those arguments that take a list get one, the others a tensor each."""
+    entry = catalog.find("op", layer.cls)
+    found: dict[str, Fed] | None = {}
+    for name, value in taken.items():
+        wants = entry is not None and name in entry.lists
+        if wants == isinstance(value, tuple):
+            fed = value
+        elif wants and isinstance(value, Tensor) and entry is not None and entry.star == name:
+            fed = (value,)
+        else:
+            takes = "a list of tensors, got one" if wants else "one tensor, got a list"
+            report.add("NS309", (*where, name), f"`{name}` of `{layer.cls}` takes {takes}")
+            found = None
+            continue
+        if found is not None:
+            found[name] = fed
+    return found
 
 
 def references(step: Step, layer: LayerDef | Graph) -> tuple[Path, ...]:
@@ -116,8 +179,8 @@ def call_arguments(step: Step, layer: LayerDef | Graph, report: Report) -> Mappi
     if isinstance(layer, Graph):
         known, cls = ["training"], "a model"
     else:
-        entry = catalog.find("layer", layer.cls)
-        known = [param.name for param in entry.call if param.name not in _CALL_TENSORS] if entry else []
+        entry = catalog.find("layer", layer.cls)  # an operation has no plain arguments but those behind its name
+        known = [param.name for param in entry.call if param.name not in CALL_TENSORS] if entry else []
         cls = f"`{layer.cls}`"
     found: dict[str, Any] | None = {}
     for name, value in step.call.items():
@@ -125,7 +188,9 @@ def call_arguments(step: Step, layer: LayerDef | Graph, report: Report) -> Mappi
         if name not in known:
             close = nearest(name, known)
             cure = f"did you mean `{close}`?" if close else ("it takes " + listed(known) if known else None)
-            if name in _CALL_TENSORS:
+            if not known and not isinstance(layer, Graph) and layer.cls.startswith(catalog.OPS):
+                cure = f"the arguments of an operation stand behind its name: `{layer.cls}: {{{name}: …}}`"
+            elif name in CALL_TENSORS:
                 cure = f"tensors go under `from`, as in `from: {{{name}: …}}`"
             fix = rename(name, [each for each in known if each not in step.call])
             report.add("NS205", where, f"a call of {cls} has no argument `{name}`", key=True, help=cure, fix=fix)
@@ -140,15 +205,19 @@ def call_arguments(step: Step, layer: LayerDef | Graph, report: Report) -> Mappi
 
 def tensor_arguments(layer: LayerDef) -> list[str]:
     """The call's arguments that take tensors, in order; the first is what a plain `from` feeds."""
-    entry = catalog.find("layer", layer.cls)
+    entry = catalog.find_step(layer.cls)
     if entry is None or not entry.call:
         return ["inputs"]
+    if entry.kind == "op":
+        return [param.name for param in entry.call if param.name not in layer.args]
     first = entry.call[0].name
-    return [first, *(p.name for p in entry.call[1:] if p.name in _CALL_TENSORS)]
+    return [first, *(p.name for p in entry.call[1:] if p.name in CALL_TENSORS)]
 
 
 def _required_tensors(layer: LayerDef) -> list[str]:
-    entry = catalog.find("layer", layer.cls)
+    entry = catalog.find_step(layer.cls)
     if entry is None or not entry.call:
         return ["inputs"]
-    return [entry.call[0].name, *(p.name for p in entry.call[1:] if p.required and p.name in _CALL_TENSORS)]
+    if entry.kind == "op":
+        return [param.name for param in entry.call if param.required and param.name not in layer.args]
+    return [entry.call[0].name, *(p.name for p in entry.call[1:] if p.required and p.name in CALL_TENSORS)]

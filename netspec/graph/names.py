@@ -67,7 +67,7 @@ class Names:
 
     def auto(self, cls: str) -> str:
         """A name for something that has none: deterministic, and never one that is declared."""
-        base = snake(cls)
+        base = snake(cls.rpartition(".")[2])
         count = self._counts.get(base, 0)
         name = base if count == 0 else f"{base}_{count}"
         while name in self._taken:

@@ -6,22 +6,29 @@ Used for layers and for everything that nests in them or stands beside them: ini
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from netspec import catalog
-from netspec.catalog import Entry, legacy
+from netspec.catalog import OPS, Entry, legacy
 from netspec.catalog.arguments import Meaning, Problem, meaning
-from netspec.catalog.nearest import nearest, rename
+from netspec.catalog.fillers import cannot_fill
+from netspec.catalog.nearest import fold, nearest, rename
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
+from netspec.graph.feeding import fed_arguments
 from netspec.graph.ir import Graph, KerasObject, LayerDef
 from netspec.language.parse import layer_expr
 from netspec.language.spec import LayerExpr
 
 _CODES = {"layer": "NS204", "loss": "NS503", "metric": "NS507", "optimizer": "NS508", "callback": "NS510"}
-_WORDS = {"loss": "loss", "dtype_policy": "dtype policy"}
+_CODES["op"] = _CODES["layer"]
+_WORDS = {"op": "operation", "loss": "loss", "dtype_policy": "dtype policy"}
 _PICKLED = frozenset(("class_name", "registered_name", "module", "__lambda__"))
 DEEPEST = 16  # layers wrapped in layers; Keras's own wrappers are never nested deeper in earnest
+_PLAIN = frozenset((bool, int, float, str, type(None)))
+_MOST_SOUND = 2_000
+_sound: set[tuple[Any, ...]] = set()  # arguments that were found right, over all specs of a process
 BAD = object()  # what a value becomes that was refused; the mistake is reported already
 
 
@@ -39,9 +46,18 @@ class Objects:
         auto: Callable[[str], str],
     ) -> None:
         self._report, self._use, self._nest, self._auto = report, use, nest, auto
+        self._problems = 0
 
     def layer(self, expr: LayerExpr, name: str | None, *, shared: bool = False, depth: int = 0) -> LayerDef | None:
         """The layer that `expr` says, or None where there is no such layer (reported)."""
+        if expr.cls.startswith(OPS):
+            message, cure = f"`{printable(expr.cls)}` is an operation, so it cannot stand inside a layer", None
+            if shared:
+                message = f"`{printable(expr.cls)}` is an operation, which has no weights to share"
+                cure = "write it as a step wherever it is needed"
+            key = expr.path[-1:] == (expr.cls,)
+            self._report.add("NS313", expr.path, message, key=key, help=cure or "write it as a step of its own")
+            return None
         entry = self.entry("layer", expr.cls, expr.path)
         if entry is None:
             return None
@@ -49,9 +65,19 @@ class Objects:
         sound = args is not None
         return LayerDef(entry.name, args or {}, name or self._auto(entry.name), expr.path, shared, sound)
 
+    def step(self, expr: LayerExpr, name: str | None, source: Any) -> LayerDef | None:
+        """The layer or operation of a step that takes `source`, its raw `from`; None where there is none (reported)."""
+        if not expr.cls.startswith(OPS):
+            return self.layer(expr, name)
+        entry = self.entry("op", expr.cls, expr.path)
+        if entry is None:
+            return None
+        args = self.arguments(entry, expr.args, expr.path, fed=fed_arguments(entry, expr.args, source))
+        return LayerDef(entry.name, args or {}, name or self._auto(entry.name), expr.path, sound=args is not None)
+
     def entry(self, kind: str, name: str, path: Path) -> Entry | None:
         """The catalogue's entry for `name`, or None where it cannot be used here (reported)."""
-        word = _WORDS.get(kind, kind)
+        word = _word(kind)
         key = path[-1:] == (name,)  # else the name is itself the value that stands at `path`
         reason = legacy.refused(kind, name)
         entry = catalog.find(kind, name)
@@ -63,6 +89,9 @@ class Objects:
         if entry is not None:
             return entry
         code = _CODES.get(kind, "NS214")
+        if self._report.full:
+            self._report.add(code, path, f"unknown {word}")
+            return None
         renamed = legacy.renamed(kind, name)
         close = nearest(name, catalog.identifiers(kind))
         cure = renamed or (
@@ -74,53 +103,83 @@ class Objects:
             cure = "`netspec` knows Keras's built-in layers by their class names, such as `Dense`"
         known = catalog.identifiers(kind)
         fix = _replaced(name, renamed, known) if renamed else rename(name, known)
+        if kind in ("layer", "op") and not renamed:
+            cure, fix = _or_operation(kind, name, close, cure, fix)
         self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=key, help=cure, fix=fix)
         return None
 
-    def arguments(self, entry: Entry, raw: Any, path: Path, depth: int = 0) -> dict[str, Any] | None:
-        """The constructor's arguments by name, or None where one of them was refused (reported)."""
-        given, at = self._by_name(entry, raw, path, depth)
-        if given is None:
+    def arguments(
+        self, entry: Entry, raw: Any, path: Path, depth: int = 0, *, fed: tuple[str, ...] = ()
+    ) -> dict[str, Any] | None:
+        """The constructor's arguments by name, or None where one of them was refused (reported).
+
+        `fed` are the arguments of an operation that `from` gives; it may have others among its tensors.
+        """
+        given, at = self._by_name(entry, raw, path, fed)
+        if given is None or (at is None and isinstance(raw, list) and self._by_position(entry, given, raw, path)):
             return None
+        key = _key(entry, given)
+        if key in _sound:
+            return dict(given)
         args: dict[str, Any] = {}
-        sound, strange = True, False
+        sound, strange, before = True, False, self._problems
         for name, value in given.items():
             where = (*at, name) if at is not None else path
             bare = at is None
             param = entry.param(name)
             if name == "name" and entry.kind != "metric":
                 sound = False
-                cure = "write `name` beside the layer, not inside it" if entry.kind == "layer" else "leave it out"
+                beside = entry.kind in ("layer", "op")
+                cure = f"write `name` beside the {_word(entry.kind)}, not inside it" if beside else "leave it out"
                 self._report.add("NS205", where, "`name` is not an argument here", key=True, help=cure)
             elif param is None:
                 sound, strange = False, True
                 self._unknown_argument(entry, name, where, given)
             else:
                 made = self.value(entry, name, value, where, depth, bare=bare)
-                if made is BAD:
+                if made is BAD or self._unfit(entry, name, made, given):
                     sound = False
                 else:
                     args[name] = made
-        missing = [p.name for p in entry.params if p.required and p.name not in given]
+        tensors = {p.name for p in entry.call} if entry.kind == "op" else set()
+        missing = [p.name for p in entry.params if p.required and p.name not in given and p.name not in tensors]
         if missing and not strange:
             sound = False
             names = " and ".join(f"`{name}`" for name in missing)
             self._report.add(
                 "NS207", path, f"`{entry.name}` needs {names}", key=True, help=self._example(entry, missing, given)
             )
+        elif key is not None and sound and self._problems == before and args == given:
+            if len(_sound) >= _MOST_SOUND:
+                _sound.clear()
+            _sound.add(key)
         return args if sound else None
 
-    def _by_name(self, entry: Entry, raw: Any, path: Path, depth: int) -> tuple[Mapping[str, Any] | None, Path | None]:
+    def _by_name(
+        self, entry: Entry, raw: Any, path: Path, fed: tuple[str, ...]
+    ) -> tuple[Mapping[str, Any] | None, Path | None]:
         """Arguments by name, and the path they stand under (None: a bare value, which stands at `path` itself)."""
         if raw is None:
             return {}, path
-        first = entry.first
+        first = next((param for param in entry.params if param.name not in fed and not param.keyword), None)
         if isinstance(raw, dict) and not (first is not None and self._is_layer(entry, first.name, raw)):
             return raw, path
         if first is None:
-            self._report.add("NS205", path, f"`{entry.name}` takes no argument, got `{describe(raw)}`")
+            more = " beside its tensors" if entry.kind == "op" else ""
+            self._report.add("NS205", path, f"`{entry.name}` takes no argument{more}, got `{describe(raw)}`")
             return None, None
         return {first.name: raw}, None
+
+    def _by_position(self, entry: Entry, given: Mapping[str, Any], raw: list[Any], path: Path) -> bool:
+        """Whether a list holds several arguments in Python's order where the first is meant to stand (reported)."""
+        (name,) = given
+        what = meaning(entry, name)
+        found = what.check(raw) if what.object_kind is None and entry.kind != "op" else None
+        cure = None if found is None or found.help or len(raw) < 2 else legacy.positional(entry, raw)
+        if found is None or cure is None:
+            return False
+        self._problem(entry, name, replace(found, help=cure), path, raw, True)
+        return True
 
     def _is_layer(self, entry: Entry, first: str, raw: Mapping[str, Any]) -> bool:
         """Whether a mapping is itself a layer: one key that is a layer's name, `use` or `model`."""
@@ -128,10 +187,14 @@ class Objects:
             return False
         (key,) = raw
         return key in ("use", "model") or (
-            entry.param(key) is None and (key[:1].isupper() or catalog.find("layer", key) is not None)
+            entry.param(key) is None
+            and (key[:1].isupper() or key.startswith(OPS) or catalog.find("layer", key) is not None)
         )
 
     def _unknown_argument(self, entry: Entry, name: str, where: Path, given: Mapping[str, Any]) -> None:
+        if self._report.full:
+            self._report.add("NS205", where, f"`{entry.name}` has no such argument")
+            return
         known = [param.name for param in entry.params]
         free = [each for each in known if each not in given]
         gone = legacy.removed(entry.kind, entry.name, name)
@@ -144,6 +207,16 @@ class Objects:
         message = f"`{entry.name}` has no argument `{name}`"
         fix = rename(name, free) if close in free else None
         self._report.add("NS205", where, message, key=True, help=cure if known else None, fix=fix)
+
+    def _unfit(self, entry: Entry, name: str, made: Any, given: Mapping[str, Any]) -> bool:
+        """Whether an initializer cannot fill the weight that it is for (reported)."""
+        if not isinstance(made, KerasObject) or made.kind != "initializer":
+            return False
+        why = cannot_fill(entry.name, name, made.cls, given)
+        if why is not None:
+            cure = "leave it out, or take one for any shape, such as `glorot_uniform`"
+            self._report.add("NS206", made.path, f"`{name}`: `{made.cls}` {why}", help=cure)
+        return why is not None
 
     def _example(self, entry: Entry, missing: list[str], given: Mapping[str, Any] | None = None) -> str:
         samples = {
@@ -200,7 +273,9 @@ class Objects:
         return isinstance(raw, dict) or (isinstance(raw, str) and what.object_kind != "schedule")
 
     def _problem(self, entry: Entry, name: str, found: Problem, path: Path, raw: Any, bare: bool) -> None:
-        notes = [f"a bare value is the first argument, which is `{name}` for `{entry.name}`"] if bare else []
+        self._problems += 1
+        which = "the first argument" + (" that `from` does not give" if entry.kind == "op" else "")
+        notes = [f"a bare value is {which}, which is `{name}` for `{entry.name}`"] if bare else []
         self._report.add(
             found.code,
             path,
@@ -224,7 +299,7 @@ class Objects:
                 return BAD
             # A metric keeps the name that it is written by, which is what it is logged under.
             return KerasObject(kind, entry.name, {}, path) if entry.form == "class" and kind != "metric" else raw
-        word = _WORDS.get(kind, kind)
+        word = _word(kind)
         if not isinstance(raw, dict) or len(raw) != 1:
             got = f"{len(raw)} keys" if isinstance(raw, dict) else f"`{describe(raw)}`"
             self._report.add("NS202", path, f"expected one {word}, by its name or as `{{Name: {{…}}}}`, got {got}")
@@ -274,3 +349,33 @@ def _replaced(name: str, cure: str, known: Sequence[str]) -> tuple[str, str] | N
     """The fix for a name that Keras has dropped, where the cure is nothing but the name of today."""
     today = cure.removeprefix("use `").removesuffix("`")
     return (name, today) if cure == f"use `{today}`" and today in known else None
+
+
+def _word(kind: str) -> str:
+    return _WORDS.get(kind, kind)
+
+
+def _or_operation(
+    kind: str, name: str, close: str | None, cure: str, fix: tuple[str, str] | None
+) -> tuple[str, tuple[str, str] | None]:
+    """The cure and the fix for an unknown step: a layer, or an operation where that is nearer."""
+    from netspec.catalog import operations  # for a mistake alone
+
+    guess, meant = operations.near(name)
+    if guess is None:
+        return (cure if kind == "layer" else "`netspec ops` lists what can be written"), fix
+    alike = fold(guess.rpartition(".")[2]) == fold(name.rpartition(".")[2])
+    if kind == "op" or close is None or (alike and fold(close) != fold(name)):
+        return f"did you mean `{guess}`?", None if meant is None else (name, meant)
+    either = alike and name.islower()  # as operations are written
+    return f"did you mean `{close}`, or the operation `{guess}`?" if either else cure, fix
+
+
+def _key(entry: Entry, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Arguments as they are written, told apart by type too; None where one is more than a plain value."""
+    parts: list[Any] = [entry.kind, entry.name]
+    for name, value in given.items():
+        if value.__class__ not in _PLAIN:
+            return None
+        parts += (name, value.__class__, value)
+    return tuple(parts)

@@ -99,6 +99,17 @@ def decode(source: str | bytes) -> tuple[str, Fault | None]:
     return text, _unreadable(text) or _too_many_directives(text)
 
 
+def before_text(source: str | bytes) -> int:
+    """How many bytes of a file stand in front of its text: those of a byte order mark."""
+    mark = source.startswith(b"\xef\xbb\xbf") if isinstance(source, bytes) else source.startswith("\ufeff")
+    return 3 if mark else 0
+
+
+def undecoded(source: str | bytes) -> str | None:
+    """The text of bytes that may be no UTF-8, with half a character for each byte that is none; None for a text."""
+    return source.decode("utf-8", "surrogateescape").removeprefix("\ufeff") if isinstance(source, bytes) else None
+
+
 def _undecoded(source: bytes, start: int) -> tuple[str, Fault]:
     whole = source.decode("utf-8", "replace").removeprefix("\ufeff")
     text = "".join(char if char.isprintable() or char in "\r\n\t" else "\ufffd" for char in whole)

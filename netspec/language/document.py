@@ -18,6 +18,7 @@ SCALAR, LIST, MAP = range(3)
 
 WINDOW = 200  # characters of a long source line that a Place keeps
 _BEFORE = 80  # of them, in front of the start
+_STEP = 1024  # characters between two whose byte is noted
 _BREAK = re.compile(r"\r\n|\r|\n")
 _REST = re.compile(r"[^\r\n]*")
 
@@ -55,7 +56,10 @@ class Document:
     data: Any = None
     positions: Positions = field(default_factory=Positions, repr=False)
     overrides: Mapping[Path, Place] = field(default_factory=dict, repr=False)
+    lead: int = field(default=0, repr=False)  # bytes in front of the text: a byte order mark
+    bytewise: str | None = field(default=None, repr=False)  # the text, where `text` only stands in for bytes
     _breaks: array[int] = field(default_factory=lambda: array("I"), repr=False, compare=False)
+    _bytes: array[int] = field(default_factory=lambda: array("I"), repr=False, compare=False)
     _seen: dict[int, _Children] = field(default_factory=dict, repr=False, compare=False)
 
     def locate(self, path: Path, *, key: bool = False) -> Place:
@@ -92,7 +96,22 @@ class Document:
         stop = rest.end() if rest else start
         cut = max(0, column - 1 - _BEFORE) if stop - begin > WINDOW else 0
         text = self.text[begin + cut : min(begin + cut + WINDOW, stop)]
-        return Place(self.file, line, column, end_line, end_column, text, cut)
+        first = self.byte(start)
+        last = first if end is None or end <= start else self.byte(end)
+        return Place(self.file, line, column, end_line, end_column, text, cut, first, last)
+
+    def byte(self, offset: int) -> int:
+        """How many bytes of the file stand in front of a character of the text."""
+        text = self.text if self.bytewise is None else self.bytewise
+        if text.isascii():
+            return self.lead + offset
+        if not self._bytes:
+            at = 0
+            for begin in range(0, len(text) + 1, _STEP):
+                self._bytes.append(at)
+                at += _encoded(text[begin : begin + _STEP])
+        begin = offset - offset % _STEP
+        return self.lead + self._bytes[begin // _STEP] + _encoded(text[begin:offset])
 
     def offsets(self, place: Place) -> tuple[int, int]:
         """Where a place of this text starts and ends, in characters from 0."""
@@ -176,3 +195,8 @@ class Document:
             return self.positions.odd[node]
         written = self.text[self.positions.start[node] : self.positions.end[node]]
         return written[1:-1] if written[:1] in ('"', "'") else written
+
+
+def _encoded(text: str) -> int:
+    """Bytes of a text; half a character stands for one that could not be decoded."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from netspec.catalog import legacy
 from netspec.catalog.arguments import DTYPES
 from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Closed, Data, Fit, Input
+from netspec.language.schema import Budget, Closed, Data, Fit, Input
 
 _T = TypeVar("_T", bound=Closed)
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".npz": "npz"}
@@ -62,9 +63,10 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
     if kind == "extra_forbidden":
         known = _fields(model, loc[:-1])
         close = nearest(str(loc[-1]), known)
+        gone = legacy.key(str(path[0]), str(loc[-1])) if len(at) == 2 and path else None
         way_out = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{name}`" for name in known)
-        renamed = rename(str(loc[-1]), known) if close not in beside else None
-        report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=way_out, fix=renamed)
+        renamed = rename(str(loc[-1]), known) if close not in beside and not gone else None
+        report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=gone or way_out, fix=renamed)
         return
     if kind == "missing":
         report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True)
@@ -162,6 +164,33 @@ def fit_part(value: Any, report: Report) -> Fit:
         return made
     kept = value.get("callbacks") if isinstance(value, dict) else None  # so that their mistakes show in the same run
     return Fit(callbacks=tuple(kept) if isinstance(kept, list) else ())
+
+
+def budget_part(value: Any, report: Report) -> Budget | None:
+    """Limits on what a model costs, their units worked out; None where one of them is wrong."""
+    from netspec.language import amounts  # few specs have a budget
+
+    path: Path = ("budget",)
+    if not isinstance(value, dict):
+        example = "for example `budget: {parameters: 5M}`"
+        report.add("NS202", path, f"`budget` is a mapping, got `{describe(value)}`", help=example)
+        return None
+    full, before = dict(value), len(report)
+    count, size = "a number above 0, such as `5M` (k, M, G, T)", "bytes, such as `500MB` or `1.5GiB`"
+    for key, units, expected in (
+        ("parameters", amounts.COUNTS, count),
+        ("flops", amounts.COUNTS, count),
+        ("memory", amounts.BYTES, size),
+    ):
+        if full.get(key) is None:
+            continue
+        found = amounts.amount(full[key], units)
+        if found is None:
+            cure = amounts.cure(full[key], units)
+            report.add("NS202", (*path, key), f"`{key}`: expected {expected}, got `{describe(full[key])}`", help=cure)
+        full[key] = found
+    made = guarded(Budget, full, path, report, "`budget`")
+    return made if len(report) == before else None
 
 
 def data_part(value: Any, report: Report) -> Data | None:

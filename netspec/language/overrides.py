@@ -14,6 +14,7 @@ from netspec.language.source import Document, parse_value
 
 SHOWN = "--set"  # what messages name in place of a file
 _PART = re.compile(r"([^.\[\]=]+)|\[(\d+)\]")
+_ROOMS = ("image", "linalg", "nn", "numpy")  # of keras.ops
 _FILES = frozenset(("train", "test", "validation"))  # under `data`: relative to the current folder when given by --set
 _KINDS = frozenset(("csv", "tsv", "npz"))
 
@@ -61,6 +62,10 @@ def _path_of(name: str) -> list[str | int]:
             raise OverrideError(f"`{name}` is not a path such as fit.epochs or layers[2].Dense.units")
         parts.append(int(found[2]) if found[2] is not None else found[1])
         at = found.end()
+    for at in range(2, len(parts) - 1):
+        if parts[at] == "ops" and parts[at - 2] == "layers":  # the name of an operation has dots of its own
+            end = at + (3 if parts[at + 1] in _ROOMS else 2)
+            return [*parts[:at], ".".join(map(str, parts[at:end])), *parts[end:]]
     return parts
 
 
@@ -110,10 +115,16 @@ def _expanded(child: Any, path: list[str | int], part: str | int) -> Any:
     name = str(path[-1]) if path else ""
     if section == "losses" and part in ("loss", "weight"):
         return {"loss": child}
-    if isinstance(child, str) and part == child and catalog.find("layer", child) is not None:
+    if isinstance(child, str) and part == child and catalog.find_step(child) is not None:
         return {child: None}
     if path == ["optimizer"] and isinstance(child, str):
         return _optimizer(child, part)
+    operation = catalog.find("op", name) if name.startswith(catalog.OPS) else None
+    if operation is not None:
+        tensors = [param.name for param in operation.call]
+        plain = [param.name for param in operation.params if param.name not in tensors] + tensors[1:]
+        if plain:
+            return {plain[0]: child}
     for kind in ("layer", "optimizer", "loss", "metric"):
         entry = catalog.find(kind, name)
         if entry is not None and entry.first is not None:
@@ -176,7 +187,7 @@ def _key(node: Any, part: str | int, path: list[str | int]) -> Any:
 def _check_step_key(step: dict[str, Any], part: str, shown: str) -> None:
     """An argument that was set on the step, not on the layer in it."""
     for cls in step:
-        entry = catalog.find("layer", cls)
+        entry = catalog.find_step(cls)
         if entry is not None and entry.param(part) is not None and part not in ("name",):
             raise OverrideError(f"`{part}` is an argument of the layer, so it is set as `{shown}.{cls}.{part}=…`")
 

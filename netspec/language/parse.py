@@ -6,20 +6,21 @@ A part that is wrong is reported and left out, so that the rest is still checked
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from netspec.catalog import OPS, find, legacy
 from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
-from netspec.language.envelope import data_part, fit_part, input_part
+from netspec.language.envelope import budget_part, data_part, fit_part, input_part
 from netspec.language.schema import Input
 from netspec.language.spec import LayerExpr, ModelPart, Spec, Step, Use
 
 VERSION = 1
 _MODEL_KEYS = ("inputs", "shared", "layers", "outputs")
-_TOP_KEYS = ("netspec", "name", "vars", *_MODEL_KEYS, "losses", "metrics", "optimizer", "data", "fit")
+_TOP_KEYS = ("netspec", "name", "vars", *_MODEL_KEYS, "losses", "metrics", "optimizer", "data", "fit", "budget")
 _STEP_KEYS = ("from", "name", "repeat", "call")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")  # what Keras builds and TensorFlow also takes in fit
 _LONGEST_NAME = 100
@@ -31,9 +32,9 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
         got = "it has neither `inputs` nor `layers`" if isinstance(data, dict) else f"got `{describe(data)}`"
         report.add("NS110", (), f"a spec is a mapping with `inputs` and `layers`; {got}")
         return None
-    unknown_keys(data, _TOP_KEYS, (), "a spec", report)
+    meant = unknown_keys(data, _TOP_KEYS, (), "a spec", report)
     _version(data, report)
-    model = model_part(data, (), report)
+    model = model_part(data, (), report, meant)
     fit = fit_part(data.get("fit"), report)
     return Spec(
         name=_name_of(data, file, report),
@@ -44,13 +45,16 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
         optimizer=data.get("optimizer"),
         data=data_part(data.get("data"), report) if data.get("data") is not None else None,
         fit=fit,
+        budget=budget_part(data["budget"], report) if data.get("budget") is not None else None,
     )
 
 
-def model_part(data: Mapping[str, Any], path: Path, report: Report) -> ModelPart:
-    """The model part of a spec or of a nested model at `path`."""
+def model_part(data: Mapping[str, Any], path: Path, report: Report, meant: Collection[str] = ()) -> ModelPart:
+    """The model part of a spec or of a nested model at `path`; `meant` are keys that stand there misspelt."""
     missing = [key for key in ("inputs", "layers") if data.get(key) is None]
     for key in missing:
+        if key in meant and key not in data:
+            continue
         what = "no value" if key in data else "missing"
         cure = "for example `inputs: {x: [784]}`" if key == "inputs" else "for example `layers: [Dense: 10]`"
         report.add("NS203", (*path, key) if key in data else path, f"`{key}` is {what}", key=True, help=cure)
@@ -59,17 +63,25 @@ def model_part(data: Mapping[str, Any], path: Path, report: Report) -> ModelPart
     steps = _steps(data.get("layers"), (*path, "layers"), report) if "layers" not in missing else ()
     outputs, paths = _outputs(data.get("outputs"), (*path, "outputs"), report)
     refused = not inputs or not steps or not isinstance(data.get("shared"), dict | None)
+    refused = refused or any(key in meant and key not in data for key in _MODEL_KEYS)
     return ModelPart(inputs, shared, steps, outputs, paths, path, refused)
 
 
-def unknown_keys(data: Mapping[str, Any], known: tuple[str, ...], path: Path, where: str, report: Report) -> None:
-    """Report every key of `data` that is not among `known`."""
+def unknown_keys(data: Mapping[str, Any], known: tuple[str, ...], path: Path, where: str, report: Report) -> set[str]:
+    """Report every key of `data` that is not among `known`; those of `known` that were meant by one."""
+    meant = set()
     for key in data:
         if key not in known:
-            close = nearest(key, known)
-            cure = f"did you mean `{close}`?" if close else "it takes " + listed(known)
-            fix = rename(key, known) if close not in data else None
+            gone = legacy.key("spec", key)
+            close = None if report.full else nearest(key, known)
+            cure = gone or (f"did you mean `{close}`?" if close else "it takes " + listed(known))
+            today = gone.removeprefix("use `").removesuffix("`") if gone else close
+            fix = rename(key, known) if close not in data and not gone else None
+            if gone and today in known and today not in data:
+                fix = (key, today)
             report.add("NS201", (*path, key), f"{where} has no key `{key}`", key=True, help=cure, fix=fix)
+            meant |= {"layers"} if gone and "`layers`" in gone else {today} if today else set()
+    return meant
 
 
 def listed(names: Any, most: int = 12) -> str:
@@ -166,8 +178,8 @@ def inline_model(raw: Any, path: Path, report: Report) -> ModelPart | None:
     if not isinstance(raw, dict):
         report.add("NS202", path, f"a model has `inputs` and `layers`, got `{describe(raw)}`")
         return None
-    unknown_keys(raw, _MODEL_KEYS, path, "a model", report)
-    return model_part(raw, path, report)
+    meant = unknown_keys(raw, _MODEL_KEYS, path, "a model", report)
+    return model_part(raw, path, report, meant)
 
 
 def layer_expr(raw: Any, path: Path, report: Report) -> LayerExpr | None:
@@ -214,15 +226,25 @@ def _step(raw: Any, path: Path, report: Report) -> Step:
 def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use | ModelPart | None:
     """The one thing that a step calls. The key that is no step key is the layer, known or not."""
     keys = [key for key in raw if key not in _STEP_KEYS]
+    if "class_name" in raw:
+        cls, config = (raw.get(key) for key in ("class_name", "config"))
+        args = describe(config) if isinstance(config, dict) and config else "…"
+        cure = f"write `{cls}: {args}`" if isinstance(cls, str) and cls.isidentifier() else "for example `Dense: 64`"
+        said = "a step is a layer by its name, got the form in which Keras saves one"
+        report.add("NS208", (*path, "class_name"), said, key=True, help=cure)
+        return None
     if len(keys) > 1:
         likely = [
-            key for key in keys if key in ("use", "model") or (key[:1].isupper() and not nearest(key, _STEP_KEYS))
+            key
+            for key in keys
+            if key in ("use", "model") or key.startswith(OPS) or (key[:1].isupper() and not nearest(key, _STEP_KEYS))
         ]
         for key in keys if not likely else [key for key in keys if key not in likely]:
+            inside = _inside(likely, key, raw)
             close = nearest(key, (*_STEP_KEYS, "use"))
             cure = f"did you mean `{close}`?" if close else "beside its layer, a step takes " + listed(_STEP_KEYS)
-            fix = rename(key, _STEP_KEYS) if close not in raw else None
-            report.add("NS201", (*path, key), f"a step has no key `{key}`", key=True, help=cure, fix=fix)
+            fix = rename(key, _STEP_KEYS) if close not in raw and not inside else None
+            report.add("NS201", (*path, key), f"a step has no key `{key}`", key=True, help=inside or cure, fix=fix)
         if len(likely) > 1:
             report.add(
                 "NS208",
@@ -249,6 +271,21 @@ def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use
     if key == "model":
         return inline_model(value, (*path, "model"), report)
     return LayerExpr(key, value, (*path, key))
+
+
+def _inside(likely: list[str], key: Any, raw: Mapping[str, Any]) -> str | None:
+    """The way out for a key beside a layer that is one of its arguments, today or once."""
+    entry = find("layer", likely[0]) if len(likely) == 1 else None
+    if entry is None or not isinstance(key, str):
+        return None
+    if entry.param(key) is None:
+        return legacy.removed("layer", entry.name, key)
+    args = raw[likely[0]]
+    if not isinstance(args, dict):
+        args = {} if args is None or entry.first is None else {entry.first.name: args}
+    whole = describe({**args, key: raw[key]})
+    shown = f"`{likely[0]}: {whole}`" if not whole.endswith("…") else f"`{likely[0]}: {{{key}: …}}`"
+    return f"it is an argument of the layer: write {shown}"
 
 
 def _names(raw: Any, path: Path, report: Report) -> tuple[str, ...]:

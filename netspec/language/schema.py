@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
+
+
+def _amount(units: str) -> WithJsonSchema:
+    """How an editor sees an amount, which may be written with a unit; `amounts.py` makes it a number."""
+    return WithJsonSchema({"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": rf"^\d+(\.\d+)? ?{units}$"})
 
 
 class Closed(BaseModel):
@@ -138,3 +143,12 @@ class Fit(Closed):
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()
+
+
+class Budget(Closed):
+    """Limits above which a spec is refused. What `memory` counts, it counts for batches of `batch_size`."""
+
+    parameters: Annotated[int, Field(ge=1), _amount("[kKMGT]")] | None = None  # in all weights
+    flops: Annotated[int, Field(ge=1), _amount("[kKMGT]")] | None = None  # of one example, forward
+    memory: Annotated[int, Field(ge=1), _amount("([kKMGT]?B|[KMGT]iB)")] | None = None  # bytes of weights and outputs
+    batch_size: Size | None = None  # left out: that of `fit`

@@ -17,7 +17,15 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from netspec.diagnostics import Label, Report
-from netspec.language.decode import MAX_BYTES, SourceError, decode, read_bytes, without_directives
+from netspec.language.decode import (
+    MAX_BYTES,
+    SourceError,
+    before_text,
+    decode,
+    read_bytes,
+    undecoded,
+    without_directives,
+)
 from netspec.language.document import LIST, MAP, SCALAR, Document, Positions
 from netspec.language.frames import BAD, MERGE, Anchored, Frame, merged
 from netspec.language.scalars import CORE, BadScalar, Scalar, is_null, plain, quote, tagged, unknown_tag
@@ -26,7 +34,7 @@ from netspec.language.syntax import Fault, explain
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Document", "SourceError", "parse_value", "read", "read_text"]
 
 MAX_DEPTH = 100
-MAX_NODES = 1_000_000
+MAX_NODES = 750_000
 _MAX_FINDINGS = 100
 _MAX_NAMES = 10_000  # a file with more keys than these is no spec; its keys need no sharing
 
@@ -88,7 +96,8 @@ class _Reader:
     def run(self) -> tuple[Document, Report]:
         try:
             text, fault = decode(self.source)
-            self.document = Document(self.shown, text, None, self.positions)
+            lead, bytewise = before_text(self.source), undecoded(self.source) if fault and text else None
+            self.document = Document(self.shown, text, None, self.positions, lead=lead, bytewise=bytewise)
             if fault:
                 self._fault(fault)
             else:

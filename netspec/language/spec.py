@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netspec.diagnostics import Path
-from netspec.language.schema import Data, Fit, Input
+from netspec.language.schema import Budget, Data, Fit, Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +69,4 @@ class Spec:
     optimizer: Any
     data: Data | None
     fit: Fit
+    budget: Budget | None = None

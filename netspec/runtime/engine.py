@@ -7,16 +7,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
+from netspec.catalog.installed import other
 from netspec.errors import NetspecError
 
 _T = TypeVar("_T")
 _INSTALL = "python -m pip install 'netspec[tensorflow]'"
 _DEEP = 200  # Keras recurses once for each node of a graph; beyond this many, build in a thread with a large stack
 _STACK = 512 * 1024 * 1024
+_told = False  # that another Keras is installed than the catalogue's
 
 
 class MissingEngine(NetspecError):
@@ -61,10 +63,21 @@ def keras() -> Any:
             f"keras is loaded on `{module.backend.backend()}`, and netspec trains on TensorFlow",
             help="unset KERAS_BACKEND",
         )
+    _tell_other(module.__version__)
     tf.get_logger().setLevel("ERROR")
     module.config.set_image_data_format("channels_last")
     module.config.set_floatx("float32")
     return module
+
+
+def _tell_other(version: str) -> None:
+    """Says once on stderr, as NS604, that the Keras here is not the one that specs are checked against."""
+    global _told
+    said = None if _told else other(version)
+    _told = True
+    if said is not None and sys.stderr is not None:
+        with suppress(OSError):  # nobody listens
+            sys.stderr.write(f"warning[NS604]: {said}\n  = help: install the one that is known with: {_INSTALL}\n")
 
 
 @contextmanager

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
+from netspec.catalog import OPS
 from netspec.catalog.shapes import (
     attention,
     convolution,
@@ -43,8 +47,15 @@ _SCORES = ("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAt
 
 
 def covered() -> frozenset[str]:
-    """The classes that have a rule."""
+    """The classes, and the operations, that have a rule."""
+    _operations()
     return frozenset(RULES)
+
+
+@cache
+def _operations() -> ModuleType:
+    """The rules of the operations, read when one is asked for: few specs have any."""
+    return import_module("netspec.catalog.shapes.ops")
 
 
 def infer(
@@ -62,6 +73,8 @@ def infer(
     >>> infer("Dense", {"units": 8}, {"inputs": TensorType((None, 4))}, {}).weights.trainable
     40
     """
+    if cls.startswith(OPS):
+        _operations()
     function = RULES.get(cls)
     answer = NOTHING_KNOWN
     if function is not None and not any(isinstance(tensor.shape, Unknown) for tensor in _flat(inputs)):
@@ -71,7 +84,8 @@ def infer(
     if answer is not NOTHING_KNOWN:
         answer = _checked(cls, args, inputs, answer)
     if answer is NOTHING_KNOWN:
-        return Inferred(answer.outputs * len(output_names(cls, args, call)), answer.weights)
+        weights = Weights() if cls.startswith(OPS) else answer.weights
+        return Inferred(answer.outputs * len(output_names(cls, args, call)), weights)
     return answer
 
 
@@ -118,7 +132,12 @@ def output_names(cls: str, args: Mapping[str, Any], call: Mapping[str, Any]) -> 
     ('output', 'h', 'c')
     >>> output_names("MultiHeadAttention", {}, {"return_attention_scores": True})
     ('output', 'scores')
+    >>> output_names("ops.split", {"indices_or_sections": 3}, {})
+    ('0', '1', '2')
     """
+    if cls.startswith(OPS):
+        names: tuple[str, ...] = _operations().output_names(cls, args)
+        return names
     if cls == "Bidirectional":
         return wrappers.merge_names(args)
     if cls in wrappers.RECURRENT and args.get("return_state", False):

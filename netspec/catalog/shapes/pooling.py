@@ -30,13 +30,17 @@ def pooling(ask: Ask) -> Inferred:
     (None, 13, 13, 4)
     """
     rank = rank_of(ask.cls)
+    return one(ask, pooled(ask, need_rank(ask, rank + 2), rank))
+
+
+def pooled(ask: Ask, dims: Dims, rank: int) -> Dims:
+    """A shape after a window has walked over its spatial axes (Keras's compute_pooling_output_shape)."""
     pool = integers(ask, "pool_size", 2, rank)
     given = ask.get("strides", None)
     strides = pool if given is None else tuple_of(ask, "strides", given, rank)
     padding = ask.get("padding", "valid")
     if padding not in ("valid", "same"):
         raise bad_argument(ask, "padding", f"`padding` must be valid or same; got {padding}")
-    dims = need_rank(ask, rank + 2)
     offset = 2 if channels_first(ask) else 1
     sizes = list(dims)
     for at in range(rank):
@@ -46,7 +50,7 @@ def pooling(ask: Ask) -> Inferred:
             if left <= 0 and padding == "valid":
                 raise too_small(ask, dims, at + offset, f"a pool of {pool[at]} does not fit into {dim}")
             sizes[at + offset] = left
-    return one(ask, tuple(sizes))
+    return tuple(sizes)
 
 
 @rule(*(f"Global{mode}Pooling{rank}D" for mode in ("Max", "Average") for rank in (1, 2, 3)))

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
+from netspec.catalog import OPS
 from netspec.catalog.types import show_bytes
 from netspec.diagnostics import Path
 from netspec.errors import NetspecError
@@ -17,6 +18,7 @@ from netspec.graph.ir import Call, Checked, Graph, KerasObject, LayerDef, Tensor
 from netspec.graph.training import metric_name
 from netspec.runtime.engine import keras as load_keras
 from netspec.runtime.engine import with_deep_stack
+from netspec.runtime.model import operations
 
 
 class BuildError(NetspecError):
@@ -230,11 +232,13 @@ class _Builder:
         return model
 
     def _called(self, call: Call, tensors: Mapping[Tensor, Any]) -> list[Any]:
-        layer = self.layer(call.layer)
         fed = {
             name: tensors[value] if isinstance(value, Tensor) else [tensors[each] for each in value]
             for name, value in call.inputs.items()
         }
+        if isinstance(call.layer, LayerDef) and call.layer.cls.startswith(OPS):
+            return operations.call(self._keras, call.layer, fed)
+        layer = self.layer(call.layer)
         first, *rest = fed
         result = layer(fed[first], **{name: fed[name] for name in rest}, **call.arguments)
         if isinstance(result, dict):

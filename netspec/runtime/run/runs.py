@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from netspec.catalog import keras_version
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 
@@ -329,8 +330,9 @@ def changed(record: RunRecord) -> tuple[str, ...]:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python, netspec and what it stands on."""
+    """The versions of Python, netspec and what it stands on; `catalogue` is the Keras that specs are checked by."""
     found = {"python": platform.python_version(), "netspec": str(vars(sys.modules["netspec"])["__version__"])}
+    found["catalogue"] = keras_version()
     for package in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
