@@ -63,7 +63,7 @@ def checked(path: PathLike, overrides: Sequence[str] = ()) -> Checked:
 
 def _sound(analysis: Analysis) -> Checked:
     if analysis.checked is None:
-        raise SpecError(analysis.diagnostics)
+        raise SpecError(analysis.refusals)
     return analysis.checked
 
 

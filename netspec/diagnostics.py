@@ -6,10 +6,11 @@ Stages speak in paths such as ("layers", 3, "Dense", "units"); the Report alone 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 Path = tuple[str | int, ...]
+_MOST = 1_000  # messages about one file; whoever mends the first hundred runs us again
 
 ERROR = "error"
 WARNING = "warning"
@@ -52,7 +53,8 @@ NS213 refused-object         error
 NS214 unknown-object         error
 NS215 unusual-spelling       warning
 NS216 unsupported-version    error
-NS217 ignored-argument       warning
+NS218 unused-ignore          warning
+NS219 bad-ignore             warning
 NS301 unknown-reference      error
 NS302 forward-reference      error
 NS303 duplicate-name         error
@@ -66,6 +68,7 @@ NS310 bad-repeat             error
 NS311 unused-shared          warning
 NS312 chain-from-head        warning
 NS313 bad-use                error
+NS314 shared-once            warning
 NS401 merge-mismatch         error
 NS402 wrong-rank             error
 NS403 bad-axis               error
@@ -86,9 +89,22 @@ NS508 unknown-optimizer      error
 NS509 unknown-monitor        error
 NS510 unknown-callback       error
 NS511 nothing-to-train       error
-NS512 loss-shape             error
 NS513 stateful-batches       error
+NS514 no-gradient            warning
+NS515 partly-frozen          warning
+NS516 late-dropout           warning
+NS517 softmax-axis           warning
+NS518 small-embedding        warning
+NS519 stateful-shuffle       warning
+NS520 metric-mismatch        warning
+NS521 idle-callback          warning
+NS522 huge-learning-rate     warning
+NS523 activation-twice       warning
+NS524 schedule-and-plateau   error
 NS601 too-big                warning
+NS602 over-budget            error
+NS603 many-steps             warning
+NS604 other-keras            warning
 NS701 missing-file           warning
 NS702 missing-column         error
 NS703 bad-cell               error
@@ -98,6 +114,9 @@ NS706 target-shape           error
 NS707 missing-feature        error
 NS708 feature-shape          error
 NS709 bad-data-source        error
+NS710 label-range            error
+NS711 label-form             error
+NS712 input-range            error
 NS801 bad-run                error
 NS802 not-finite             error
 NS901 internal-error         error
@@ -134,7 +153,7 @@ class Place:
     """A stretch of one file. Lines and columns count from 1, in characters; the end is exclusive.
 
     `text` is the source line that holds the start (cut to a window round it where it is very long), and
-    `offset` the number of characters cut off in front.
+    `offset` the number of characters cut off in front. The bytes count from 0 in the file; None where there is no file.
     """
 
     file: str
@@ -144,6 +163,20 @@ class Place:
     end_column: int
     text: str = ""
     offset: int = 0
+    start_byte: int | None = field(default=None, compare=False)
+    end_byte: int | None = field(default=None, compare=False)
+
+    def as_json(self) -> dict[str, object]:
+        """The file, its lines and columns, its bytes."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+            "start_byte": self.start_byte,
+            "end_byte": self.end_byte,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +194,16 @@ class Fix:
     place: Place
     old: object
     new: object
+
+    def as_json(self) -> dict[str, object]:
+        """The place, and both values as JSON has them (as text, where it has not)."""
+        return {**self.place.as_json(), "old": _plain(self.old), "new": _plain(self.new)}
+
+
+def _plain(value: object) -> object:
+    """A value that JSON can hold: a number that is none is text."""
+    finite = isinstance(value, float) and value - value == 0
+    return value if finite or value is None or isinstance(value, str | int) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +228,22 @@ class Diagnostic:
             "name": self.name,
             "severity": self.severity,
             "message": self.message,
-            "file": self.place.file,
-            "line": self.place.line,
-            "column": self.place.column,
-            "end_line": self.place.end_line,
-            "end_column": self.place.end_column,
+            **self.place.as_json(),
+            "label": self.label,
+            "labels": [{**label.place.as_json(), "text": label.text} for label in self.labels],
+            "notes": list(self.notes),
             "help": self.help,
+            "fix": None if self.fix is None else self.fix.as_json(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A diagnostic that a comment in the spec asks to leave out, the comment's reason and its line."""
+
+    diagnostic: Diagnostic
+    reason: str
+    line: int
 
 
 class Locator(Protocol):
@@ -204,9 +256,11 @@ class Locator(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """Collects the diagnostics of one file. Every stage appends; nothing is ever taken out."""
+    """Collects the diagnostics of one file, up to a thousand. Every stage appends; nothing is ever taken out."""
 
     locator: Locator
+    _left_out: int = 0
+    _failed: bool = False  # an error is among what was left out
     _found: dict[tuple[str, Place, str], Diagnostic] = field(default_factory=dict)
     _silent: set[Path] = field(default_factory=set)
     _silent_places: set[Place] = field(default_factory=set)  # a shorthand that is written out has other paths
@@ -235,6 +289,9 @@ class Report:
         `fix` is the value (or key) that stands at the path, and the one that is surely meant.
         """
         if self._silent and any(path[:length] in self._silent for length in range(len(path) + 1)):
+            return
+        if self.full:
+            self._leave_out(severity or RULES[code].severity)
             return
         place = self.locator.locate(path, key=key)
         if place in self._silent_places:
@@ -267,11 +324,38 @@ class Report:
         """Record a mistake whose place is already known."""
         rule, labels, notes = RULES[code], tuple(labels), tuple(notes)
         level = severity or rule.severity
+        if self.full:
+            self._leave_out(level)
+            return
         found = Diagnostic(rule.code, rule.name, level, message, place, label, labels, notes, help, fix)
         self._found.setdefault((code, place, message), found)
 
-    def __len__(self) -> int:
+    def mark(self) -> int:
+        """How many mistakes are recorded so far, for `error_since`."""
         return len(self._found)
+
+    def error_since(self, mark: int) -> tuple[str, Place, str] | None:
+        """What the first error recorded after `mark` is known by."""
+        later = list(self._found.values())[mark:] if len(self._found) > mark else []
+        error = next((found for found in later if found.severity == ERROR), None)
+        return None if error is None else (error.code, error.place, error.message)
+
+    def note(self, known: tuple[str, Place, str], text: str) -> None:
+        """Add a fact to a mistake that is recorded already."""
+        found = self._found[known]
+        self._found[known] = replace(found, notes=(*found.notes, text))
+
+    def __len__(self) -> int:
+        return len(self._found) + self._left_out
+
+    @property
+    def full(self) -> bool:
+        """Whether what comes now is only counted, so that finding good words for it is wasted."""
+        return len(self._found) >= _MOST
+
+    def _leave_out(self, severity: str) -> None:
+        self._left_out += 1
+        self._failed = self._failed or severity == ERROR
 
     def __bool__(self) -> bool:
         return True  # an empty report is still a report
@@ -279,11 +363,15 @@ class Report:
     @property
     def ok(self) -> bool:
         """True while no error has been recorded; warnings do not count."""
-        return not any(found.severity == ERROR for found in self._found.values())
+        return not (self._failed or any(found.severity == ERROR for found in self._found.values()))
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Everything found, by line and column; the same on every run."""
-        return tuple(
-            sorted(self._found.values(), key=lambda d: (d.place.file, d.place.line, d.place.column, d.code, d.message))
+        """Everything found, by line and column; the same on every run. The last says how many were left out."""
+        found = sorted(
+            self._found.values(), key=lambda d: (d.place.file, d.place.line, d.place.column, d.code, d.message)
         )
+        if self._left_out:
+            more = f"after {_MOST:,} messages the rest is left out: {self._left_out:,} more"
+            found[-1] = replace(found[-1], notes=(*found[-1].notes, more))
+        return tuple(found)

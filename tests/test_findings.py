@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netspec.diagnostics import Diagnostic, Label, Place, Report, printable
+from netspec.diagnostics import Diagnostic, Label, Place, Report, Suppressed, printable
 from netspec.language.source import read_text
-from netspec.render.findings import concise, json_report, summary, text
+from netspec.render.findings import Failure, concise, json_report, summary, text
 
 UNET = "\n" * 17 + "    name: skip1\n" + "\n" * 8 + "    name: up1\n" + "\n" * 3 + "    from: [skip1, up1]\n"
 
@@ -148,27 +148,79 @@ def test_concise() -> None:
 
 
 def test_json_has_these_keys_and_no_other() -> None:
-    report = Report(read_text("a: 1\n", "x.yaml")[0])
-    report.add("NS201", ("a",), "unknown key `a`", key=True, help="remove it")
-    assert json.loads(json_report(["x.yaml"], report.diagnostics, False)) == {
-        "format_version": "1.0",
+    report = Report(read_text("é: {b: 1}\n", "x.yaml")[0])
+    report.add(
+        "NS201",
+        ("é", "b"),
+        "unknown key `b`",
+        key=True,
+        label="here",
+        spans=[(("é",), "in this")],
+        notes=["a note"],
+        help="remove it",
+        fix=("b", math.inf),
+    )
+    (found,) = report.diagnostics
+    place = {"line": 1, "column": 5, "end_line": 1, "end_column": 6, "start_byte": 5, "end_byte": 6}
+    diagnostic = {
+        "code": "NS201",
+        "name": "unknown-key",
+        "severity": "error",
+        "message": "unknown key `b`",
+        "file": "x.yaml",
+        **place,
+        "label": "here",
+        "labels": [
+            {"file": "x.yaml", "line": 1, "column": 4, "end_line": 1, "end_column": 10, "start_byte": 4, "end_byte": 10}
+            | {"text": "in this"}
+        ],
+        "notes": ["a note"],
+        "help": "remove it",
+        "fix": {"file": "x.yaml", **place, "old": "b", "new": "inf"},
+    }
+    failure = Failure("`y.yaml`: no such file", "y.yaml")
+    assert json.loads(json_report(["x.yaml"], [found], False, [Suppressed(found, "as planned", 1)], [failure])) == {
+        "format_version": "1.1",
         "valid": False,
         "files": ["x.yaml"],
-        "diagnostics": [
-            {
-                "code": "NS201",
-                "name": "unknown-key",
-                "severity": "error",
-                "message": "unknown key `a`",
-                "file": "x.yaml",
-                "line": 1,
-                "column": 1,
-                "end_line": 1,
-                "end_column": 2,
-                "help": "remove it",
-            }
-        ],
+        "diagnostics": [diagnostic],
+        "suppressed": [{**diagnostic, "reason": "as planned"}],
+        "failures": [{"message": "`y.yaml`: no such file", "file": "y.yaml", "code": None, "help": None}],
     }
+
+
+def test_a_file_named_like_a_command_starts_no_line() -> None:
+    assert concise([diagnostic(Place("::error::x", 1, 1, 1, 1))]).startswith("./::error::x:1:1: ")
+    assert concise([diagnostic(Place(" ::warning ::x", 1, 1, 1, 1))]).startswith("./ ::warning ::x:1:1: ")
+
+
+BYTES = {
+    "ascii": b"a: 1\nbb: 2\n",
+    "mark": b"\xef\xbb\xbfa: 1\nbb: 2\n",
+    "carriage returns": b"a: 1\r\nbb: 2\r\n",
+    "wide": "ä: 日\n🙂b: 😀\n".encode(),
+    "wide with a mark": b"\xef\xbb\xbf" + "ä: 日\r\n🙂b: 😀\r\n".encode(),
+    "long": ("é: " + "é😀x" * 3000 + "\nbb: 2\n").encode(),
+    "long to the edge": ("é: " + "x" * 1020 + "\nbb: 2\n").encode(),
+}
+
+
+@pytest.mark.parametrize("source", BYTES.values(), ids=BYTES)
+def test_bytes_are_those_of_the_file(source: bytes) -> None:
+    document, report = read_text(source, "x.yaml")
+    assert isinstance(document.data, dict) and report.ok
+    for key, value in document.data.items():
+        for place, written in ((document.locate((key,), key=True), key), (document.locate((key,)), str(value))):
+            assert place.start_byte is not None
+            assert source[place.start_byte : place.end_byte] == written.encode()
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", "é😀: ".encode(), b"abcd: \x00\x01\xc3\xa9 "])
+def test_the_byte_that_cannot_be_read_is_named(before: bytes) -> None:
+    source = before + b"\xe9\xff b"
+    (found,) = read_text(source, "x.yaml")[1].diagnostics
+    assert (found.place.start_byte, found.place.end_byte) == (len(before), len(before) + 1)
+    assert read_text(source.decode("utf-8", "surrogateescape"), "x.yaml")[1].diagnostics  # and text never fails
 
 
 def test_json_survives_names_that_are_not_utf_8() -> None:
@@ -185,6 +237,8 @@ def test_summary() -> None:
     assert summary(["a"], [warning, warning]) == "2 warnings in 1 file"
     assert summary(["a", "b", "c"], []) == "3 specs, no problems"
     assert summary(["a"], []) == "1 spec, no problems"
+    assert summary(["a"], [], 2) == "1 spec, no problems, 2 ignored by comments"
+    assert summary(["a"], [error], 1) == "1 error in 1 file, 1 ignored by comments"
 
 
 @pytest.mark.parametrize(

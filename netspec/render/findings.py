@@ -1,6 +1,7 @@
 """Diagnostics as text for people (full or one line each) and as JSON for scripts; what came from users is escaped.
 
-Nothing here knows how a mistake was found; the order is that of the diagnostics as they are given.
+Nothing here knows how a mistake was found; the order is that of the diagnostics as they are given. What CI systems
+read is beside this file: github.py, sarif.py, junit.py.
 """
 
 from __future__ import annotations
@@ -10,13 +11,27 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netspec.diagnostics import ERROR, Diagnostic, Place, printable
+from netspec.diagnostics import ERROR, Diagnostic, Place, Suppressed, printable
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 _TAB = 4
 _NARROWEST = 20  # columns of source that are shown however narrow the terminal is
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD, _OFF = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1;36m", "\x1b[1m", "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What kept a run from checking all that it was asked to: a file that cannot be read, no spec, our own fault."""
+
+    message: str
+    file: str | None = None
+    code: str | None = None
+    help: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The fixed form that scripts read."""
+        return {"message": self.message, "file": self.file, "code": self.code, "help": self.help}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +52,40 @@ def text(diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int |
 def concise(diagnostics: Iterable[Diagnostic]) -> str:
     """One line each: `file:line:column: error[NS201] message`."""
     return "".join(
-        f"{_position(found.place)}: {found.severity}[{found.code}] {printable(found.message)}\n"
-        for found in diagnostics
+        f"{_opening(found.place)}: {found.severity}[{found.code}] {printable(found.message)}\n" for found in diagnostics
     )
 
 
-def json_report(files: Sequence[str], diagnostics: Iterable[Diagnostic], valid: bool) -> str:
+def json_report(
+    files: Sequence[str],
+    diagnostics: Iterable[Diagnostic],
+    valid: bool,
+    suppressed: Iterable[Suppressed] = (),
+    failures: Iterable[Failure] = (),
+) -> str:
     """The report that scripts read, in ASCII alone, so that no encoding and no terminal can spoil it."""
     report = {
         "format_version": FORMAT_VERSION,
         "valid": valid,
         "files": list(files),
         "diagnostics": [found.as_json() for found in diagnostics],
+        "suppressed": [{**each.diagnostic.as_json(), "reason": each.reason} for each in suppressed],
+        "failures": [failure.as_json() for failure in failures],
     }
     return json.dumps(report, ensure_ascii=True, allow_nan=False, indent=2) + "\n"
 
 
-def summary(files: Sequence[str], diagnostics: Sequence[Diagnostic]) -> str:
+def summary(files: Sequence[str], diagnostics: Sequence[Diagnostic], suppressed: int = 0) -> str:
     """The last line of a run: `2 errors, 1 warning in 3 files`, or `3 specs, no problems`."""
     errors = sum(found.severity == ERROR for found in diagnostics)
     counts = [(errors, "error"), (len(diagnostics) - errors, "warning")]
     said = ", ".join(_counted(number, word) for number, word in counts if number)
-    return f"{said} in {_counted(len(files), 'file')}" if said else f"{_counted(len(files), 'spec')}, no problems"
+    left_out = f", {suppressed} ignored by comments" if suppressed else ""
+    return f"{said} in {_counted(len(files), 'file')}{left_out}" if said else _sound(len(files)) + left_out
+
+
+def _sound(number: int) -> str:
+    return f"{_counted(number, 'spec')}, no problems"
 
 
 def _counted(number: int, word: str) -> str:
@@ -67,6 +94,12 @@ def _counted(number: int, word: str) -> str:
 
 def _position(place: Place) -> str:
     return f"{printable(place.file)}:{place.line}:{place.column}"
+
+
+def _opening(place: Place) -> str:
+    """The position at the start of a line, where a file named `::error::x` would be a command to a CI system."""
+    position = _position(place)
+    return f"./{position}" if position.lstrip().startswith("::") else position
 
 
 def _full(found: Diagnostic, color: bool, width: int | None) -> str:

@@ -1,41 +1,50 @@
-"""The summary of a model: each step with its inputs, shape, dtype and weights, as a table or as JSON, without Keras."""
+"""The summary of a model: each step with its inputs, shape, dtype and costs, as a table or as JSON, without Keras."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from netspec.catalog.types import TensorType, Unknown, Weights, show_bytes
+from netspec.graph.costs import YES, Row, Total, costs
 from netspec.graph.infer import own_weights, plus
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 
-_BYTES = {"float64": 8, "float16": 2, "bfloat16": 2}  # of one weight, by the layer's dtype; 4 otherwise
 _UNKNOWN = "unknown"
 _NARROW = 5  # columns of names are not cut further
-_OUTPUT, _DTYPE, _PARAMS = 3, 4, 5  # columns of a model's table
+_READABLE = 12  # but rather than cut them below this, a column that tells little is left out
+_COLUMNS = ("step", "layer", "from", "output", "dtype", "params", "flops", "trainable")
+_RIGHT, _WHOLE = frozenset({"params", "flops"}), frozenset({"output", "dtype", "trainable"})
 
 
-def as_json(typed: TypedGraph) -> str:
+def as_json(typed: TypedGraph, batch_size: int = 32) -> str:
     """The fixed form that scripts read.
 
     Shapes have the batch dimension first, null for a free one and "unknown" for what is not known. A step with several
     outputs has a list of shapes and of dtypes. `params` of a shared layer stand at its first call, so they add up.
+    Memory is in bytes, for a batch of `batch_size`; `flops` are those of one example, forward. `at_least` is what is
+    known of each sum.
     """
     graph = typed.graph
     total = totals(typed)
+    found = costs(typed, batch_size)
+    shown = _names(graph)
     steps = []
-    seen: set[int] = set()
-    for call in graph.live_calls():
+    for row in found.rows:
+        call = row.call
         types = [typed.types[Tensor(call.name, index)] for index in range(len(call.outputs))]
         steps.append(
             {
                 "name": call.name,
                 "layer": call.layer.cls,
-                "from": [_shown(tensor, typed) for tensor in call.tensors()],
+                "from": [shown(tensor) for tensor in call.tensors()],
                 "shape": _shape(types[0]) if len(types) == 1 else [_shape(each) for each in types],
                 "dtype": _dtype(types[0]) if len(types) == 1 else [_dtype(each) for each in types],
-                "params": _number(_params(call, typed, seen)),
+                "params": _number(row.parameters.exact),
+                "flops": _number(row.flops.exact),
+                "memory": _number(row.outputs.exact),
+                "trainable": row.trainable if row.trainable is None else _text(row.trainable),
             }
         )
     report = {
@@ -48,14 +57,28 @@ def as_json(typed: TypedGraph) -> str:
             "trainable": _number(total.trainable),
             "non_trainable": _number(total.non_trainable),
         },
+        "flops": _number(found.flops.exact),
+        "memory": {
+            "batch_size": found.batch_size,
+            "weights": _number(found.weights.exact),
+            "activations": _number(found.activations.exact),
+        },
+        "at_least": {
+            "params": found.parameters.known,
+            "flops": found.flops.known,
+            "weights": found.weights.known,
+            "activations": found.activations.known,
+        },
     }
     return json.dumps(report, indent=2)
 
 
-def as_text(typed: TypedGraph, width: int | None = None) -> str:
-    """The table that people read: the model, then a section for each nested model."""
+def as_text(typed: TypedGraph, width: int | None = None, batch_size: int = 32) -> str:
+    """The table that people read: the model, then a section for each nested model, then what all of it comes to."""
     total = totals(typed)
-    lines = [typed.graph.name, *_section(typed, width)]
+    found = costs(typed, batch_size)
+    mixed = any(row.trainable not in (YES, None) for row in found.rows)
+    lines = [typed.graph.name, *_section(typed, found.rows, width, mixed)]
     done = {id(typed.graph)}
     stack = list(reversed(_models(typed.graph)))
     while stack:
@@ -64,17 +87,19 @@ def as_text(typed: TypedGraph, width: int | None = None) -> str:
             continue
         done.add(id(graph))
         stack.extend(reversed(_models(graph)))
-        inner = TypedGraph(graph, _types_of(typed, graph), typed.weights, typed.nested)
-        lines += ["", f"model {graph.name}", *_section(inner, width)]
-    weights = own_weights(typed.graph, typed.weights)
+        inner = TypedGraph(graph, typed.nested[id(graph)].types, typed.weights, typed.nested)
+        rows = costs(inner, found.batch_size, own=found.own).rows
+        lines += ["", f"model {graph.name}", *_section(inner, rows, width, mixed)]
     all_of_it = plus(total.trainable, total.non_trainable)
     lines += [
         "",
         *table(
             [
-                ("parameters", _count(all_of_it), _bytes(typed.graph, weights)),
+                ("parameters", _count(all_of_it), _size(found.weights)),
                 ("trainable", _count(total.trainable), ""),
                 ("not trainable", _count(total.non_trainable), ""),
+                ("activations", "", f"{_size(found.activations)} in a batch of {found.batch_size:,}"),
+                ("FLOPs", f"{found.flops.known:,}", f"forward, for one example{_without(found.flops)}"),
             ],
             right=frozenset({1}),
         ),
@@ -124,37 +149,50 @@ def table(
     return lines
 
 
-def _section(typed: TypedGraph, width: int | None) -> list[str]:
+def _section(typed: TypedGraph, costs: Iterable[Row], width: int | None, mixed: bool) -> list[str]:
     """One model's table. A shared layer has one row with its weights, and a row for each of its calls."""
     graph = typed.graph
-    rows: list[tuple[str, ...]] = [("step", "layer", "from", "output", "dtype", "params")]
+    rows: list[tuple[str, ...]] = [_COLUMNS]
     for name in graph.inputs:
-        rows.append((name, "Input", "", _print(typed.types[Tensor(name)]), _text(typed.types[Tensor(name)].dtype), ""))
-    calls = graph.live_calls()
-    several = _called_often(calls)
+        found = typed.types[Tensor(name)]
+        rows.append((name, "Input", "", _print(found), _text(found.dtype), "", "", ""))
+    several = _called_often(graph.live_calls())
+    shown = _names(graph)
     seen: set[int] = set()
-    for call in calls:
-        if id(call.layer) in several and id(call.layer) not in seen:
-            rows.append((f"{call.layer.name} (shared)", _class(call.layer), f"{several[id(call.layer)]} calls", "", "",
-                         _count(_params(call, typed, seen))))  # fmt: skip
-        types = [typed.types[Tensor(call.name, index)] for index in range(len(call.outputs))]
-        sources = ", ".join(_shown(tensor, typed) for tensor in call.tensors())
+    for cost in costs:
+        call = cost.call
+        params, trainable = _count(cost.parameters.exact), _text(cost.trainable or "")
         shared = id(call.layer) in several
+        if shared and id(call.layer) not in seen:
+            seen.add(id(call.layer))
+            calls = f"{several[id(call.layer)]} calls"
+            rows.append((f"{call.layer.name} (shared)", _class(call.layer), calls, "", "", params, "", trainable))
+        types = [typed.types[Tensor(call.name, index)] for index in range(len(call.outputs))]
+        sources = ", ".join(shown(tensor) for tensor in call.tensors())
         first = f"  {call.name}" if shared else call.name
         layer = f"  {call.layer.name}" if shared else _class(call.layer)
-        params = "" if shared else _count(_params(call, typed, seen))
-        rows.append((first, layer, sources, _print(types[0]), _text(types[0].dtype), params))
+        own = ("", _brief_count(cost.flops), "") if shared else (params, _brief_count(cost.flops), trainable)
+        rows.append((first, layer, sources, _print(types[0]), _text(types[0].dtype), *own))
         for index in range(1, len(types)):
-            rows.append(
-                (f"  {call.name}.{call.outputs[index]}", "", "", _print(types[index]), _text(types[index].dtype), "")
-            )
-    lines = table(rows, right=frozenset({_PARAMS}), width=width, whole=frozenset({_OUTPUT, _DTYPE}))
-    if width is not None and max(map(len, lines)) > width:  # the dtypes are what one misses least
-        rows = [(*row[:_DTYPE], *row[_PARAMS:]) for row in rows]
-        lines = table(rows, right=frozenset({_PARAMS - 1}), width=width, whole=frozenset({_OUTPUT}))
+            name = f"  {call.name}.{call.outputs[index]}"
+            rows.append((name, "", "", _print(types[index]), _text(types[index].dtype), "", "", ""))
+    lines = _fitted(rows, width, mixed)
     rule = "─" * max(len(line) for line in lines)
     outputs = ", ".join(f"{n} {_print(typed.types[t])}" for n, t in graph.outputs.items())
     return [rule, lines[0], rule, *lines[1:], rule, f"outputs: {outputs}"]
+
+
+def _fitted(rows: list[tuple[str, ...]], width: int | None, mixed: bool) -> list[str]:
+    """The table with all its columns, or without those that tell least where names would be cut too short."""
+    dull = ["dtype", "flops", "trainable"] if mixed else ["dtype", "trainable", "flops"]
+    widths = {name: max(len(row[at]) for row in rows) for at, name in enumerate(_COLUMNS)}
+    least = {name: size if name in _RIGHT | _WHOLE else min(size, _READABLE) for name, size in widths.items()}
+    while width is not None and dull and sum(least.values()) + 2 * (len(least) - 1) > width:
+        del least[dull.pop(0)]
+    at = [_COLUMNS.index(name) for name in least]
+    right = frozenset(index for index, name in enumerate(least) if name in _RIGHT)
+    whole = frozenset(index for index, name in enumerate(least) if name in _WHOLE)
+    return table([tuple(row[index] for index in at) for row in rows], right=right, width=width, whole=whole)
 
 
 def _called_often(calls: Iterable[Call]) -> dict[int, int]:
@@ -185,22 +223,6 @@ def _models(graph: Graph) -> list[Graph]:
     return found
 
 
-def _types_of(typed: TypedGraph, graph: Graph) -> Mapping[Tensor, TensorType]:
-    return typed.nested[id(graph)].types
-
-
-def _params(call: Call, typed: TypedGraph, seen: set[int]) -> int | Unknown:
-    """The weights that a call brings in: those of its layer's own that no call above has brought."""
-    found: int | Unknown = 0
-    single = Graph("", {}, (call,), {"output": Tensor(call.name)}, ())
-    for layer, own in own_weights(single, typed.weights).items():
-        if layer not in seen:
-            seen.add(layer)
-            found = plus(found, plus(own.trainable, own.non_trainable))
-    seen.add(id(call.layer))
-    return found
-
-
 def totals(typed: TypedGraph) -> Weights:
     """The numbers in all weights of a model, each layer counted once."""
     trainable: int | Unknown = 0
@@ -210,29 +232,10 @@ def totals(typed: TypedGraph) -> Weights:
     return Weights(trainable, fixed)
 
 
-def _bytes(graph: Graph, weights: Mapping[int, Weights]) -> str:
-    """The bytes of all weights; a layer's `dtype` says how many each takes."""
-    sizes: dict[int, int] = {}
-    stack: list[Any] = [call.layer for call in graph.live_calls()]
-    while stack:
-        layer = stack.pop()
-        if isinstance(layer, Graph):
-            stack.extend(call.layer for call in layer.live_calls())
-            continue
-        sizes[id(layer)] = _BYTES.get(str(layer.args.get("dtype")), 4)
-        inner = layer.args.get("layer")
-        if inner is not None:
-            stack.append(inner)
-    total: int | Unknown = 0
-    for layer, own in weights.items():
-        number = plus(own.trainable, own.non_trainable)
-        total = plus(total, number if isinstance(number, Unknown) else number * sizes.get(layer, 4))
-    return _UNKNOWN if isinstance(total, Unknown) else show_bytes(total)
-
-
-def _shown(tensor: Tensor, typed: TypedGraph) -> str:
-    call = next((c for c in typed.graph.calls if c.name == tensor.call), None) if tensor.index else None
-    return f"{tensor.call}.{call.outputs[tensor.index]}" if call is not None else tensor.call
+def _names(graph: Graph) -> Callable[[Tensor], str]:
+    """How the tensors of a graph are referred to."""
+    outputs = {call.name: call.outputs for call in graph.calls}
+    return lambda tensor: f"{tensor.call}.{outputs[tensor.call][tensor.index]}" if tensor.index else tensor.call
 
 
 def _tensor(found: TensorType) -> dict[str, Any]:
@@ -259,6 +262,28 @@ def _number(value: int | Unknown) -> int | str:
 
 def _count(value: int | Unknown) -> str:
     return _UNKNOWN if isinstance(value, Unknown) else f"{value:,}"
+
+
+def _brief_count(total: Total) -> str:
+    """FLOPs in a column: 231.7M; nothing where nothing is multiplied."""
+    if total.unknown:
+        return _UNKNOWN
+    if total.known < 10_000:
+        return f"{total.known:,}" if total.known else ""
+    size, units = float(total.known), list("kMGTP")
+    while size >= 999.95 * 1000 and len(units) > 1:
+        size, _ = size / 1000, units.pop(0)
+    return f"{size / 1000:,.1f}{units[0]}"
+
+
+def _size(total: Total) -> str:
+    return ("at least " if total.unknown else "") + show_bytes(total.known)
+
+
+def _without(total: Total) -> str:
+    if not total.unknown:
+        return ""
+    return f"; at least, as {total.unknown:,} step{'s are' if total.unknown > 1 else ' is'} not known"
 
 
 def _print(found: TensorType) -> str:

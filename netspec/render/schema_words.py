@@ -1,0 +1,132 @@
+"""What editors say of the keys of a spec and of the fields of its envelope, which Keras's catalogue does not know.
+
+Kept beside the Pydantic models and not on them, because `validate` imports those and has no use for a word of it.
+"""
+
+from __future__ import annotations
+
+TOP = {
+    "netspec": "the version of the language",
+    "name": "names the run folders: letters, digits, _ and -; the file's name if left out",
+    "vars": "names and values for $name; $(width * 2) is arithmetic with them",
+    "losses": "what training makes small: one loss for all outputs, or output by output, {loss, weight}",
+    "metrics": "what is measured: a list for every output, or output by output",
+    "optimizer": "how weights are changed: a name such as adam, or {SGD: {momentum: 0.9}}",
+    "data": "where rows come from, and what each input and output is made of",
+    "fit": "how to train: epochs, batch size, seed, callbacks",
+    "budget": "limits above which the spec is refused",
+}
+MODEL = {
+    "inputs": "input name to shape, [100] without the batch dimension, or {shape, dtype, batch_size, sparse, optional}",
+    "shared": "layers and models that are used more than once: name to layer or model, called with `use`",
+    "layers": "the steps: each one layer by its Keras name, which takes the step above unless it says `from`",
+    "outputs": "a list of steps, or public name to step; the last step if left out",
+}
+STEP = {
+    "from": "what the step takes: a name, a list of names for layers that merge, or call argument to names",
+    "name": "what other steps call it by; a list names several outputs",
+    "repeat": "so many layers of the same kind in a row; 0 lets the input through",
+    "call": "plain arguments of the call, as in {training: true}",
+    "use": "a call of something under `shared`, with the same weights in every call",
+    "model": "a nested model, written where it is called",
+}
+CALL = {
+    "training": "whether layers such as Dropout act as in training; left out: as Keras runs the model",
+    "return_attention_scores": "give the scores as a second output",
+    "use_causal_mask": "each position sees only those before it",
+    "reverse": "from vectors back to scores over the vocabulary",
+}
+LOSS = {
+    "loss": "a loss of Keras by its name, or {Huber: {delta: 2.0}}",
+    "weight": "how much this output's loss counts in the sum",
+}
+VARIABLE = "a value that stands for $name below"
+INPUT = "the shape without the batch dimension, or a mapping"
+SHARED = "a layer, or a model with inputs and layers of its own"
+REFERENCE = "a step or an input, by its name"
+OUTPUT_LOSS = "the loss of this output; null: it has none, and that is meant"
+OUTPUT_METRICS = "the metrics of this output"
+
+# Every field of the models in netspec.language.schema.
+FIELDS = {
+    "Input": {
+        "shape": "sizes without the batch dimension; null is a free one, as in [null, 8] for any length",
+        "dtype": "the type of the numbers, such as float32, or int32 for word numbers",
+        "batch_size": "a fixed number of examples in a batch, as stateful layers need it; null: any",
+        "sparse": "whether the input comes as a sparse tensor",
+        "optional": "whether the input may be left out when the model is called",
+    },
+    "Text": {
+        "vocabulary": "how many numbers there are, padding and unknown included; rarer tokens become unknown",
+        "length": "numbers in a row after cutting and padding; null: the input's own length",
+        "by": "what a token is",
+        "padding": "where zeros go in a row that is too short",
+        "truncating": "where a row that is too long is cut",
+        "lower": "whether upper and lower case are the same",
+        "one_hot": "a row of zeros and ones for each token instead of its number; padding is all zeros",
+    },
+    "Sequence": {
+        "vocabulary": "numbers from here on become 2, unknown; null: all are kept",
+        "length": "numbers in a row after cutting and padding; null: the input's own length",
+        "padding": "where zeros go in a row that is too short",
+        "truncating": "where a row that is too long is cut",
+    },
+    "Category": {
+        "one_hot": "a column for each value instead of its number; unknown is all zeros",
+    },
+    "Feature": {
+        "column": "the column that the input is made of",
+        "columns": "several columns side by side",
+        "normalize": "minus the mean and over the standard deviation of the training rows",
+        "rescale": "times this number, such as 0.00392 for pixels",
+        "text": "text to numbers, one for each word or character",
+        "sequence": "lists of whole numbers, cut and padded to one length",
+        "category": "one of few values to its number; true for the defaults",
+        "multi_hot": "lists of whole numbers to zeros and ones of this width",
+        "missing": "what an empty number becomes: the mean of the training rows (if left out) or zero; or drop the row",
+    },
+    "Target": {
+        "column": "the column that holds the label",
+        "columns": "several columns of labels, side by side",
+        "one_hot": "class numbers to one-hot, as wide as the output",
+        "classes": "the classes in their order, where sorting is not it",
+    },
+    "Source": {
+        "csv": "a file of values between commas, with names in its first line; relative to the spec",
+        "tsv": "a file of values between tabs, with names in its first line; relative to the spec",
+        "npz": "a NumPy archive, whose members are the columns; relative to the spec",
+        "npy": "NumPy files as columns: name to file, relative to the spec",
+        "separator": "what stands between two values, where it is neither comma nor tab",
+    },
+    "Validation": {
+        "fraction": "the part of the training rows that is held out, such as 0.1",
+        "by": "which rows: by a seeded hash of the row's number, or the last ones in order",
+        "source": "a table of its own",
+    },
+    "Data": {
+        "dataset": "a well-known dataset, which brings its own train and test rows",
+        "train": "the rows to learn from: a file, or a mapping such as {csv: rows.txt, separator: ';'}",
+        "validation": "the rows that are measured after every epoch: a part of train such as 0.1, or a file",
+        "test": "the rows for `netspec evaluate`",
+        "features": "input name to the columns that it is made of",
+        "targets": "output name to the column of its label",
+    },
+    "Fit": {
+        "epochs": "how often all training rows are gone through",
+        "batch_size": "examples in one step of training",
+        "seed": "of weights, dropout, order and split; null: drawn for the run, and kept in it",
+        "shuffle": "a new order of the rows in every epoch",
+        "drop_remainder": "leave out a last batch that is not full",
+        "steps_per_execution": "batches that Keras runs at a time; null: chosen for speed",
+        "jit": "compile the training step with XLA",
+        "callbacks": "Keras callbacks by name, as in {EarlyStopping: {patience: 3}}",
+    },
+    "Budget": {
+        "parameters": "the most weights, such as 5M",
+        "flops": "the most operations for one example forward, such as 1G",
+        "memory": "the most memory of weights and activations, such as 500MB",
+        "batch_size": "examples in the batch that memory is counted for",
+    },
+}
+FEATURE = "a column, a list of columns, or a mapping that says how they are prepared"
+TARGET = "a column, a list of columns, or a mapping"
