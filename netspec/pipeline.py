@@ -36,7 +36,7 @@ class Analysis:
 
     `diagnostics` is what there is to report, `suppressed` what the spec's own comments leave out of it. `checked` is
     there only if no error was found, suppressed or not; `typed` is there as soon as the graph could be resolved.
-    `looked` says how far each data file was looked at.
+    `looked` says how far each data file was looked at, `batch_size` is that of `fit`.
     """
 
     file: str
@@ -46,6 +46,7 @@ class Analysis:
     checked: Checked | None
     suppressed: tuple[Suppressed, ...] = ()
     looked: tuple[Looked, ...] = ()
+    batch_size: int = 32
 
     @property
     def ok(self) -> bool:
@@ -59,7 +60,7 @@ class Analysis:
         if not errors:
             return self.diagnostics
         told = [replace(each.diagnostic, notes=(*each.diagnostic.notes, _still(each))) for each in errors]
-        return tuple(sorted((*self.diagnostics, *told), key=lambda each: (each.place.line, each.place.column)))
+        return tuple(sorted((*self.diagnostics, *told), key=_order))
 
     def with_more(self, report: Report) -> Analysis:
         """The analysis with what another look at the same spec found, less what the spec's comments leave out."""
@@ -67,7 +68,12 @@ class Analysis:
 
         asked = comments.ignores(self.document, Report(self.document))
         kept, suppressed = comments.divided(self.document, report.diagnostics, asked)
-        return replace(self, diagnostics=(*self.diagnostics, *kept), suppressed=(*self.suppressed, *suppressed))
+        diagnostics = tuple(sorted((*self.diagnostics, *kept), key=_order))
+        return replace(self, diagnostics=diagnostics, suppressed=(*self.suppressed, *suppressed))
+
+
+def _order(each: Diagnostic) -> tuple[str, int, int, str]:
+    return each.place.file, each.place.line, each.place.column, each.code
 
 
 def _still(each: Suppressed) -> str:
@@ -137,7 +143,7 @@ def _analyze(
     checked = None
     if report.ok and graph.outputs:
         checked = Checked(spec.name, typed, plan, spec.data, spec.fit, folder, data)
-    return replace(_told(document, report, settings, typed, checked), looked=looked)
+    return replace(_told(document, report, settings, typed, checked), looked=looked, batch_size=spec.fit.batch_size)
 
 
 def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:

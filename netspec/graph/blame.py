@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from netspec.catalog.shapes.wrappers import RECURRENT
 from netspec.catalog.types import UNKNOWN, Shape, ShapeError, TensorType, Unknown, show
+from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor
 
 _MOST = 4  # tensors that one message points at
+_MOST_SEARCHES = 20  # of a whole graph
+_SCALING = ("strides", "pool_size", "size")
+_SEQUENTIAL = frozenset(("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention"))
 _UPSAMPLING = {3: "UpSampling1D", 4: "UpSampling2D", 5: "UpSampling3D"}
 
 
@@ -39,8 +44,8 @@ def report_refused(
     if not refused:
         return
     calls = {call.name: call for call in graph.calls}
-    for each in refused:
-        _Blame(graph, types, calls, report).report(each)
+    for number, each in enumerate(refused):
+        _Blame(graph, types, calls, report, number < _MOST_SEARCHES).report(each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class _Blame:
     types: Mapping[Tensor, TensorType]
     calls: Mapping[str, Call]
     locator: Report
+    searching: bool  # the graph for another way out
 
     def report(self, refused: Refused) -> None:
         call, error = refused.call, refused.error
@@ -68,11 +74,22 @@ class _Blame:
             if error.argument is None or odd.call not in self.graph.inputs:
                 notes.append(self._origin_note(odd, error.axis))
         if refused.lost:
-            below = "step below was" if refused.lost == 1 else "steps below were"
-            notes.append(f"{refused.lost} {below} not checked")
-        cure = self._stretched([tensor for _, tensor in at_fault]) if error.code == "NS401" else None
+            notes.append(not_checked(refused.lost))
+        tensors_at_fault = [tensor for _, tensor in at_fault]
+        label, cure = "", None
+        if error.code == "NS401":
+            label, cure = self._difference(call, tensors_at_fault), self._stretched(call, tensors_at_fault)
+        elif error.code == "NS402" and at_fault:
+            cure = self._last_step_alone(call, at_fault[0][1])
         self.locator.add(
-            error.code, path, error.message, key=key, spans=spans, notes=filter(None, notes), help=cure or error.help
+            error.code,
+            path,
+            error.message,
+            key=key,
+            label=label,
+            spans=spans,
+            notes=filter(None, notes),
+            help=cure or error.help,
         )
 
     def _where(self, call: Call, error: ShapeError) -> tuple[Path, bool]:
@@ -124,6 +141,8 @@ class _Blame:
         if isinstance(before, Unknown):
             out_of = ""
         maker = f"{self._called(call)} made {what}{out_of}"
+        if one_axis and axis is not None:
+            maker = self._scaled(call, axis % len(shape), before, made) or maker
         if found == tensor or not self._named(tensor):
             return maker
         has = _dim(shape, axis) if axis is not None else show(shape)
@@ -158,17 +177,75 @@ class _Blame:
         call = self.calls.get(tensor.call)
         return call is not None and call.named
 
-    def _called(self, call: Call) -> str:
-        line = self._line(call.path)
+    def _called(self, call: Call, more: str = "") -> str:
+        line = f"line {self._line(call.path)}{more}"
         if call.named:
-            return f"`{call.name}` (line {line})"
-        return (
-            f"the model at line {line}" if isinstance(call.layer, Graph) else f"the `{call.layer.cls}` at line {line}"
-        )
+            return f"`{call.name}` ({line})"
+        return f"the model at {line}" if isinstance(call.layer, Graph) else f"the `{call.layer.cls}` at {line}"
+
+    def _scaled(self, call: Call, axis: int, before: Shape, made: Shape) -> str | None:
+        """A step that halved or doubled an axis, with the argument that did."""
+        if isinstance(before, Unknown) or isinstance(made, Unknown) or isinstance(call.layer, Graph):
+            return None
+        old, new = before[axis], made[axis]
+        if not isinstance(old, int) or not isinstance(new, int) or old < 2:
+            return None
+        verb = "halved" if new in (old // 2, -(-old // 2)) else "doubled" if new == 2 * old else None
+        name = next((each for each in _SCALING if each in call.layer.args), None)
+        if verb is None or name is None:
+            return None
+        return f"{self._called(call, f', {name} {describe(call.layer.args[name])}')} {verb} {old} on axis {axis}"
 
     # the way out
 
-    def _stretched(self, tensors: Sequence[Tensor]) -> str | None:
+    def _difference(self, call: Call, tensors: Sequence[Tensor]) -> str:
+        """Why the second of two tensors does not fit the first: the axes and both sizes."""
+        if len(tensors) != 2:
+            return ""
+        first, odd = (self._shape(tensor) for tensor in tensors)
+        if isinstance(first, Unknown) or isinstance(odd, Unknown) or len(first) != len(odd):
+            return ""
+        joined = call.layer.args.get("axis", -1) if call.layer.cls == "Concatenate" else None
+        sizes: dict[tuple[int, int], list[str]] = {}
+        for axis, (want, got) in enumerate(zip(first, odd, strict=True)):
+            along = isinstance(joined, int) and axis == joined % len(first)
+            stretches = joined is None and 1 in (want, got)
+            if isinstance(want, int) and isinstance(got, int) and want != got and not along and not stretches:
+                sizes.setdefault((want, got), []).append(str(axis))
+        said = []
+        for (want, got), axes in sizes.items():
+            which = f"axis {axes[0]} is" if len(axes) == 1 else f"axes {', '.join(axes[:-1])} and {axes[-1]} are"
+            said.append(f"{which} {got}, expected {want}")
+        return "; ".join(said)
+
+    def _last_step_alone(self, call: Call, tensor: Tensor) -> str | None:
+        """The recurrent step above that would have to give all its steps, and how it is written then."""
+        if not _takes_steps(call):
+            return None
+        shape = self._shape(tensor)
+        while (above := self.calls.get(tensor.call)) is not None and not isinstance(above.layer, Graph):
+            outer, layer = above.layer, above.layer
+            if outer.cls == "Bidirectional" and isinstance(outer.args.get("layer"), LayerDef):
+                layer = outer.args["layer"]
+            if layer.cls in RECURRENT and layer.args.get("return_sequences") is not True:
+                if tensor.index or (layer.cls.startswith("Conv") and not _takes_frames(call)):
+                    return None
+                said = f"{self._called(above)} gives its last step alone"
+                written = _with_sequences(outer, layer)
+                there = "under `shared`" if outer.shared else "there"
+                if written is None:
+                    where = "there" if outer is layer else f"to its `{layer.cls}`"
+                    return f"{said}; add `return_sequences: true` {where}"
+                return f"{said}; `{written}` {there} gives all of them"
+            sources = above.tensors()
+            alike = len(sources) == 1 or all(self._shape(each) == shape for each in sources)
+            before = self._shape(sources[0]) if sources and alike else UNKNOWN
+            if isinstance(before, Unknown) or isinstance(shape, Unknown) or len(before) != len(shape):
+                return None
+            tensor = sources[0]
+        return None
+
+    def _stretched(self, call: Call, tensors: Sequence[Tensor]) -> str | None:
         """Two images of which one is a whole number of times as large as the other: an upsampling in between."""
         if len(tensors) != 2:
             return None
@@ -192,7 +269,68 @@ class _Blame:
         where = f"after `{small.call}`" if self._named(small) else f"after the smaller one, {show(self._shape(small))}"
         if small.call in self.graph.inputs:
             where = f"on `{small.call}`"
-        return f"`{layer}: {factor}` {where} makes them equal"
+        other = self._of_that_size(call, small) if self.searching and call.layer.cls == "Concatenate" else None
+        if other is None:
+            return f"`{layer}: {factor}` {where} makes them equal"
+        large = tensors[0] if small == tensors[1] else tensors[1]
+        instead = f"take `{other.call}`, {show(self._shape(other))}, in place of `{large.call}`"
+        return f"`{layer}: {factor}` {where} makes them equal, or {instead}"
+
+    def _of_that_size(self, call: Call, small: Tensor) -> Tensor | None:
+        """The lowest step with a name that gives an image as large as `small`, which is not made of it in that size."""
+        want, found = self._shape(small), None
+        chain, tensor = {small.call}, small
+        while (above := self.calls.get(tensor.call)) is not None and len(above.tensors()) == 1:
+            (tensor,) = above.tensors()
+            shape = self._shape(tensor)
+            if isinstance(shape, Unknown) or isinstance(want, Unknown) or shape[1:-1] != want[1:-1]:
+                break
+            chain.add(tensor.call)
+        for each in self.graph.calls:
+            if each.name == call.name:
+                break
+            made = self.types.get(Tensor(each.name))
+            if not each.named or each.name in chain or len(each.outputs) != 1 or made is None:
+                continue
+            if not isinstance(made.shape, Unknown) and not isinstance(want, Unknown) and made.shape[:-1] == want[:-1]:
+                found = Tensor(each.name)
+        return found
+
+
+def _takes_frames(call: Call) -> bool:
+    """Whether a call takes images step by step."""
+    cls = call.layer.cls
+    return cls.startswith("ConvLSTM") or cls.endswith("3D") or cls in ("TimeDistributed", "Bidirectional")
+
+
+def _takes_steps(call: Call) -> bool:
+    """Whether a call takes a sequence, which a recurrent layer gives if it is told so."""
+    cls = call.layer.cls
+    return cls in RECURRENT or cls in _SEQUENTIAL or cls.endswith("1D") or _takes_frames(call)
+
+
+def _with_sequences(outer: LayerDef, layer: LayerDef) -> str | None:
+    """A recurrent layer as it is written to give all steps; None where its arguments are no plain values."""
+    args = {**layer.args, "return_sequences": True}
+    plain = all(isinstance(value, bool | int | float | str) for value in args.values())
+    if not plain or (outer is not layer and len(outer.args) > 1):
+        return None
+    inside = ", ".join(f"{name}: {_bare(value)}" for name, value in args.items())
+    written = f"{layer.cls}: {{{inside}}}"
+    return written if outer is layer else f"{outer.cls}: {{{written}}}"
+
+
+def _bare(value: bool | int | float | str) -> str:
+    return value if isinstance(value, str) and value.isidentifier() else describe(value)
+
+
+def not_checked(lost: int) -> str:
+    """What an error costs: the steps that hang on it.
+
+    >>> not_checked(1)
+    '1 step below was not checked'
+    """
+    return f"{lost} step below was not checked" if lost == 1 else f"{lost} steps below were not checked"
 
 
 def _dim(shape: Shape, axis: int | None) -> str:

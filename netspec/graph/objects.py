@@ -256,7 +256,7 @@ class Objects:
         if what.object_kind in ("layer", "cell"):
             return self._inner(entry, name, what, raw, path, depth)
         if what.object_kind == "cells":
-            if not isinstance(raw, list):
+            if not isinstance(raw, list) or not raw:
                 return self._inner(entry, name, what, raw, path, depth)
             made = [self._inner(entry, name, what, cell, (*path, at), depth) for at, cell in enumerate(raw)]
             return BAD if any(cell is BAD for cell in made) else made

@@ -1,4 +1,4 @@
-"""Losses, metrics, the optimizer and callbacks of a spec, by output name, held against the model's outputs."""
+"""Losses, metrics, the optimizer and callbacks of a spec, by the names of its outputs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from typing import Any
 
 from netspec import catalog
 from netspec.catalog.nearest import nearest, rename
-from netspec.catalog.types import Unknown, show
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
-from netspec.graph.ir import Call, Graph, KerasObject, LayerDef, Tensor, Training, TypedGraph
+from netspec.graph.ir import Graph, KerasObject, Training, TypedGraph
 from netspec.graph.names import snake
 from netspec.graph.objects import BAD, Objects
 from netspec.language.parse import listed
 from netspec.language.spec import Spec
 
 _DEFAULT_OPTIMIZER = "rmsprop"  # what Keras's compile takes
-_CROSSENTROPIES = {
-    "BinaryCrossentropy": "sigmoid",
-    "CategoricalCrossentropy": "softmax",
-    "SparseCategoricalCrossentropy": "softmax",
-}
 
 
 def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
@@ -29,8 +23,9 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
     objects = Objects(report, use=lambda name, path: None, nest=lambda raw, path: None, auto=snake)
     outputs = declared_outputs(spec, typed.graph)
     before = len(report)
-    losses, weights = _losses(spec.losses, outputs, objects, report)
-    metrics = _metrics(spec.metrics, outputs, objects, report)
+    steps = frozenset(name for step in spec.model.steps for name in step.names)
+    losses, weights = _losses(spec.losses, outputs, steps, objects, report)
+    metrics = _metrics(spec.metrics, outputs, steps, objects, report)
     sound = len(report) == before
     optimizer: Any = _DEFAULT_OPTIMIZER
     if spec.optimizer is not None:
@@ -44,11 +39,6 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
     result = Training(losses, weights, metrics, _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer, tuple(callbacks))
     if outputs and sound:
         _check_monitors(spec, result, outputs, report)
-    endings = _Endings()
-    for name in typed.graph.outputs:
-        loss = losses.get(name)
-        if loss is not None:
-            _check_loss(name, loss, typed, endings, _loss_path(spec.losses, name), report)
     return result
 
 
@@ -97,7 +87,7 @@ def metric_name(metric: KerasObject | str) -> str:
 
 
 def _losses(
-    raw: Any, outputs: tuple[str, ...], objects: Objects, report: Report
+    raw: Any, outputs: tuple[str, ...], steps: frozenset[str], objects: Objects, report: Report
 ) -> tuple[dict[str, Any], dict[str, float]]:
     path: Path = ("losses",)
     if raw is None:
@@ -108,7 +98,7 @@ def _losses(
         strange = [name for name in raw if name not in losses] if outputs else []
         left = [name for name in outputs if name not in raw]
         for name in strange:
-            _not_an_output(name, outputs, (*path, name), report, left)
+            _not_an_output(name, outputs, steps, (*path, name), report, left)
         for name, value in raw.items():
             loss, weight = _loss(value, (*path, name), objects, report)
             if name in losses:
@@ -135,18 +125,23 @@ def _by_output(raw: Mapping[str, Any], outputs: tuple[str, ...]) -> bool:
 
 
 def _not_an_output(
-    name: str, outputs: tuple[str, ...], path: Path, report: Report, left: list[str] | None = None
+    name: str,
+    outputs: tuple[str, ...],
+    steps: frozenset[str],
+    path: Path,
+    report: Report,
+    left: list[str] | None = None,
 ) -> None:
-    """A name that is no output; `left` are the outputs that have no loss."""
-    close = nearest(name, left or outputs)
+    """A name that is no output, if a step at all; `left` are the outputs that have no loss."""
+    close = None if name in steps else nearest(name, left or outputs)
     are = "the output is" if len(outputs) == 1 else "the outputs are"
     message = f"`{name}` is not an output; {are} {listed(outputs)}"
     if left:
         message += f"; and output{'s' * (len(left) > 1)} {listed(left)} {'have' if len(left) > 1 else 'has'} no loss"
     cure = f"did you mean `{close}`?" if close else None
-    if cure is None and len(outputs) > 1:
+    if name in steps:
         cure = f"list `{name}` under `outputs` if it is to be one"
-    report.add("NS501", path, message, key=True, help=cure, fix=rename(name, left or outputs))
+    report.add("NS501", path, message, key=True, help=cure, fix=rename(name, left or outputs) if close else None)
 
 
 def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, float | None]:
@@ -174,7 +169,7 @@ def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, 
     return (None if made is BAD else made), weight
 
 
-def _loss_path(raw: Any, output: str) -> Path:
+def loss_path(raw: Any, output: str) -> Path:
     """Where the loss of an output stands, for a message."""
     path: Path = ("losses",)
     if isinstance(raw, dict) and output in raw:
@@ -187,8 +182,16 @@ def _loss_path(raw: Any, output: str) -> Path:
 # metrics
 
 
+def metric_path(raw: Any, output: str, at: int) -> Path:
+    """Where metric number `at` of an output stands, for a message."""
+    path: Path = ("metrics",)
+    if isinstance(raw, dict) and output in raw:
+        path, raw = (*path, output), raw[output]
+    return (*path, at) if isinstance(raw, list) else path
+
+
 def _metrics(
-    raw: Any, outputs: tuple[str, ...], objects: Objects, report: Report
+    raw: Any, outputs: tuple[str, ...], steps: frozenset[str], objects: Objects, report: Report
 ) -> dict[str, tuple[KerasObject | str, ...]]:
     path: Path = ("metrics",)
     if raw is None:
@@ -199,7 +202,7 @@ def _metrics(
         found = {}
         for name, value in raw.items():
             if name not in outputs and outputs:
-                _not_an_output(name, outputs, (*path, name), report)
+                _not_an_output(name, outputs, steps, (*path, name), report)
             found[name] = _metric_list(value, (*path, name), objects, report)
         return found
     each = _metric_list(raw, path, objects, report)
@@ -251,83 +254,3 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
         elif str(monitor).startswith("val_") and not validated:
             cure = "add `validation: 0.1` under `data`, or monitor `" + str(monitor).removeprefix("val_") + "`"
             report.add("NS509", path, f"`{monitor}` is logged only with validation data", help=cure)
-
-
-def _check_loss(
-    name: str, loss: KerasObject | str, typed: TypedGraph, endings: _Endings, path: Path, report: Report
-) -> None:
-    """What Keras trains without a word: the wrong activation for a crossentropy, or one applied twice."""
-    cls = loss_class(loss)
-    found = endings.activation(typed.graph, typed.graph.outputs[name])
-    if found is None or cls is None:
-        return
-    activation, where = found
-    shape = typed.types[typed.graph.outputs[name]].shape
-    units = shape[-1] if not isinstance(shape, Unknown) and shape else None
-    if activation == "softmax" and units == 1:
-        report.add(
-            "NS505",
-            where,
-            f"softmax over 1 unit is always 1.0, so output `{name}` says nothing",
-            help="use `activation: sigmoid` with binary_crossentropy",
-        )
-        return
-    if cls not in _CROSSENTROPIES:
-        return
-    logits = loss.args.get("from_logits") is True if isinstance(loss, KerasObject) else False
-    spans = [(where, f"output `{name}`, {show(shape)}")]
-    if logits and activation in ("softmax", "sigmoid"):
-        message = f"`from_logits: true`, but output `{name}` ends in {activation}, which is then applied twice"
-        report.add("NS506", path, message, spans=spans, help="leave `from_logits` out, or the activation")
-    elif not logits and activation == "linear":
-        wanted = _CROSSENTROPIES[cls]
-        message = f"output `{name}` has no activation, but its loss takes probabilities"
-        report.add(
-            "NS506", path, message, spans=spans, help=f"`activation: {wanted}`, or `from_logits: true` in the loss"
-        )
-    elif not logits and activation == "softmax" and cls == "BinaryCrossentropy":
-        report.add(
-            "NS504",
-            path,
-            f"output `{name}` is a softmax over {units or 'several'} classes, which binary_crossentropy does not fit",
-            spans=spans,
-            help="one-hot labels: categorical_crossentropy; class numbers: sparse_categorical_crossentropy; "
-            "not exclusive: sigmoid",
-        )
-    elif not logits and activation == "sigmoid" and cls in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy"):
-        cure = "binary_crossentropy for yes or no (or several at once); softmax for one class of many"
-        report.add(
-            "NS504", path, f"output `{name}` ends in sigmoid, which {snake(cls)} does not fit", spans=spans, help=cure
-        )
-
-
-class _Endings:
-    """The activations that the outputs of graphs end in."""
-
-    def __init__(self) -> None:
-        self._calls: dict[int, dict[str, Call]] = {}
-
-    def activation(self, graph: Graph, tensor: Tensor) -> tuple[str, Path] | None:
-        """The activation, and where it stands; None where that is not plain to see."""
-        while (call := self._call(graph, tensor)) is not None:
-            layer: Any = call.layer
-            while isinstance(layer, LayerDef) and layer.cls == "TimeDistributed":
-                layer = layer.args.get("layer")
-            if isinstance(layer, Graph):
-                graph, tensor = layer, list(layer.outputs.values())[tensor.index]
-            elif layer.cls in ("Reshape", "Flatten", "Dropout", "Identity"):
-                tensor = call.tensors()[0]
-            elif layer.cls == "Softmax":
-                return ("softmax", layer.path) if "axis" not in layer.args else None
-            elif layer.cls in ("Activation", "Dense"):
-                value = layer.args.get("activation", "linear") or "linear"
-                path = (*layer.path, "activation") if "activation" in layer.args else layer.path
-                return (value, path) if isinstance(value, str) else None
-            else:
-                return None
-        return None
-
-    def _call(self, graph: Graph, tensor: Tensor) -> Call | None:
-        if id(graph) not in self._calls:
-            self._calls[id(graph)] = {call.name: call for call in graph.calls}
-        return self._calls[id(graph)].get(tensor.call)

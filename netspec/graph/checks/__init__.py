@@ -1,0 +1,53 @@
+"""What is legal and hardly meant, and what trains without a word and without use: checks of a whole model.
+
+Each is a function that reads the typed graph, the spec and the plan of training, and speaks through the report.
+"""
+
+from __future__ import annotations
+
+from netspec.diagnostics import Report
+from netspec.graph.checks.fitting import check_fitting
+from netspec.graph.checks.losses import check_losses
+from netspec.graph.checks.outputs import check_outputs
+from netspec.graph.checks.survey import survey
+from netspec.graph.checks.unused import check_unused
+from netspec.graph.ir import Training, TypedGraph
+from netspec.language.spec import Spec
+
+__all__ = ["check"]
+
+
+def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, resolved: bool) -> None:
+    """Report what is wrong with a model as a whole and with its training.
+
+    Args:
+        spec: what the file says.
+        typed: its graph; where a type is unknown, nothing that depends on it is said.
+        plan: losses, metrics, the optimizer and callbacks, as far as they are right.
+        resolved: every name and argument of the model was found right, so that what is not used was not meant to be.
+    """
+    found = survey(typed)
+    settled = report.ok  # neither a loss nor a type went wrong
+    told = check_losses(spec, found, plan, report)
+    if any(plan.metrics.values()):
+        from netspec.graph.checks.metrics import check_metrics
+
+        check_metrics(spec, found, plan, report)
+    if not resolved:
+        return
+    check_unused(found, report)
+    check_fitting(spec, found, plan, report)
+    check_outputs(spec, found, plan, told, report)
+    # What few specs need is loaded for those alone.
+    if found.unlike and "BatchNormalization" in found.classes:
+        from netspec.graph.checks.freezing import check_freezing
+
+        check_freezing(found, report)
+    if found.classes & {"Embedding", "ReversibleEmbedding"}:
+        from netspec.graph.checks.numbering import check_numbering
+
+        check_numbering(spec, found, report)
+    if settled and spec.losses is not None:
+        from netspec.graph.checks.gradients import check_gradients
+
+        check_gradients(spec, found, plan, report)

@@ -1,0 +1,85 @@
+"""How a spec is trained, held against its model and its epochs: batches, order, callbacks, the learning rate."""
+
+from __future__ import annotations
+
+from netspec import catalog
+from netspec.catalog.shapes.wrappers import RECURRENT
+from netspec.catalog.values import describe
+from netspec.diagnostics import Path, Report
+from netspec.graph.checks.survey import Survey, place, wrapped
+from netspec.graph.ir import Graph, KerasObject, LayerDef, Training
+from netspec.language.spec import Spec
+
+_STEPPING = frozenset(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lion"))  # a step is about as long as the rate
+_CARRYING = frozenset((*RECURRENT, "Bidirectional"))
+_WAITING = frozenset(("EarlyStopping", "ReduceLROnPlateau"))
+
+
+def check_fitting(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
+    """NS513, NS519, NS521, NS522 and NS524."""
+    _batches(spec, found.typed.graph, report)
+    if all(loss is None for loss in plan.losses.values()):
+        return
+    _order(spec, found, report)
+    _callbacks(spec, plan, report)
+    _rate(plan, report)
+
+
+def _batches(spec: Spec, graph: Graph, report: Report) -> None:
+    """A fixed batch size of an input is the only one that training can use."""
+    for name, part in graph.inputs.items():
+        if part is not None and part.batch_size is not None and part.batch_size != spec.fit.batch_size:
+            report.add(
+                "NS513",
+                ("fit", "batch_size"),
+                f"batches of {spec.fit.batch_size}, but input `{name}` takes batches of {part.batch_size} only",
+                spans=[(("inputs", name), f"batch_size {part.batch_size}")],
+                help=f"write `fit: {{batch_size: {part.batch_size}}}`",
+            )
+
+
+def _order(spec: Spec, found: Survey, report: Report) -> None:
+    """A stateful layer goes on where the batch before ended, so the batches must come in order."""
+    if not spec.fit.shuffle or not found.classes & _CARRYING:
+        return
+    for typed in found.graphs:
+        for call in typed.graph.live_calls():
+            layer = next((each for each in wrapped(call.layer) if each.args.get("stateful") is True), None)
+            if isinstance(layer, LayerDef):
+                path, key = (*layer.path, "stateful"), False
+                message = f"a stateful `{layer.cls}` goes on from the batch before, but the rows are shuffled"
+                spans: list[tuple[Path, str]] = [(place(call)[0], "stateful")] if layer.shared else []
+                report.add("NS519", path, message, key=key, spans=spans, help="write `fit: {shuffle: false}`")
+                return  # one cause, whatever the number of layers
+
+
+def _callbacks(spec: Spec, plan: Training, report: Report) -> None:
+    epochs = spec.fit.epochs
+    rate = plan.optimizer.args.get("learning_rate") if isinstance(plan.optimizer, KerasObject) else None
+    for callback in plan.callbacks:
+        if callback.cls == "ReduceLROnPlateau" and isinstance(rate, KerasObject):
+            message = f"`ReduceLROnPlateau` sets the learning rate, which Keras refuses while it is a `{rate.cls}`"
+            spans = [(rate.path, "the schedule")]
+            cure = "leave out the callback, or give `learning_rate` a number"
+            report.add("NS524", callback.path, message, key=True, spans=spans, help=cure)
+        elif callback.cls in _WAITING and epochs > 1 and not callback.args.get("restore_best_weights"):
+            entry = catalog.find("callback", callback.cls)
+            param = None if entry is None else entry.param("patience")
+            patience = callback.args.get("patience", None if param is None else param.default)
+            if isinstance(patience, int) and patience >= epochs:
+                message = f"`{callback.cls}` waits for {patience} epochs without progress, and there are {epochs}"
+                given = "patience" in callback.args
+                path = (*callback.path, "patience") if given else callback.path
+                spans = [(("fit", "epochs"), "all of them")]
+                cure = "a smaller `patience`, or more epochs"
+                report.add("NS521", path, message, key=not given, spans=spans, help=cure)
+
+
+def _rate(plan: Training, report: Report) -> None:
+    """Adam and its kind move each weight by about the learning rate at each step."""
+    if not isinstance(plan.optimizer, KerasObject) or plan.optimizer.cls not in _STEPPING:
+        return
+    rate = plan.optimizer.args.get("learning_rate")
+    if isinstance(rate, int | float) and not isinstance(rate, bool) and rate >= 1:
+        message = f"a step of `{plan.optimizer.cls}` moves weights by about {describe(rate)}, more than they are large"
+        report.add("NS522", (*plan.optimizer.path, "learning_rate"), message, help="usual is 0.001")

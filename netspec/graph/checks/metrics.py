@@ -1,0 +1,104 @@
+"""Metrics that count something else than they say: probabilities that are logits, labels of another form, one class.
+
+Only what is wrong whatever the data are. Keras computes a number all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netspec import catalog
+from netspec.catalog.types import Unknown
+from netspec.diagnostics import Report
+from netspec.graph.checks.endings import Endings, Tail
+from netspec.graph.checks.survey import Survey
+from netspec.graph.ir import KerasObject, Training
+from netspec.graph.training import loss_class, metric_path
+from netspec.language.spec import Spec
+
+# Metrics that cut probabilities at a threshold, and the argument that moves it.
+_CUTTING = {"BinaryAccuracy": "threshold", "Precision": "thresholds", "Recall": "thresholds"}
+_CUTTING |= dict.fromkeys(("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"), "thresholds")
+_LOGITS = frozenset(("AUC", "BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"))
+_ONE_HOT = {"CategoricalAccuracy": "SparseCategoricalAccuracy"}
+_ONE_HOT |= {"TopKCategoricalAccuracy": "SparseTopKCategoricalAccuracy"}
+_NUMBERS = {sparse: one_hot for one_hot, sparse in _ONE_HOT.items()}
+_SPARSE_LOSS = "SparseCategoricalCrossentropy"
+_ONE_HOT_LOSSES = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"))
+
+
+def check_metrics(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
+    """NS520, metric by metric."""
+    endings = Endings(found)
+    typed = found.typed
+    for name, metrics in plan.metrics.items():
+        tensor = typed.graph.outputs.get(name)
+        if tensor is None or not metrics:
+            continue
+        shape = typed.types[tensor].shape
+        last = None if isinstance(shape, Unknown) or not shape else shape[-1]
+        units = last if isinstance(last, int) else None
+        tail, loss = endings.tail(typed, tensor), plan.losses.get(name)
+        logits = isinstance(loss, KerasObject) and loss.args.get("from_logits") is True and tail.activation == "linear"
+        for at, metric in enumerate(metrics):
+            said = _fault(metric, name, tail, units, loss_class(loss), logits)
+            if said is not None:
+                path = metric.path if isinstance(metric, KerasObject) else metric_path(spec.metrics, name, at)
+                report.add("NS520", path, said[0], key=isinstance(metric, KerasObject), help=said[1])
+
+
+def metric_class(metric: KerasObject | str, units: int | None) -> str | None:
+    """The canonical class of a metric; `accuracy` is the one that Keras takes for one unit, else none."""
+    word = metric if isinstance(metric, str) else metric.cls
+    if word in ("accuracy", "acc", "Accuracy") and isinstance(metric, str):
+        return "BinaryAccuracy" if units == 1 else None
+    entry = catalog.find("metric", word)
+    return None if entry is None else entry.name
+
+
+def _fault(
+    metric: KerasObject | str, output: str, tail: Tail, units: int | None, loss: str | None, logits: bool
+) -> tuple[str, str] | None:
+    """What is wrong with one metric of an output, and the cure."""
+    cls = metric_class(metric, units)
+    if cls is None:
+        return None
+    args = metric.args if isinstance(metric, KerasObject) else {}
+    word = f"`{metric}`" if isinstance(metric, str) else f"`{metric.cls}`"
+    if cls in _ONE_HOT and loss == _SPARSE_LOSS:
+        return f"{word} takes one-hot labels, but the loss takes class numbers", f"use `{_ONE_HOT[cls]}`"
+    if cls in _NUMBERS and loss in _ONE_HOT_LOSSES:
+        return f"{word} takes class numbers, but the loss takes one-hot labels", f"use `{_NUMBERS[cls]}`"
+    k = args.get("k", 5)
+    if cls in ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy") and units is not None and k >= units > 1:
+        return f"{word} is always 1: output `{output}` has {units} classes, and `k` is {k}", "a smaller `k`"
+    if cls == "MeanIoU" and units is not None and units > 1 and tail.activation in ("softmax", "sigmoid"):
+        if args.get("sparse_y_pred", True) is True:
+            cure = "add `sparse_y_pred: false`, which takes the class with the largest number"
+            return f"{word} takes class numbers, but output `{output}` gives {units} probabilities", cure
+        if args.get("axis", -1) == -1 and args["num_classes"] < units:
+            said = f"{word} counts {args['num_classes']} classes, but output `{output}` has {units}"
+            return said, f"write `num_classes: {units}`"
+    if cls == "BinaryAccuracy" and tail.activation == "softmax" and loss in _ONE_HOT_LOSSES | {_SPARSE_LOSS}:
+        cure = "use `accuracy`, which takes the class with the largest number"
+        return f"{word} looks at each number of a softmax on its own", cure
+    return _of_logits(cls, args, word, output, tail, logits)
+
+
+def _of_logits(
+    cls: str, given: Mapping[str, Any], word: str, output: str, tail: Tail, logits: bool
+) -> tuple[str, str] | None:
+    """A metric of probabilities on an output whose loss says that it gives logits, or the other way round."""
+    if logits and cls in _CUTTING and given.get(_CUTTING[cls]) is None and given.get("top_k") is None:
+        cure = f"write `{{{cls}: {{{_CUTTING[cls]}: 0.0}}}}`, which is a probability of one half"
+        return f"{word} cuts at 0.5, but output `{output}` gives logits, of any size", cure
+    if cls not in _LOGITS:
+        return None
+    from_logits = given.get("from_logits", False)
+    if logits and from_logits is False:
+        return f"{word} takes probabilities, but output `{output}` gives logits", "add `from_logits: true`"
+    if from_logits is True and tail.activation in ("softmax", "sigmoid"):
+        said = f"{word} takes logits, but output `{output}` ends in {tail.activation}"
+        return said, "leave `from_logits` out"
+    return None
