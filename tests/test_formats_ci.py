@@ -218,9 +218,9 @@ def test_the_hook_as_it_is_installed(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "netspec", copy / "netspec", ignore=shutil.ignore_patterns("__pycache__"))
     folder = tmp_path / "work"
     config = yaml.safe_load(next(text for kind, text in EXAMPLES if kind == "yaml" and "repo:" in text))
-    config["repos"][0] |= {"repo": str(copy), "rev": "v0.1.0"}
+    config["repos"][0] |= {"repo": str(copy), "rev": "v0.2.0"}
     env = repository(folder, config)
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"], ["tag", "v0.1.0"]):
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"], ["tag", "v0.2.0"]):
         subprocess.run(["git", *command], cwd=copy, env=env, check=True)
     installed = pre_commit(folder, env, "install-hooks")
     if installed.returncode and re.search("Could not find a version|Connection|resolve|No matching", installed.stdout):
