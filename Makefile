@@ -41,7 +41,7 @@ quick: $(ready)/dev ## run the tests that one runs between edits (under a minute
 	$(pytest) -n $(WORKERS) --dist loadfile -m 'not slow' --ignore netspec/runtime $(ARGS)
 
 nightly: $(ready)/dev ## run the long comparisons with Keras: 10,000 random graphs, every case of the shape rules
-	NETSPEC_GRAPHS=10000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_shapes.py $(ARGS)
+	NETSPEC_GRAPHS=10000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_shapes.py tests/test_ops_shapes.py $(ARGS)
 
 fuzz: $(ready)/dev ## make broken specs until one breaks `validate` (a minute, or ARGS='--seconds 3600')
 	$(bin)/python tools/fuzz.py $(ARGS)
@@ -65,7 +65,7 @@ fresh: ## clone the last commit into a new folder and run `make fit` and `make t
 	unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES VIRTUAL_ENV PYTHONPATH PYTHONHOME && \
 	$(MAKE) --no-print-directory fit PYTHON='$(PYTHON)' && $(MAKE) --no-print-directory test PYTHON='$(PYTHON)'
 
-catalog: $(ready)/dev ## write netspec/catalog/keras.json from the installed Keras
+catalog: $(ready)/dev ## write netspec/catalog/keras.json and keras_ops.json from the installed Keras
 	$(bin)/python tools/make_catalog.py
 
 pages: $(ready)/dev ## write what netspec says into the pages of its codes (netspec/rules), and docs/checks.md

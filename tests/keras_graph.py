@@ -17,9 +17,10 @@ def tensors(model: Any, graph: Graph) -> dict[Tensor, Any]:
 
     found = {Tensor(name): tensor for name, tensor in zip(graph.inputs, model.inputs, strict=True)}
     nodes = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes}
+    operations = {operation.name: operation for operation in model.operations}  # layers, too
     calls: dict[str, int] = {}
     for call in graph.live_calls():
-        layer = model.get_layer(call.layer.name)
+        layer = operations[call.layer.name]
         inbound = [node for node in layer._inbound_nodes if id(node) in nodes]
         node = inbound[calls.setdefault(call.layer.name, 0)]
         calls[call.layer.name] += 1

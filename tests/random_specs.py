@@ -382,8 +382,8 @@ def _steps(scope: Scope, count: int, shared: dict[str, tuple[Any, Kind | int]], 
     steps = []
     while len(steps) < count:
         step = scope.dice.choices(
-            (_layer, _merge, _use, _nested, _states, _attention, _embedding),
-            (60, 14, 10, 3 if depth < 2 else 0, 4, 3, 3),
+            (_layer, _merge, _use, _nested, _states, _attention, _embedding, _operation, _joined, _pieces),
+            (60, 14, 10, 3 if depth < 2 else 0, 4, 3, 3, 14, 5, 4),
         )[0](scope, shared, depth)
         if step is not None:
             steps.append(step)
@@ -508,6 +508,87 @@ def _embedding(scope: Scope, shared: Any, depth: int) -> dict[str, Any] | None:
     }
     scope.add(step["name"], 3)
     return step
+
+
+KEPT = (
+    *("relu", "silu", "gelu", "softmax", "square", "exp", "abs", "sigmoid", "flip", "stop_gradient", "sqrt", "sign"),
+    *("cumsum", "sort", "nan_to_num", "tanh", "log_softmax", "normalize"),
+)
+REDUCED = ("mean", "sum", "max", "min", "prod", "std", "var", "argmax", "any", "logsumexp", "norm")
+
+
+def _operation(scope: Scope, shared: Any, depth: int) -> dict[str, Any] | None:
+    """An operation of one tensor, or of a tensor and numbers."""
+    dice, source = scope.dice, scope.pick()
+    assert source is not None
+    rank, axis = source[1], dice.choice([1, -1, 1, -1, 2])
+    word, args, gives = dice.choice(
+        [
+            (dice.choice(KEPT), {}, rank),
+            (dice.choice(REDUCED), axis, max(rank - 1, 1)),
+            (dice.choice(REDUCED), {"axis": axis, "keepdims": True}, rank),
+            (dice.choice(["add", "multiply", "subtract", "power", "maximum"]), dice.choice([2, 0.5, 1]), rank),
+            (dice.choice(["subtract", "divide"]), {"x1": dice.choice([1, 1.0])}, rank),
+            ("expand_dims", axis, rank + 1),
+            ("squeeze", {"axis": axis}, max(rank - 1, 1)),
+            ("reshape", dice.choice([[-1, 4], [-1, 2, 4], [-1, 8, 1]]), 3),
+            ("transpose", [0, *dice.sample(range(1, rank), rank - 1)] if rank > 1 else [0], rank),
+            ("repeat", {"repeats": 2, "axis": axis}, rank),
+            ("take", {"indices": dice.choice([0, [0, 1], 3]), "axis": axis}, rank),
+            ("get_item", dice.choice([":, 0", ":, 1:", ":, ::2", ":, :3, -1"]), rank),
+            ("cast", dice.choice(["float32", "int32", "float16"]), rank),
+            ("clip", {"x_min": 0.0, "x_max": 1.0}, rank),
+            ("pad", {"pad_width": [[0, 0]] + [[1, 1]] * (rank - 1)}, rank),
+            ("where", {"x1": 1.0, "x2": 0.0}, rank),
+        ]
+    )
+    step: dict[str, Any] = {f"ops.{word}": args or None, "from": scope.use(source[0]), "name": scope.name("s")}
+    if word in KEPT and dice.random() < 0.1:
+        step["repeat"] = 2
+    scope.add(step["name"], gives, source[0] if word in KEPT else None)
+    return step
+
+
+def _joined(scope: Scope, shared: Any, depth: int) -> dict[str, Any] | None:
+    """An operation of several tensors."""
+    dice, first = scope.dice, scope.pick()
+    assert first is not None
+    alike = [name for name, _ in scope.tensors if scope.alike[name] == scope.alike[first[0]]]
+    names = [scope.use(first[0]), scope.use(dice.choice(alike))]
+    word, args, gives = dice.choice(
+        [
+            (dice.choice(["add", "multiply", "maximum", "divide", "less"]), None, first[1]),
+            ("concatenate", dice.choice([1, -1, 2]), first[1]),
+            ("stack", dice.choice([1, -1]), first[1] + 1),
+            ("matmul", None, first[1]),
+            ("einsum", "bij,bkj->bik", 3),
+            ("where", {"x2": 0.5}, first[1]),
+        ]
+    )
+    source: Any = names if word != "where" else {"condition": names[0], "x1": names[1]}
+    name = scope.name("s")
+    scope.add(name, gives)
+    return {f"ops.{word}": args, "from": source, "name": name}
+
+
+def _pieces(scope: Scope, shared: Any, depth: int) -> dict[str, Any] | None:
+    """An operation that gives several tensors."""
+    dice, source = scope.dice, scope.pick((2, 3, 4))
+    if source is None:
+        return None
+    word, args, count, gives = dice.choice(
+        [
+            ("split", {"indices_or_sections": 2, "axis": dice.choice([1, -1])}, 2, source[1]),
+            ("split", {"indices_or_sections": [1, 3], "axis": 1}, 3, source[1]),
+            ("top_k", 2, 2, source[1]),
+            ("moments", {"axes": [1]}, 2, max(source[1] - 1, 1)),
+            ("unstack", {"num": 8, "axis": 1}, 8, max(source[1] - 1, 1)),
+        ]
+    )
+    names = [scope.name("s") for _ in range(count)]
+    for name in names:
+        scope.add(name, gives)
+    return {f"ops.{word}": args, "from": scope.use(source[0]), "name": names}
 
 
 def _outputs(scope: Scope) -> Any:

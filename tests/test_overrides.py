@@ -34,8 +34,8 @@ fit: {epochs: 2}
 """
 
 
-def test_the_spec_is_right_but_for_two_steps() -> None:
-    assert [found.code for found in analyze_text(SPEC).diagnostics] == ["NS307", "NS307", "NS312"]
+def test_the_spec_is_right_but_for_warnings() -> None:
+    assert [found.code for found in analyze_text(SPEC).diagnostics] == ["NS314", "NS307", "NS307"]
 
 
 def resolved(*settings: str, text: str = SPEC) -> Analysis:

@@ -127,7 +127,8 @@ def test_unknown_sizes_never_make_an_answer_wrong(cls: str) -> None:
 
 
 def test_every_rule_has_a_grid() -> None:
-    assert shapes.covered() - {"GroupedQueryAttention"} <= set(CLASSES)
+    layers = {cls for cls in shapes.covered() if not cls.startswith("ops.")}
+    assert layers - {"GroupedQueryAttention"} <= set(CLASSES)
 
 
 AGAIN: tuple[tuple[str, dict[str, Any], list[Any]], ...] = (

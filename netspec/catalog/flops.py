@@ -4,20 +4,18 @@ weight or of two tensors. Sums, activations, norms, pooling and look-ups count n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from netspec.catalog import OPS, find
+from netspec.catalog.flops_rule import Count, Outputs, Rule, per_example, register
 from netspec.catalog.shapes.convolution import rank_of, slide, window
 from netspec.catalog.shapes.core import solve_einsum
 from netspec.catalog.shapes.recurrent import cell_of, cells_of
 from netspec.catalog.shapes.rule import Ask, Dims, Value, dims_of, size, times, total
 from netspec.catalog.types import UNKNOWN, Dim, ShapeError, TensorType, Unknown
 
-Count = int | Unknown
-Outputs = tuple[TensorType, ...]
-Rule = Callable[[Ask, Outputs], Count]
 RULES: dict[str, Rule] = {}
 
 # Transforms and decompositions: work of their own kind, which no product tells.
@@ -78,25 +76,6 @@ def unwrapped(layer: Any, inputs: TensorType, output: TensorType) -> tuple[Any, 
 def _one_step(tensor: TensorType) -> TensorType:
     shape = tensor.shape if isinstance(tensor.shape, Unknown) else (*tensor.shape[:1], *tensor.shape[2:])
     return TensorType(shape, tensor.dtype, tensor.sparse)
-
-
-def register(rules: dict[str, Rule], *classes: str) -> Callable[[Rule], Rule]:
-    """Put a rule into a table under the classes that it answers for."""
-
-    def put(function: Rule) -> Rule:
-        rules.update(dict.fromkeys(classes, function))
-        return function
-
-    return put
-
-
-def per_example(dims: Dims) -> Count:
-    """How many numbers one example holds: all axes but the batch.
-
-    >>> per_example((None, 7, 8)), per_example((None, None, 8))
-    (56, unknown)
-    """
-    return size(*dims[1:])
 
 
 @register(RULES, "Dense")

@@ -6,7 +6,7 @@ All others that work number by number, sum up or move values count nothing; thos
 from __future__ import annotations
 
 from netspec.catalog import OPS
-from netspec.catalog.flops import Count, Outputs, Rule, per_example, register
+from netspec.catalog.flops_rule import Count, Outputs, Rule, per_example, register
 from netspec.catalog.shapes.operation import operand, operands
 from netspec.catalog.shapes.rule import Ask, Dims, channels_first, dims_of, size, total
 from netspec.catalog.types import UNKNOWN, Dim, Unknown

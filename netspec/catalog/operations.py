@@ -155,6 +155,8 @@ def _is_tensor(value: Any) -> Fault | None:
     numbers = leaves(value)
     if len({isinstance(each, bool) for each in numbers}) > 1:
         return Fault(help="a list holds numbers, or `true` and `false`, not both")
+    if any(each != each for each in numbers):
+        return Fault(WRONG)
     if any(isinstance(each, int) and abs(each) > _INT32 for each in numbers):
         return Fault(help=f"the largest that fits is {_INT32}")
     return None
@@ -166,6 +168,10 @@ def leaves(value: Any) -> list[Any]:
     while level and isinstance(level[0], list):
         level = [inner for each in level for inner in each]
     return level
+
+
+def _is_count(value: Any, most: int) -> Fault | None:
+    return _SIZE.test(value) or (None if value <= most else Fault(WRONG))
 
 
 def _are_places(value: Any) -> Fault | None:
@@ -181,10 +187,16 @@ def _increasing(value: Any) -> bool:
     return list(value) != sorted(value)
 
 
+MOST_OUTPUTS = 10_000  # of one step; nobody names so many
 _INT32 = 2**31 - 1  # what Keras makes of whole numbers in a list
 _INT = whole(None)
 _SIZE = whole(1, origin=WRONG)
 _COUNT = whole(0, origin=WRONG)
+_PIECES = Rule(
+    f"a whole number from 1 to {MOST_OUTPUTS}",
+    lambda value: _is_count(value, MOST_OUTPUTS),
+    {"type": "integer", "minimum": 1, "maximum": MOST_OUTPUTS},
+)
 _INTS = many(_INT, "whole numbers")
 _AXIS = either(_INT, distinct(_INTS, "each once", lambda value: len({*value}) < len(value), WRONG))
 _SIZES = either(_SIZE, many(_SIZE, "whole numbers above 0"))
@@ -253,7 +265,8 @@ _BY_NAME: dict[str, Rule] = {
     **dict.fromkeys(("axis", "axes", "source", "destination", "shift"), _AXIS),
     **dict.fromkeys(("axis1", "axis2", "axisa", "axisb", "axisc", "offset"), _INT),
     **dict.fromkeys(("kth", "seed", "mask_index"), _INT),
-    **dict.fromkeys(("num", "num_classes", "k", "n", "num_segments", "top_paths", "beam_width"), _SIZE),
+    "num": _PIECES,
+    **dict.fromkeys(("num_classes", "k", "n", "num_segments", "top_paths", "beam_width"), _SIZE),
     **dict.fromkeys(("block_size",), whole(2)),
     **dict.fromkeys(("sequence_length", "sequence_stride", "fft_length", "length", "filter_size"), _SIZE),
     **dict.fromkeys(("kernel_size", "strides", "stride", "pool_size", "dilation_rate", "dilation"), _SIZES),
@@ -269,7 +282,7 @@ _BY_NAME: dict[str, Rule] = {
     "output_shape": _SHAPE,
     "pad_width": _PAIRS,
     "repeats": either(_COUNT, many(_COUNT, "whole numbers, 0 or more")),
-    "indices_or_sections": either(_SIZE, distinct(many(_COUNT, "places"), "in rising order", _increasing)),
+    "indices_or_sections": either(_PIECES, distinct(many(_COUNT, "places"), "in rising order", _increasing)),
     "spatial_dims": _INTS,
     "subscripts": text(),
     "interpolation": one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"),

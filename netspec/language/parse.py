@@ -74,7 +74,7 @@ def unknown_keys(data: Mapping[str, Any], known: tuple[str, ...], path: Path, wh
         if key not in known:
             gone = legacy.key("spec", key)
             close = None if report.full else nearest(key, known)
-            cure = gone or (f"did you mean `{close}`?" if close else "it takes " + listed(known))
+            cure = gone or (f"did you mean `{close}`?" if close else "it takes " + listed(known, len(known)))
             today = gone.removeprefix("use `").removesuffix("`") if gone else close
             fix = rename(key, known) if close not in data and not gone else None
             if gone and today in known and today not in data:

@@ -18,7 +18,7 @@ Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 
 def _amount(units: str) -> WithJsonSchema:
     """How an editor sees an amount, which may be written with a unit; `amounts.py` makes it a number."""
-    return WithJsonSchema({"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": rf"^\d+(\.\d+)? ?{units}$"})
+    return WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": rf"^\d+(\.\d+)? ?{units}$"})
 
 
 class Closed(BaseModel):

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.catalog import OPS
+from netspec.catalog.operations import MOST_OUTPUTS
 from netspec.catalog.shapes import ops_elementwise, ops_images, ops_joining, ops_layout, ops_reductions
 
 __all__ = ["FAMILIES", "output_names"]
 
 FAMILIES = (ops_elementwise, ops_images, ops_joining, ops_layout, ops_reductions)
-
-_MOST = 10_000  # outputs of one step; nobody names so many
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "top_k": ("values", "indices"),
@@ -51,6 +50,6 @@ def output_names(cls: str, args: Mapping[str, Any]) -> tuple[str, ...]:
         pieces = args.get("num", 1)
     elif name == "unravel_index":
         pieces = len(args.get("shape", [0]))
-    if not isinstance(pieces, int) or not 1 < pieces <= _MOST:
+    if not isinstance(pieces, int) or not 1 < pieces <= MOST_OUTPUTS:
         return ("output",)
     return tuple(str(at) for at in range(pieces))

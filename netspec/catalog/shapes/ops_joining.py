@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from netspec.catalog.operations import MOST_OUTPUTS
 from netspec.catalog.shapes.operation import (
     axis_of,
     first,
@@ -131,6 +132,8 @@ def split(ask: Ask) -> Inferred:
     axis = axis_of(ask, dims, fixed.get(name, ask.args.get("axis", 0)))
     size = dims[axis]
     if isinstance(where, int):
+        if where > MOST_OUTPUTS:
+            raise TypeError("more outputs than a step may have")
         pieces: list[Dim] = [size] * where
         if isinstance(size, int):
             if size % where and name != "array_split":
@@ -165,6 +168,8 @@ def unstack(ask: Ask) -> Inferred:
     dims = dims_of(tensor)
     axis, number = axis_of(ask, dims, ask.args.get("axis", 0)), ask.args["num"]
     size = dims[axis]
+    if number > MOST_OUTPUTS:
+        raise TypeError("more outputs than a step may have")
     if isinstance(size, int) and size != number:
         message = f"{ask.name}: axis {axis} of {show(dims)} has {size} places, `num` is {number}"
         raise ShapeError(message, argument="num", inputs=(0,), axis=axis)
