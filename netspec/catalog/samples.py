@@ -7,28 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from netspec.catalog import Entry
+from netspec.catalog.sample import IMAGE, Sample
 from netspec.catalog.types import TensorType, Weights
 from netspec.catalog.words import group
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.]*\Z")
 _WORDS = frozenset(("true", "false", "null"))
-IMAGE = [32, 32, 3]
 _SPACE = {"1": [64, 3], "2": IMAGE, "3": [16, 16, 16, 3]}
 _STRING, _INTEGER = "string", "int32"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One step: the shapes and dtypes of the inputs by name, its arguments, and its `from` (None: the only input)."""
-
-    inputs: Mapping[str, tuple[list[int], str | None]]
-    args: Mapping[str, Any] = field(default_factory=dict)
-    source: Any = None
 
 
 @dataclass(frozen=True, slots=True)

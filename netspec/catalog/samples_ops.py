@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.catalog import OPS, Entry
-from netspec.catalog.samples import IMAGE, Sample
+from netspec.catalog.sample import IMAGE, Sample
 
 _INTEGER = "int32"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from netspec.catalog.types import Unknown, Weights, show_bytes
 from netspec.diagnostics import Label, Path, Place, Report
 from netspec.graph.infer import own_weights, plus
-from netspec.graph.ir import Call, LayerDef, TypedGraph
+from netspec.graph.ir import Call, LayerDef, Tensor, TypedGraph
 from netspec.language.schema import Budget
 from netspec.language.spec import Spec
 
@@ -39,13 +39,14 @@ def check_costs(spec: Spec, typed: TypedGraph, report: Report) -> None:
         )
     own = typed.weights.get(id(typed.graph))
     number = 0 if own is None else plus(own.trainable, own.non_trainable)
-    if not isinstance(number, Unknown) and number * _SMALLEST > LARGE:
-        _check_size(typed, report)
+    large = not isinstance(number, Unknown) and number * _SMALLEST > LARGE
+    if not (large and _check_weights(typed, report)):
+        _check_outputs(typed, report)
     if spec.budget is not None:
         _check_budget(spec, spec.budget, typed, report)
 
 
-def _check_size(typed: TypedGraph, report: Report) -> None:
+def _check_weights(typed: TypedGraph, report: Report) -> bool:
     from netspec.graph.costs import NOTHING
 
     by_path = _bytes(_held(typed, own_weights(typed.graph, typed.weights)))
@@ -59,6 +60,21 @@ def _check_size(typed: TypedGraph, report: Report) -> None:
             label=f"{show_bytes(most.known)} of them" if most.known < found else "all of them",
             help="look at the sizes of this step",
         )
+    return found > LARGE
+
+
+def _check_outputs(typed: TypedGraph, report: Report) -> None:
+    """The first step that puts out terabytes for one example; what comes below it has them from there."""
+    for part in typed.nested.values():
+        for call in part.graph.calls:
+            shape = part.types[Tensor(call.name)].shape
+            numbers = 1
+            for dim in () if isinstance(shape, Unknown) else shape[1:]:
+                numbers *= dim if isinstance(dim, int) else 1
+            if numbers * _SMALLEST > LARGE:
+                about = f"what this step puts out takes about {show_bytes(numbers * 4)} for one example"
+                report.add_at("NS601", _place(report, _at(call)), about, help="look at its sizes")
+                return
 
 
 def _check_budget(spec: Spec, budget: Budget, typed: TypedGraph, report: Report) -> None:

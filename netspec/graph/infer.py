@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.catalog import shapes
+from netspec.catalog.shapes.rule import RULES
 from netspec.catalog.types import UNKNOWN, Dim, Inferred, ShapeError, TensorType, Unknown, Weights, show
 from netspec.diagnostics import Report
 from netspec.graph.blame import InnerError, Refused, report_refused
@@ -194,8 +195,8 @@ class _Inference:
 
 
 def _key(layer: LayerDef, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """All that a rule looks at; None where a layer or another object is among its arguments."""
-    parts: list[Any] = [layer.cls]
+    """A rule and all that it looks at; None where a layer or another object is among its arguments."""
+    parts: list[Any] = [RULES.get(layer.cls), layer.cls]
     for name, given in inputs.items():
         parts += (name, tuple(given) if given.__class__ is list else given)
     for values in (layer.args, arguments):

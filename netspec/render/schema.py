@@ -21,7 +21,7 @@ from netspec.render.schema_forms import (
     VARIABLE,
     VARIABLE_KEY,
     Form,
-    closed,
+    choice,
     flexible,
     many,
     mapping,
@@ -43,7 +43,8 @@ def schema() -> Form:
     objects = Objects()
     definitions = objects.definitions
     definitions.update(_envelope())
-    definitions["model"] = mapping(_model_keys(), required=("inputs", "layers"))
+    says = "a model: a mapping with `inputs` and `layers`"
+    definitions["model"] = choice("model", mapping(_model_keys(), required=("inputs", "layers")), says, VARIABLE)
     definitions["step"] = _step(objects)
     definitions["shared"] = _shared(objects)
     definitions["output-loss"] = mapping(
@@ -92,21 +93,32 @@ def _top_keys(objects: Objects) -> dict[str, Form]:
         "losses": {"default": None, **union(loss, weighted, by_output)},
         "metrics": {"default": None, **union(ref("metrics"), named(ref("metrics"), words.OUTPUT_METRICS), NULL)},
         "optimizer": {"default": "rmsprop", **objects.kind("optimizer", null=True)},
-        "data": {"default": None, **union(ref("Data"), NULL, VARIABLE)},
-        "budget": {"default": None, **union(ref("Budget"), NULL, VARIABLE)},
-        "fit": {"default": {}, **union(ref("Fit"), NULL, VARIABLE)},
+        "budget": {"default": None, **_part("Budget", null=True)},
+        "data": {"default": None, **_part("Data", null=True)},
+        "fit": {"default": {}, **_part("Fit", null=True)},
     }
-    if not hasattr(envelope, "Budget"):
-        del forms["budget"]
     return {key: {"description": (words.TOP | words.MODEL)[key], **form} for key, form in forms.items()}
 
 
 def _model_keys() -> dict[str, Form]:
     shape = flexible({"type": "array", "items": {"type": ["integer", "null"], "minimum": 1}})
+    one = choice("input", ref("Input"), "a shape such as [100], or a mapping", shape)
     forms: dict[str, Form] = {
-        "inputs": union(named(union(shape, ref("Input")), words.INPUT, minProperties=1), VARIABLE),
-        "shared": {"default": None, **union(named(ref("shared"), words.SHARED), NULL, VARIABLE)},
-        "layers": union(many(ref("step")), VARIABLE),
+        "inputs": choice(
+            "inputs", named(one, words.INPUT, minProperties=1), "a mapping from names to shapes", VARIABLE
+        ),
+        "shared": {
+            "default": None,
+            **choice(
+                "shared", named(ref("shared"), words.SHARED), "a mapping from names to layers", VARIABLE, null=True
+            ),
+        },
+        "layers": {
+            **many(ref("step")),
+            "type": ["array", "string"],
+            "pattern": VARIABLE["pattern"],
+            "errorMessage": "expected a list of steps, each with a dash in front",
+        },
         "outputs": {
             "default": None,
             **union(
@@ -128,7 +140,7 @@ def _step(objects: Objects) -> Form:
     flags = {name: {"description": said, **flag} for name, said in words.CALL.items() if name in calls}
     step_keys: dict[str, Form] = {
         "from": union(names, named(names, words.REFERENCE), VARIABLE),
-        "name": {"default": None, **union(NAME, many(NAME), NULL)},
+        "name": {"default": None, **union(NAME, {"title": "names", **many(NAME)}, NULL)},
         "repeat": {"default": None, **flexible({"type": ["integer", "null"], "minimum": 0, "maximum": MOST_REPEATS})},
         "call": {"default": None, **union(mapping(flags), NULL, VARIABLE)},
         "use": {"type": "string", "minLength": 1},
@@ -139,7 +151,7 @@ def _step(objects: Objects) -> Form:
     known: Form = {"propertyNames": {"enum": list(properties)}}  # an unknown key is a mistake of its own
     one = mapping(properties, allOf=[{"if": known, "then": _exactly_one(_STEP_KEYS)}])
     says = "a step: a layer by its name, or a mapping from its name to its arguments"
-    return union(closed("step", one, says), *objects.alone("layer", "op"), VARIABLE)
+    return choice("step", one, says, *objects.alone("layer", "op"), VARIABLE)
 
 
 def _exactly_one(beside: tuple[str, ...], there: int = 0) -> Form:
@@ -159,11 +171,11 @@ def _shared(objects: Objects) -> Form:
     """Under `shared`: a layer, or a model with its keys beside each other or under `model`."""
     nested: Form = {"description": words.STEP["model"], **ref("model")}
     part: Form = mapping({**_model_keys(), "model": nested, **objects.by_name("layer")})
-    part["if"] = {"anyOf": [{"required": ["inputs"]}, {"required": ["layers"]}]}
+    part["if"] = {"type": "object", "anyOf": [{"required": ["inputs"]}, {"required": ["layers"]}]}
     part["then"] = ref("model")
     part["else"] = {"minProperties": 1, "maxProperties": 1}
-    one = closed("shared", part, "a layer, or a model with `inputs` and `layers`")
-    return union(one, *objects.alone("layer"), VARIABLE)
+    says = "a layer, or a model with `inputs` and `layers`"
+    return choice("shared", part, says, *objects.alone("layer"), VARIABLE)
 
 
 # the envelope
@@ -172,44 +184,62 @@ def _shared(objects: Objects) -> Form:
 def _envelope() -> dict[str, Form]:
     """The Pydantic models by name, with descriptions and with `$variables` let in."""
     found: dict[str, Form] = {}
-    for name in ("Input", "Data", "Fit", "Budget"):
-        model = getattr(envelope, name, None)
-        if model is None:
-            continue
+    for model in (envelope.Input, envelope.Budget, envelope.Data, envelope.Fit):
         made = model.model_json_schema(ref_template="#/definitions/{model}")
-        for each, raw in {**made.pop("$defs", {}), name: made}.items():
-            said = words.FIELDS[each]
-            fields = {key: {"description": said[key], **_field(form)} for key, form in raw["properties"].items()}
-            found[each] = mapping(fields, required=tuple(raw.get("required", ())), description=raw["description"])
+        for name, raw in {**made.pop("$defs", {}), model.__name__: made}.items():
+            fields = {}
+            for key, form in raw["properties"].items():
+                fields[key] = {"description": words.FIELDS[name][key], **_field(form, words.EXPECTS.get(key, ""))}
+            body = mapping(fields, required=tuple(raw.get("required", ())), description=raw["description"])
+            found[name] = {key: value for key, value in body.items() if key != "type"}
     return found
 
 
-def _field(raw: Form) -> Form:
-    kept = {"default": raw["default"]} if "default" in raw else {}
-    return {**kept, **flexible({key: value for key, value in raw.items() if key not in ("title", "default")})}
+def _field(raw: Form, expects: str) -> Form:
+    default = {"default": raw["default"]} if "default" in raw else {}
+    form = {key: value for key, value in raw.items() if key not in ("title", "default")}
+    inner = [each["$ref"] for each in form.get("anyOf", [form]) if "$ref" in each]
+    if inner:
+        return {**default, **_part(inner[0].rpartition("/")[2], null="default" in raw)}
+    return {**default, **flexible(form, expects)}
+
+
+def _part(name: str, *others: Form, null: bool = False) -> Form:
+    """A model of the envelope, or something shorter, or a variable."""
+    return choice(name.lower(), ref(name), "a mapping", *others, VARIABLE, null=null)
 
 
 def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     """What a spec may write shorter than the models say, and what a mapping's types cannot say."""
-    fields: dict[str, Any] = {name: definitions[name]["properties"] for name in words.FIELDS if name in definitions}
+    fields: dict[str, Any] = {name: definitions[name]["properties"] for name in words.FIELDS}
     _retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
     _retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
-    table = union(TABLE, NULL, ref("Source"))
-    _retype(fields["Data"], "train", table)
-    _retype(fields["Data"], "test", table)
+    _retype(fields["Feature"], "category", _part("Category", {"enum": [True]}, null=True))
+    says = "a file that ends in .csv, .tsv or .npz, or a mapping such as {csv: rows.txt}"
+    for key in ("train", "test"):
+        _retype(fields["Data"], key, choice("table", ref("Source"), says, TABLE, null=True))
+    sources = ("csv", "tsv", "npz", "npy")
     part = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-    says_part = {"allOf": [ref("Validation"), {"anyOf": [{"required": ["fraction"]}, {"required": ["by"]}]}]}
-    _retype(fields["Data"], "validation", union(union(part, TABLE, NULL), says_part, ref("Source")))
-    _retype(fields["Feature"], "category", union(ref("Category"), {"enum": [True]}, NULL, VARIABLE))
+    some: Form = {"anyOf": [{"not": {"type": "object"}}, {"required": ["fraction"]}, {"required": ["by"]}]}
+    body: Form = {
+        "if": {"type": "object", "anyOf": [{"required": [source]} for source in sources]},
+        "then": ref("Source"),
+        "else": {"allOf": [ref("Validation"), some]},
+    }
+    _retype(
+        fields["Data"],
+        "validation",
+        choice("validation", body, f"a part such as 0.1, or {says}", part, TABLE, null=True),
+    )
     column = {"type": "string", "minLength": 1}
     for key, name, said in (("features", "Feature", words.FEATURE), ("targets", "Target", words.TARGET)):
-        each = {"description": said, **union(ref(name), column, many(column))}
-        _retype(fields["Data"], key, union({"type": "object", "additionalProperties": each}, VARIABLE))
+        each = {"description": said, **_part(name, column, many(column))}
+        columns: Form = {"type": "object", "additionalProperties": each}
+        _retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
         definitions[name]["allOf"] = [one_given(("column", "columns"), "one of `column` and `columns`")]
     kinds = ("text", "sequence", "category", "multi_hot")
     at_most = "at most one of `text`, `sequence`, `category` and `multi_hot`"
     definitions["Feature"]["allOf"].append(one_given(kinds, at_most, or_none=True))
-    sources = ("csv", "tsv", "npz", "npy")
     definitions["Source"]["allOf"] = [one_given(sources, "exactly one of `csv`, `tsv`, `npz` and `npy`")]
     definitions["Data"]["allOf"] = [one_given(("dataset", "train"), "either `train` or `dataset`")]
 

@@ -49,10 +49,19 @@ def mapping(properties: Mapping[str, Form], *, required: tuple[str, ...] = (), *
 
 
 def closed(title: str, body: Form, says: str, *, null: bool = False, **more: Any) -> Form:
-    """A mapping among other alternatives: `says` is what editors say of a value that is none of them."""
+    """A mapping beside other mappings: `says` is what editors say of a value that is none of them."""
     inner = {key: value for key, value in body.items() if key != "type"}  # said once, in words
     kinds = ["object", "null"] if null else ["object"]
     return {"title": title, "type": kinds, "errorMessage": f"expected {says}", **more, "allOf": [inner]}
+
+
+def choice(title: str, body: Form, says: str, *others: Form, null: bool = False, **more: Any) -> Form:
+    """A mapping that keeps `body`, or one of `others`, which are none, so that a mistake inside is named alone."""
+    inner = {key: value for key, value in body.items() if key != "type"}
+    kinds = ["object", "null"] if null else ["object"]
+    made = union(*others)
+    none: Form = {"title": title, "type": kinds, "errorMessage": f"expected {says}"}
+    return {"title": title, **more, "allOf": [inner], "anyOf": [none, *made.get("anyOf", [made])]}
 
 
 def named(value: Form, description: str, **more: Any) -> Form:
@@ -75,7 +84,7 @@ def one_given(names: tuple[str, ...], says: str, *, or_none: bool = False) -> Fo
     """A condition on a mapping: exactly one of `names` (or none) has a value that is not null."""
     given: list[Form] = [{"not": {"properties": {name: NULL}}} for name in names]
     none: list[Form] = [{"properties": dict.fromkeys(names, NULL)}] if or_none else []
-    return {"if": {"oneOf": [*given, *none]}, "else": never(says)}
+    return {"if": {"type": "object", "not": {"oneOf": [*given, *none]}}, "then": never(says)}
 
 
 def union(*forms: Mapping[str, Any]) -> Form:

@@ -15,10 +15,11 @@ from netspec import catalog
 from netspec.catalog import Entry, words
 from netspec.catalog.arguments import meaning
 from netspec.catalog.values import any_case
-from netspec.render.schema_forms import NULL, VARIABLE, Form, closed, flexible, many, mapping, ref, union
+from netspec.render.schema_forms import NULL, VARIABLE, Form, choice, closed, flexible, many, mapping, ref, union
 from netspec.render.schema_words import STEP
 
 _SHORT = 48  # a form of up to so many characters is written out where it is used
+# What editors offer for an argument that is null if left out.
 _EXAMPLES = {"activation": "relu", "initializer": "he_normal", "regularizer": "l2", "constraint": "non_neg"}
 _NESTED = {"layer": "layer", "cell": "cell", "cells": "cell"}
 
@@ -66,8 +67,11 @@ class Objects:
             alone = self.alone(kind)
             if kind == "optimizer":
                 alone.append({"type": "string", "pattern": _other_case(kind)})
-            one = closed(kind, self._one(kind), says(kind), null=null, minProperties=1, maxProperties=1)
-            self.definitions[name] = {"title": kind, **union(one, *alone, VARIABLE)}
+            more: Form = {"minProperties": 1, "maxProperties": 1}
+            if null and kind in _EXAMPLES:
+                more["examples"] = [_EXAMPLES[kind]]
+            one = choice(kind, self._one(kind), says(kind), *alone, VARIABLE, null=null, **more)
+            self.definitions[name] = one
         return ref(name)
 
     def _one(self, kind: str) -> Form:
@@ -91,7 +95,8 @@ class Objects:
         aliases: list[str] = []
         for kind in kinds:
             entries = {name: entry for name, entry in usable(kind).items() if not required(entry)}
-            offered = {name: entry for name, entry in entries.items() if kind != "op" or name == entry.name}
+            short = kind not in ("layer", "op")  # people write `mse`, but `MaxPool2D` is only a second name
+            offered = {name: entry for name, entry in entries.items() if short or name == entry.name}
             aliases += entries.keys() - offered.keys()
             if offered:
                 said = [about(entry) for entry in offered.values()]
@@ -130,7 +135,11 @@ class Objects:
         body = mapping({name: self._argument(entry, name) for name in takes}, required=needed, title=entry.name)
         bare = [form for name in first for form in self._bare(entry, name) if not set(needed) - {first[-1]}]
         or_alone = f"{meaning(entry, first[-1]).expects}, or " if bare else ""
-        made = union(closed(entry.name, body, f"{or_alone}arguments by name", null=not needed), *bare, VARIABLE)
+        expects = f"{or_alone}arguments by name"
+        if first and meaning(entry, first[0]).object_kind in _NESTED:
+            made = union(closed(entry.name, body, expects), *bare, VARIABLE)
+        else:
+            made = choice(entry.name, body, expects, *bare, VARIABLE, null=not needed)
         if len(needed) > 1:
             snippet = {"label": ", ".join(needed), "body": {name: f"${at}" for at, name in enumerate(needed, 1)}}
             made["defaultSnippets"] = [snippet]
@@ -186,7 +195,7 @@ class Objects:
             while at in self.definitions:
                 number += 1
                 at = f"value.{stem}.{number}"
-            self.definitions[at] = form | ({"examples": [_EXAMPLES[expects]]} if expects in _EXAMPLES else {})
+            self.definitions[at] = form
             self._arguments[text] = ref(at)
         return self._arguments[text]
 

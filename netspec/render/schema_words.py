@@ -128,5 +128,11 @@ FIELDS = {
         "batch_size": "examples in the batch that memory is counted for",
     },
 }
+# What a field takes, where its types do not say it.
+EXPECTS = {
+    "parameters": "a number above 0, such as 5M (k, M, G, T)",
+    "flops": "a number above 0, such as 1G (k, M, G, T)",
+    "memory": "bytes, such as 500MB or 1.5GiB",
+}
 FEATURE = "a column, a list of columns, or a mapping that says how they are prepared"
 TARGET = "a column, a list of columns, or a mapping"

@@ -27,8 +27,8 @@ def as_json(typed: TypedGraph, batch_size: int = 32) -> str:
     known of each sum.
     """
     graph = typed.graph
-    total = totals(typed)
     found = costs(typed, batch_size)
+    total = _summed(found.own.values())
     shown = _names(graph)
     steps = []
     for row in found.rows:
@@ -75,8 +75,8 @@ def as_json(typed: TypedGraph, batch_size: int = 32) -> str:
 
 def as_text(typed: TypedGraph, width: int | None = None, batch_size: int = 32) -> str:
     """The table that people read: the model, then a section for each nested model, then what all of it comes to."""
-    total = totals(typed)
     found = costs(typed, batch_size)
+    total = _summed(found.own.values())
     mixed = any(row.trainable not in (YES, None) for row in found.rows)
     lines = [typed.graph.name, *_section(typed, found.rows, width, mixed)]
     done = {id(typed.graph)}
@@ -225,9 +225,13 @@ def _models(graph: Graph) -> list[Graph]:
 
 def totals(typed: TypedGraph) -> Weights:
     """The numbers in all weights of a model, each layer counted once."""
+    return _summed(own_weights(typed.graph, typed.weights).values())
+
+
+def _summed(weights: Iterable[Weights]) -> Weights:
     trainable: int | Unknown = 0
     fixed: int | Unknown = 0
-    for own in own_weights(typed.graph, typed.weights).values():
+    for own in weights:
         trainable, fixed = plus(trainable, own.trainable), plus(fixed, own.non_trainable)
     return Weights(trainable, fixed)
 
