@@ -22,10 +22,8 @@ import fitting
 import starting
 from measure import Result, environment
 
-RUNS = {
-    **{"check": 9, "many": 5, "linear": 5, "catalog": 9, "start": 15, "summary": 5},
-    **{"build": 30, "fit-mlp": 15, "fit-twitter": 10},
-}
+RUNS = {"check": 9, "many": 5, "linear": 5, "catalog": 9, "start": 15, "summary": 5, "build": 30}
+RUNS |= {"fit-mlp": 15, "fit-twitter": 10}
 
 
 def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Result]:

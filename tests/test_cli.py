@@ -126,10 +126,11 @@ def test_an_override_is_checked_and_reported_as_one(run):
 
 def test_summary_json_has_its_fixed_form(run):
     report = json.loads(run("summary", ROOT / "specs" / "twitter.yaml", "--format", "json").stdout)
-    assert list(report) == ["name", "inputs", "outputs", "steps", "params"]
+    assert list(report) == ["name", "inputs", "outputs", "steps", "params", "flops", "memory", "at_least"]
     assert report["inputs"]["main_input"] == {"shape": [None, 100], "dtype": "int32"}
     assert report["params"] == {"total": 5_200_610, "trainable": 5_200_610, "non_trainable": 0}
-    assert set(report["steps"][0]) == {"name", "layer", "from", "shape", "dtype", "params"}
+    keys = {"name", "layer", "from", "shape", "dtype", "params", "flops", "memory", "trainable"}
+    assert set(report["steps"][0]) == keys
     assert sum(step["params"] for step in report["steps"]) == 5_200_610
 
 

@@ -22,9 +22,9 @@ from conftest import ROOT
 
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
+from netspec.graph.limits import limits
 from netspec.pipeline import analyze, analyze_text
 from netspec.render import results
-from netspec.graph.limits import limits
 from netspec.runtime.data.sources import DataError
 from netspec.runtime.model.build import TooBig
 from netspec.runtime.run import inference, runs, training

@@ -127,7 +127,7 @@ MODULES = {
 CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
 
 # Arguments whose default in the signature is no use: CategoryEncoding refuses it, and the name `constant` alone fails.
-# Where Keras's `unstack` counts for itself a spec has to say how many outputs a step has.
+# A spec has to say how many outputs `unstack` gives, and `where` without the two to choose from is another function.
 REQUIRED = {
     *(("CategoryEncoding", "num_tokens"), ("Constant", "value")),
     *(("unstack", "num"), ("where", "x1"), ("where", "x2")),

@@ -25,6 +25,8 @@ def _image(*steps: str) -> str:
     return spec(*steps, head="inputs: {x: [32, 32, 3]}")
 
 
+_TOKENS = "inputs: {x: {shape: [8], dtype: int32}}"
+
 VALUES = (
     *(
         _case(f"units {value}", "NS206", spec(f"Dense: {{units: {value}}}"))
@@ -140,7 +142,7 @@ SIZES = (
     _case(
         "large embedding",
         "NS601",
-        spec("Embedding: {input_dim: 1000000000000, output_dim: 1000000}", head="inputs: {x: {shape: [8], dtype: int32}}"),
+        spec("Embedding: {input_dim: 1000000000000, output_dim: 1000000}", head=_TOKENS),
     ),
     _case("large upsampling", "NS601", _image("UpSampling2D: 1000000")),
     _case("product beyond 64 bits", "NS601", spec(*["Dense: 9000000000000000000"] * 2)),
