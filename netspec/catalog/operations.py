@@ -205,9 +205,11 @@ _NUMBER = number()
 _POSITIVE = number(above=0)
 _END = r"(-?[0-9]+)?"
 _PART = rf" *(-?[0-9]+|{_END} *: *{_END}( *: *{_END})?) *"
+_TABLE = {"type": ["number", "boolean", "array"], "minItems": 1, "items": {"type": ["number", "boolean", "array"]}}
+_INDICES = {"type": ["integer", "array"], "minItems": 1, "items": {"type": ["integer", "array"]}}
 _KEY = {"type": ["integer", "string"], "pattern": f"^{_PART}(,{_PART})*$"}
-_TENSOR = Rule("a number or a list of numbers of one shape", _is_tensor, {"type": ["number", "boolean", "array"]})
-_PLACES = Rule("a whole number or a list of whole numbers of one shape", _are_places, {"type": ["integer", "array"]})
+_TENSOR = Rule("a number or a list of numbers of one shape", _is_tensor, _TABLE)
+_PLACES = Rule("a whole number or a list of whole numbers of one shape", _are_places, _INDICES)
 _OF_PLACES = (
     "indices",
     "start_indices",

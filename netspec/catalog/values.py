@@ -339,4 +339,5 @@ def distinct(rule: Rule, what: str, wrong: Callable[[Sequence[Any]], bool], orig
             return Fault(origin)
         return fault
 
-    return Rule(f"{rule.expects}, {what}", test, rule.form)
+    form = {**rule.form, "uniqueItems": True} if what.endswith("once") else rule.form
+    return Rule(f"{rule.expects}, {what}", test, form)
