@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from netspec import catalog
@@ -31,8 +32,7 @@ def by_position(step: Step, layer: LayerDef | Graph, taken: Fed, report: Report)
         return {"inputs": taken[0] if isinstance(taken, tuple) and given == 1 else taken}
     if layer.cls.startswith(catalog.OPS):
         return _operands(step, layer, taken, where, report)
-    names = tensor_arguments(layer)
-    required = _required_tensors(layer)
+    names, required = tensor_arguments(layer), _required_tensors(layer)
     takes_list = shapes.list_input(layer.cls)
     problem: str | None = None
     cure = None
@@ -42,15 +42,17 @@ def by_position(step: Step, layer: LayerDef | Graph, taken: Fed, report: Report)
             cure = f"write `from: [{step.source}, another]`" if step.has_source else "write `from: [first, second]`"
         elif len(required) > 1:
             problem = f"`{layer.cls}` needs {listed(required)}, got one tensor"
-            cure = "write `from: {" + ", ".join(f"{name}: …" for name in required) + "}`"
+            again = step.source if isinstance(step.source, str) and step.has_source else "…"
+            cure = "write `from: {" + ", ".join(f"{name}: {again}" for name in required) + "}`"
     elif not takes_list:
-        problem = f"`{layer.cls}` takes one tensor, got a list of {len(taken)}"
+        by_name = len(required) > 1
+        takes = f"takes {listed(required)} by name" if by_name else "takes one tensor"
+        problem = f"`{layer.cls}` {takes}, got a list of {len(taken)}"
         if len(taken) == 1:
             cure = f"write `from: {step.source[0]}`"
         elif len(names) > 1 and len(names) >= len(taken):
-            cure = (
-                "name them by the call's arguments: `from: {" + ", ".join(f"{n}: …" for n in names[: len(taken)]) + "}`"
-            )
+            pairs = zip(names, step.source if isinstance(step.source, list) else "…" * len(taken), strict=False)
+            cure = "write `from: {" + ", ".join(f"{name}: {each}" for name, each in pairs) + "}`"
         else:
             cure = "put a `Concatenate` or another merging layer in front"
     if problem is not None:
@@ -108,6 +110,12 @@ def by_name(
     unknown = [name for name in taken if name not in known]
     missing = [name for name in needed if name not in taken]
     twice = [name for name in unknown if isinstance(layer, LayerDef) and name in layer.args]
+    if unknown and isinstance(layer, LayerDef) and shapes.list_input(layer.cls) and known[0] in missing:
+        order = ["query", "value", *(["key"] if "key" in taken and "value" in taken else [])]
+        order = order if "query" in taken else list(taken)
+        cure = f"write `from: [{', '.join(order)}]`, in this order"
+        report.add("NS309", where, f"{of} takes its tensors as a list, got names", key=True, help=cure)
+        return None
     for name in twice:
         message = f"`{name}` is given twice: here, and as an argument of {of}"
         report.add("NS309", (*where, name), message, key=True, help="leave one of them out")
@@ -130,7 +138,8 @@ def by_name(
         return _listed_operands(layer, sound, where, report) if layer.cls.startswith(catalog.OPS) else sound
     several = [name for name, value in sound.items() if not isinstance(value, Tensor)]
     for name in several:
-        report.add("NS309", (*where, name), f"input `{name}` takes one tensor, got a list")
+        cure = "put a `Concatenate` or another merging layer in front"
+        report.add("NS309", (*where, name), f"input `{name}` takes one tensor, got a list", help=cure)
     if several:
         return None
     flat = tuple(value for value in sound.values() if isinstance(value, Tensor))
@@ -151,7 +160,8 @@ def _listed_operands(
             fed = (value,)
         else:
             takes = "a list of tensors, got one" if wants else "one tensor, got a list"
-            report.add("NS309", (*where, name), f"`{name}` of `{layer.cls}` takes {takes}")
+            cure = "write `[a, b]`" if wants else "join them first, as with `ops.concatenate`"
+            report.add("NS309", (*where, name), f"`{name}` of `{layer.cls}` takes {takes}", help=cure)
             found = None
             continue
         if found is not None:
@@ -176,6 +186,8 @@ def _each(source: Any, where: Path) -> tuple[Path, ...]:
 
 def call_arguments(step: Step, layer: LayerDef | Graph, report: Report) -> Mapping[str, Any] | None:
     """Plain arguments of the call, such as `training: true`; None where one is wrong."""
+    if not step.call:
+        return {}
     if isinstance(layer, Graph):
         known, cls = ["training"], "a model"
     else:
@@ -205,19 +217,23 @@ def call_arguments(step: Step, layer: LayerDef | Graph, report: Report) -> Mappi
 
 def tensor_arguments(layer: LayerDef) -> list[str]:
     """The call's arguments that take tensors, in order; the first is what a plain `from` feeds."""
-    entry = catalog.find_step(layer.cls)
-    if entry is None or not entry.call:
-        return ["inputs"]
-    if entry.kind == "op":
-        return [param.name for param in entry.call if param.name not in layer.args]
-    first = entry.call[0].name
-    return [first, *(p.name for p in entry.call[1:] if p.name in CALL_TENSORS)]
+    names = _tensor_arguments(layer.cls)[0]
+    return [name for name in names if name not in layer.args] if layer.cls.startswith(catalog.OPS) else names
 
 
 def _required_tensors(layer: LayerDef) -> list[str]:
-    entry = catalog.find_step(layer.cls)
+    names = _tensor_arguments(layer.cls)[1]
+    return [name for name in names if name not in layer.args] if layer.cls.startswith(catalog.OPS) else names
+
+
+@cache
+def _tensor_arguments(cls: str) -> tuple[list[str], list[str]]:
+    """All arguments of a call that take tensors, and those of them that it needs; the first is always one."""
+    entry = catalog.find_step(cls)
     if entry is None or not entry.call:
-        return ["inputs"]
+        return ["inputs"], ["inputs"]
     if entry.kind == "op":
-        return [param.name for param in entry.call if param.required and param.name not in layer.args]
-    return [entry.call[0].name, *(p.name for p in entry.call[1:] if p.required and p.name in CALL_TENSORS)]
+        return [p.name for p in entry.call], [p.name for p in entry.call if p.required]
+    first, *more = entry.call
+    taken = [p for p in more if p.name in CALL_TENSORS]
+    return [first.name, *(p.name for p in taken)], [first.name, *(p.name for p in taken if p.required)]

@@ -14,6 +14,7 @@ from netspec.catalog import OPS, Entry, legacy
 from netspec.catalog.arguments import Meaning, Problem, meaning
 from netspec.catalog.fillers import cannot_fill
 from netspec.catalog.nearest import fold, nearest, rename
+from netspec.catalog.together import at_odds
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
 from netspec.graph.feeding import fed_arguments
@@ -105,6 +106,8 @@ class Objects:
         fix = _replaced(name, renamed, known) if renamed else rename(name, known)
         if kind in ("layer", "op") and not renamed:
             cure, fix = _or_operation(kind, name, close, cure, fix)
+        if kind == "cell" and f"{name}Cell" in known:
+            cure = f"did you mean `{name}Cell`? an `RNN` is made of cells"
         self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=key, help=cure, fix=fix)
         return None
 
@@ -149,6 +152,10 @@ class Objects:
             self._report.add(
                 "NS207", path, f"`{entry.name}` needs {names}", key=True, help=self._example(entry, missing, given)
             )
+        elif sound and (odd := at_odds(entry.kind, entry.name, args)) is not None:
+            sound = False
+            where = (*at, odd[0]) if at is not None else path
+            self._report.add("NS206", where, odd[1], key=True, help=odd[2])
         elif key is not None and sound and self._problems == before and args == given:
             if len(_sound) >= _MOST_SOUND:
                 _sound.clear()
@@ -161,6 +168,8 @@ class Objects:
         """Arguments by name, and the path they stand under (None: a bare value, which stands at `path` itself)."""
         if raw is None:
             return {}, path
+        if isinstance(raw, dict) and len(raw) != 1:  # else it may be a layer
+            return raw, path
         first = next((param for param in entry.params if param.name not in fed and not param.keyword), None)
         if isinstance(raw, dict) and not (first is not None and self._is_layer(entry, first.name, raw)):
             return raw, path
@@ -209,12 +218,14 @@ class Objects:
         self._report.add("NS205", where, message, key=True, help=cure if known else None, fix=fix)
 
     def _unfit(self, entry: Entry, name: str, made: Any, given: Mapping[str, Any]) -> bool:
-        """Whether an initializer cannot fill the weight that it is for (reported)."""
-        if not isinstance(made, KerasObject) or made.kind != "initializer":
+        """Whether an initializer, a regularizer or a constraint does not go with the weight that it is for (reported)."""
+        if not isinstance(made, KerasObject) or made.kind not in ("initializer", "regularizer", "constraint"):
             return False
-        why = cannot_fill(entry.name, name, made.cls, given)
+        why = cannot_fill(entry.name, name, made.cls, given, made.args)
         if why is not None:
-            cure = "leave it out, or take one for any shape, such as `glorot_uniform`"
+            cure = "leave it out"
+            if made.kind == "initializer" and made.cls != "Constant":
+                cure += ", or take one for any shape, such as `glorot_uniform`"
             self._report.add("NS206", made.path, f"`{name}`: `{made.cls}` {why}", help=cure)
         return why is not None
 
@@ -309,8 +320,19 @@ class Objects:
         entry = self.entry(kind, cls, at)
         if entry is None:
             return BAD
+        if kind == "activation" and entry.form != "class":
+            return self._activation(entry, cls, args, at)
         made = self.arguments(entry, args, at, depth + 1)
         return BAD if made is None else KerasObject(kind, entry.name, made, at)
+
+    def _activation(self, entry: Entry, written: str, args: Any, path: Path) -> Any:
+        """A function, which Keras calls with its tensor alone: its name; BAD where it has arguments (reported)."""
+        if not args:
+            return written
+        twin = next((name for name in catalog.identifiers("layer") if fold(name) == fold(entry.name)), None)
+        cure = f"write `{written}`" + (f", or a step `{twin}: …` in its place" if twin else "")
+        self._report.add("NS205", path, f"activation `{written}` takes no arguments here", key=True, help=cure)
+        return BAD
 
     def _inner(self, entry: Entry, name: str, what: Meaning, raw: Any, path: Path, depth: int) -> Any:
         """A layer inside a layer."""

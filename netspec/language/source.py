@@ -213,6 +213,36 @@ class _Reader:
         return self._stop("NS104", start, end, message, "use fewer values or aliases")
 
     def _scalar(self, event: Any) -> None:
+        """The usual scalar: unmarked, on its line, inside a list or a mapping. Most of a file is that."""
+        style = event.style
+        if event.anchor is not None or event.tag is not None or style == "|" or style == ">" or not self.stack:
+            return self._marked(event)
+        text, frame, kind = event.value, self.stack[-1], self.kind
+        start, self.last_end = event.start_mark.index, event.end_mark.index
+        node = len(kind)
+        self.add_start(start)
+        self.add_end(self.last_end)
+        self.add_size(1)
+        kind.append(SCALAR)
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise self._too_many(start, self.last_end)
+        is_plain = event.implicit[0] and not style
+        if frame.key is None and frame.value.__class__ is dict:
+            if is_plain and text == "<<":
+                self.positions.merge.add(node)
+                return self._key(frame, node, "<<", merge=True)
+            return self._key(frame, node, None if is_plain and is_null(text) else text)
+        if is_plain:
+            try:
+                text = plain(text)
+            except BadScalar as bad:
+                self._add(bad.code, start, self.last_end, bad.message, bad.help)
+                text = None
+        self._attach(text, node)
+
+    def _marked(self, event: Any) -> None:
+        """A scalar with an anchor or a tag, of several lines, or alone in its document."""
         node, start, end = self._node(event, SCALAR)
         text: str = event.value
         if event.style in ("|", ">"):  # it ends with the line break; the place does not
@@ -269,7 +299,8 @@ class _Reader:
                 parent.key = BAD
                 if not parent.hidden:
                     word = "mapping" if mapping else "list"
-                    self._add("NS107", start, start + 1, f"a {word} cannot be a key, expected a name")
+                    cure = "write the name alone, as in `x: [100]`"
+                    self._add("NS107", start, start + 1, f"a {word} cannot be a key, expected a name", cure)
         self.stack.append(frame)
         if event.anchor is not None:
             self.anchors[event.anchor] = Anchored(node, closed=False)
