@@ -217,9 +217,8 @@ class _Reader:
         style = event.style
         if event.anchor is not None or event.tag is not None or style == "|" or style == ">" or not self.stack:
             return self._marked(event)
-        text, frame, kind = event.value, self.stack[-1], self.kind
+        text, frame, kind, node = event.value, self.stack[-1], self.kind, len(self.kind)
         start, self.last_end = event.start_mark.index, event.end_mark.index
-        node = len(kind)
         self.add_start(start)
         self.add_end(self.last_end)
         self.add_size(1)
