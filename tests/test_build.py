@@ -19,6 +19,7 @@ from netspec.graph.ir import Checked
 from netspec.graph.training import logged
 from netspec.pipeline import analyze, analyze_text
 from netspec.runtime.model import build
+from netspec.runtime.run.splits import generated
 
 pytestmark = pytest.mark.keras
 
@@ -337,3 +338,39 @@ def test_a_chain_of_2000_steps_is_built_saved_read_back_and_trained(tmp_path: Pa
 def test_a_deep_model_inside_a_model_is_built_and_saved(tmp_path: Path) -> None:
     checked = spec(INNER)
     assert build.save(checked, tmp_path / "deep.keras")[1] == 24_000
+
+
+def test_what_keras_adds_by_itself_never_takes_the_name_of_a_step() -> None:
+    text = """
+inputs: {x: {shape: [5], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 4, output_dim: 3, mask_zero: true}
+  - LSTM: 4
+  - Dense: 4
+    name: not_equal
+  - Dense: 1
+    name: not_equal_1
+losses: mse
+"""
+    for _ in range(3):
+        model = build.build(spec(text))
+        assert {"not_equal", "not_equal_1"} <= {layer.name for layer in model.layers}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inputs: {x: [null, 3]}\nlayers: [Conv1D: {filters: 1, kernel_size: 3}]\nlosses: mse\n",
+        "inputs: {x: [null, null, 3]}\nlayers: [MaxPooling2D: 2, Conv2D: {filters: 2, kernel_size: 3}]\nlosses: mse\n",
+        "inputs: {t: {shape: [1], dtype: string}}\nlayers: [TextVectorization: {vocabulary: [word3]}, "
+        "Embedding: {input_dim: 3, output_dim: 2}, GlobalAveragePooling1D, Dense: 1]\nlosses: mse\n",
+    ],
+)
+def test_examples_fit_models_with_free_dimensions_and_texts(text: str) -> None:
+    checked = analyze_text(text).checked
+    assert checked is not None
+    part = generated(checked, 8, seed=1).train
+    model = build.build(checked)
+    (x,), (y,) = part.x.values(), part.y.values()
+    fed = tf.constant(x) if x.dtype == object else x
+    assert model(fed).shape == y.shape

@@ -40,13 +40,14 @@ def dummy(
     """(x, y) of `n` examples; outputs without a loss are left out of y.
 
     `limits` maps an input of ids to how many different ones there are (an Embedding's `input_dim`). A free dimension
-    becomes 16, of images 32. Inputs: ids below the limit, with the class's own id in a third of the places; else noise
-    and a pattern of the class. Targets, by loss: one-hot rows, class numbers, 0 and 1, -1 and 1, or for any other loss
-    a fixed pattern scaled by the class, between 0 and 1. Raises DataError NS708 where a shape is not known.
+    becomes 16, of images 32 (`chosen`). Inputs: texts, or ids below the limit, with the class's own id in a third of
+    the places; else noise and a pattern of the class. Targets, by loss: one-hot rows, class numbers, 0 and 1, -1 and
+    1, or for any other loss a fixed pattern scaled by the class, between 0 and 1. Raises DataError NS708 where a shape
+    is not known.
     """
     made = {**inputs, **{name: tensor for name, tensor in outputs.items() if losses.get(name) is not None}}
     for name, tensor in made.items():
-        check_room((n, *_sizes(name, tensor)), 4, f"{n:,} examples of `{name}`")
+        check_room((n, *chosen(name, tensor)), 4, f"{n:,} examples of `{name}`")
     rng = np.random.default_rng(seed)
     classes = _count(outputs, losses)
     labels = rng.permutation(np.arange(n) % classes)
@@ -55,7 +56,7 @@ def dummy(
     for name, tensor in outputs.items():
         loss = losses.get(name)
         if loss is not None:
-            y[name] = _target(_sizes(name, tensor), canonical(loss), labels, classes)
+            y[name] = _target(chosen(name, tensor), canonical(loss), labels, classes)
     return x, y
 
 
@@ -67,13 +68,13 @@ def _count(outputs: Mapping[str, TensorType], losses: Mapping[str, str | None]) 
         if loss is None:
             continue
         if canonical(loss) in _ONE_HOT | _NUMBERED | {"ctc"}:
-            most = max(most, _sizes(name, tensor)[-1])
+            most = max(most, chosen(name, tensor)[-1])
         elif canonical(loss) not in _YES_NO | _HINGE:
             most = max(most, 4)
     return min(most, _CLASSES)
 
 
-def _sizes(name: str, tensor: TensorType) -> tuple[int, ...]:
+def chosen(name: str, tensor: TensorType) -> tuple[int, ...]:
     """The shape without the batch, with every free dimension chosen."""
     shape = tensor.shape
     if isinstance(shape, Unknown) or any(isinstance(dim, Unknown) for dim in shape[1:]):
@@ -85,7 +86,10 @@ def _sizes(name: str, tensor: TensorType) -> tuple[int, ...]:
 def _input(
     name: str, tensor: TensorType, limit: int | None, labels: np.ndarray, classes: int, rng: np.random.Generator
 ) -> np.ndarray:
-    sizes = _sizes(name, tensor)
+    sizes = chosen(name, tensor)
+    if tensor.dtype == "string":
+        words = _ids(sizes, limit or classes + 2, labels, classes, rng)
+        return np.char.add("word", words.astype(str)).astype(object)
     dtype = "float32" if isinstance(tensor.dtype, Unknown) or tensor.dtype == "bfloat16" else tensor.dtype
     kind = np.dtype(dtype).kind
     if limit is None and kind in "iu" and len(sizes) < 3:

@@ -28,7 +28,8 @@ class BuildError(NetspecError):
     exit_code = 1
 
     def __init__(self, path: Path, cause: Exception) -> None:
-        super().__init__(_first_line(cause))
+        cure = "change this part as Keras asks; `netspec layers NAME` lists what a layer takes"
+        super().__init__(_first_line(cause), help=cure)
         self.path = path
         self.__cause__ = cause
 
@@ -166,6 +167,26 @@ def _made(value: Any, path: Path) -> Any:
         raise BuildError(value.path if isinstance(value, KerasObject) else path, error) from error
 
 
+def _reserve(keras: Any, graph: Graph) -> None:
+    """Keep Keras from naming what it adds by itself, such as the `not_equal` of a mask, like one of our layers.
+
+    It numbers the names that it makes up, and does not look at those that it is given.
+    """
+    most: dict[str, int] = {}
+    graphs = [graph]
+    while graphs:
+        for call in graphs.pop().live_calls():
+            stem, _, number = call.layer.name.rpartition("_")
+            short = bool(stem) and number.isdecimal() and len(number) < 6
+            prefix, last = (stem, int(number)) if short else (call.layer.name, 0)
+            most[prefix] = max(most.get(prefix, 0), last)
+            if isinstance(call.layer, Graph):
+                graphs.append(call.layer)
+    for prefix, last in most.items():
+        while keras.backend.get_uid(prefix) <= last:
+            pass
+
+
 class _Builder:
     """Makes Keras objects, each layer once however often it is called."""
 
@@ -191,6 +212,7 @@ class _Builder:
 
     def whole(self, graph: Graph) -> Any:
         """The model of a spec, with everything frozen that is to be."""
+        _reserve(self._keras, graph)
         model = self.model(graph)
         for layer in self._frozen:
             layer.trainable = True  # setting what is set already does nothing at all
@@ -222,11 +244,14 @@ class _Builder:
                 tensors[Tensor(call.name, index)] = output
         inputs = [tensors[Tensor(name)] for name in graph.inputs]
         outputs_by_name = {name: tensors[tensor] for name, tensor in graph.outputs.items()}
-        model = self._keras.Model(
-            inputs=inputs if len(inputs) > 1 else inputs[0],
-            outputs=outputs_by_name if len(outputs_by_name) > 1 else next(iter(outputs_by_name.values())),
-            name=graph.name,
-        )
+        try:
+            model = self._keras.Model(
+                inputs=inputs if len(inputs) > 1 else inputs[0],
+                outputs=outputs_by_name if len(outputs_by_name) > 1 else next(iter(outputs_by_name.values())),
+                name=graph.name,
+            )
+        except ValueError as error:
+            raise BuildError((*graph.path, "layers"), error) from error
         # Keras takes the layers' names, which are one for two calls of a layer, in the order that it flattens by.
         model.output_names = self._keras.tree.flatten({name: name for name in outputs_by_name})
         return model
@@ -253,6 +278,8 @@ class _Builder:
                 made = self.model(layer)
             else:
                 arguments = {name: self.value(value) for name, value in layer.args.items()}
+                if isinstance(arguments.get("ngrams"), list):
+                    arguments["ngrams"] = tuple(arguments["ngrams"])  # the one list that must be a tuple
                 if self._dry:
                     arguments.pop("stateful", None)
                 made = getattr(self._keras.layers, layer.cls)(**arguments, name=layer.name)

@@ -29,6 +29,9 @@ def no_weights() -> Iterator[None]:
             global_state.set_global_attribute("uninitialized_variables", [])
 
 
+_OURS = "this is our fault: report it with the spec; what is built is what Keras says"
+
+
 def dry_model(checked: Checked) -> Any:
     """The model without values in its weights: good for its shapes, counts and summary, never for training.
 
@@ -46,7 +49,7 @@ def verify(checked: Checked, report: Report) -> None:
         build.compile_model(model, checked)
         build.callbacks(checked)
     except build.BuildError as error:
-        report.add("NS408", error.path, f"Keras refuses this: {error}")
+        report.add("NS408", error.path, f"Keras refuses this: {error}", help=error.help)
         return
     typed = checked.typed
     outputs = dict(zip(typed.graph.outputs, _in_order(model, tuple(typed.graph.outputs)), strict=True))
@@ -56,13 +59,13 @@ def verify(checked: Checked, report: Report) -> None:
             message = (
                 f"output `{name}` is {show(ours.shape)} {ours.dtype} here, {show(theirs.shape)} {theirs.dtype} in Keras"
             )
-            report.add("NS409", ("outputs", name), message)
+            report.add("NS409", ("outputs", name), message, help=_OURS)
     total = typed.weights[id(typed.graph)]
     theirs_count = model.count_params()
     if isinstance(total.trainable, int) and isinstance(total.non_trainable, int):
         ours_count = total.trainable + total.non_trainable
         if ours_count != theirs_count:
-            report.add("NS409", (), f"{ours_count:,} parameters here, {theirs_count:,} in Keras")
+            report.add("NS409", (), f"{ours_count:,} parameters here, {theirs_count:,} in Keras", help=_OURS)
 
 
 def _in_order(model: Any, names: tuple[str, ...]) -> list[Any]:

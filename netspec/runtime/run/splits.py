@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+from netspec import diagnostics
 from netspec.catalog.types import TensorType
+from netspec.diagnostics import Place, Report
+from netspec.graph.infer import infer
 from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data
 from netspec.runtime.data import features, sources
-from netspec.runtime.data.dummy import dummy
+from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.features import Prepared
 from netspec.runtime.data.sources import DataError, Table
 
@@ -128,7 +131,8 @@ def generated(checked: Checked, rows: int, seed: int) -> Splits:
     """
     graph = checked.typed.graph
     held = max(rows // 5, 1)
-    x, y = dummy(input_types(checked), output_types(checked), losses(checked), limits(graph), rows + 2 * held, seed)
+    inputs, outputs = _settled(checked)
+    x, y = dummy(inputs, outputs, losses(checked), limits(graph), rows + 2 * held, seed)
 
     def part(name: str, start: int, stop: int) -> Part:
         return Part(name, {key: a[start:stop] for key, a in x.items()}, {key: a[start:stop] for key, a in y.items()})
@@ -136,6 +140,26 @@ def generated(checked: Checked, rows: int, seed: int) -> Splits:
     train = replace(part(TRAIN, 0, rows), notes=(f"{rows} generated examples",))
     validation = part(VALIDATION, rows, rows + held)
     return Splits(train, validation, part(TEST, rows + held, rows + 2 * held), None)
+
+
+def _settled(checked: Checked) -> tuple[dict[str, TensorType], dict[str, TensorType]]:
+    """The types of inputs and outputs once every free dimension of an input has the size that examples give it."""
+    inputs, graph = input_types(checked), checked.typed.graph
+    if not any(part is not None and None in part.shape for part in graph.inputs.values()):
+        return inputs, output_types(checked)
+    shapes = {name: chosen(name, tensor) for name, tensor in inputs.items()}
+    parts = {name: part and part.model_copy(update={"shape": shapes[name]}) for name, part in graph.inputs.items()}
+    typed = infer(replace(graph, inputs=parts), Report(_Anywhere()))
+    sized = {name: replace(tensor, shape=(None, *shapes[name])) for name, tensor in inputs.items()}
+    return sized, {name: typed.types[tensor] for name, tensor in graph.outputs.items()}
+
+
+class _Anywhere:
+    """Places for a report that nobody reads."""
+
+    def locate(self, path: diagnostics.Path, *, key: bool = False) -> Place:
+        """No place."""
+        return Place("", 1, 1, 1, 1)
 
 
 def _data(checked: Checked) -> Data:
