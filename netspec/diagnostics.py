@@ -256,7 +256,7 @@ class Locator(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """Collects the diagnostics of one file, up to a thousand. Every stage appends; nothing is ever taken out."""
+    """Collects the diagnostics of one file, up to a thousand. Every stage appends; an error is never taken out."""
 
     locator: Locator
     _left_out: int = 0
@@ -344,6 +344,15 @@ class Report:
         """Add a fact to a mistake that is recorded already."""
         found = self._found[known]
         self._found[known] = replace(found, notes=(*found.notes, text))
+
+    def outdo(self, code: str, beside: Path) -> None:
+        """Take out warnings of `code` that point at something within `beside`: an error says the same for sure."""
+        whole = self.locator.locate(beside)
+        start, end = (whole.line, whole.column), (whole.end_line, whole.end_column)
+        for key, found in list(self._found.items()):
+            places = [label.place for label in found.labels] if (found.code, found.severity) == (code, WARNING) else []
+            if any(start <= (each.line, each.column) < end for each in places):
+                del self._found[key]
 
     def __len__(self) -> int:
         return len(self._found) + self._left_out

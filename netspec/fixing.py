@@ -19,6 +19,7 @@ from netspec.language.source import parse_value
 from netspec.pipeline import Analysis
 
 _ROUNDS = 20  # a mended name brings what it hid to light
+_TAG = 100  # characters in front of a value in which a tag is looked for
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -63,26 +64,35 @@ def diff(name: str, done: Fixed) -> str:
 
 
 def write(path: str, done: Fixed) -> None:
-    """Put the mended text in the file's place, whole or not at all; links, mode and byte order mark stay.
+    """Put the mended text in the file's place, whole or not at all; links, mode, owner and byte order mark stay.
+
+    A file of several names (hard links) is written where it lies, for a new one would take only one of them.
 
     Raises OSError where the file or its folder cannot be written, and ValueError where the file has changed since.
     """
     real = os.path.realpath(path)
     with open(real, "rb") as file:
         raw = file.read()
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        status = os.fstat(file.fileno())
     bom = _BOM if raw.startswith(_BOM) else b""
     if raw != bom + done.before.encode():
         raise ValueError("the file was changed meanwhile")
     if not os.access(real, os.W_OK):
         raise PermissionError(13, "Permission denied")
+    if status.st_nlink > 1:
+        with open(real, "r+b") as file:
+            file.write(bom + done.after.encode())
+            file.truncate()
+        return
     handle, name = tempfile.mkstemp(prefix=".netspec-", dir=os.path.dirname(real))
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(bom + done.after.encode())
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, mode)
+        with suppress(OSError, AttributeError):  # another's file stays another's where one may give it back
+            os.chown(name, status.st_uid, status.st_gid)
+        os.chmod(name, stat.S_IMODE(status.st_mode))
         os.replace(name, real)
     except BaseException:
         with suppress(OSError):
@@ -101,7 +111,9 @@ def _edits(document: Document, diagnostics: Iterable[Diagnostic]) -> list[_Edit]
         if fix is None or fix.place.file != document.file or fix.place in document.overrides.values():
             continue
         start, end = document.offsets(fix.place)
-        new = _written(fix, document.text[start:end])
+        in_front = document.text[max(start - _TAG, 0) : start].split()[-2:]  # a tag, or a tag and an anchor
+        tagged = any(word.startswith("!") for word in in_front if word[0] in "!&")
+        new = _written(fix, document.text[start:end], tagged)
         if new is not None:
             # Two cures for one word: neither is sure.
             found[start, end] = new if found.get((start, end), new) == new else None
@@ -109,8 +121,13 @@ def _edits(document: Document, diagnostics: Iterable[Diagnostic]) -> list[_Edit]
     return [edit for at, edit in enumerate(edits) if at == 0 or edits[at - 1][1] <= edit[0]]
 
 
-def _written(fix: Fix, written: str) -> str | None:
-    """How the new value stands in the text; None where the text does not say the old one, as behind a variable."""
+def _written(fix: Fix, written: str, tagged: bool) -> str | None:
+    """How the new value stands in the text; None where the text does not say the old one, as behind a variable.
+
+    What goes over several lines, or has a tag in front, is left alone: it says more than the value.
+    """
+    if "\n" in written or "\r" in written or (tagged and not isinstance(fix.new, str)):
+        return None
     try:
         now = parse_value(written)
     except ValueError:

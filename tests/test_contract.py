@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -486,3 +487,20 @@ def test_a_spec_without_rows_loads_no_reader() -> None:
         "sys.exit(any(name.startswith('netspec.probe') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_validate_says_how_far_it_looked(tmp_path: Path, run: Any) -> None:
+    for name, rows in (("long", 10_001), ("short", 10)):
+        (tmp_path / f"{name}.csv").write_text("x,y\n" + "1,0\n" * rows, encoding="utf-8")
+        (tmp_path / f"{name}.yaml").write_text(f"{BINARY}data: {{train: {name}.csv}}\n", encoding="utf-8")
+    done = run("validate", "long.yaml", "short.yaml", cwd=tmp_path)
+    assert done.rc == 0
+    assert done.stdout.splitlines() == [
+        "2 specs, no problems",
+        "looked at the first 10,000 rows of `long.csv`; fit checks the rest as it reads",
+    ]
+    report = json.loads(run("validate", "long.yaml", "short.yaml", "--format", "json", cwd=tmp_path).stdout)
+    assert report["data"] == [
+        {"file": "long.yaml", "source": "long.csv", "rows": 10_000, "whole": False},
+        {"file": "short.yaml", "source": "short.csv", "rows": 10, "whole": True},
+    ]

@@ -186,6 +186,7 @@ def test_json_has_these_keys_and_no_other() -> None:
         "diagnostics": [diagnostic],
         "suppressed": [{**diagnostic, "reason": "as planned"}],
         "failures": [{"message": "`y.yaml`: no such file", "file": "y.yaml", "code": None, "help": None}],
+        "data": [],
     }
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 _LONGEST = 48  # hardly a name is longer, and the cost grows with the square
 _FURTHEST = 4  # more edits than that are another word, however long it is
 _SAFE = 2  # more than that are shown, but not written without being asked
+_SHORT, _LONG = 5, 7  # letters of a word that takes one slip of any kind, and two
 
 # Names from other libraries and from everyday talk, folded.
 _KNOWN = {
@@ -59,7 +60,26 @@ _KNOWN = {
     "identity": "linear",
     "logistic": "sigmoid",
     "f1": "F1Score",
+    "rmse": "RootMeanSquaredError",
+    "acos": "arccos",
+    "acosh": "arccosh",
+    "asin": "arcsin",
+    "asinh": "arcsinh",
+    "atan": "arctan",
+    "atan2": "arctan2",
+    "atanh": "arctanh",
+    "csum": "cumsum",
+    "ln": "log",
+    "sqr": "square",
 }
+
+# Folded names of things that Keras has not, each near to the name of something else.
+_ELSEWHERE = frozenset(
+    (
+        *("adagradw", "bitwise", "erfcinv", "exponentiallr", "histogramdd", "isnat", "maxunpool1d", "maxunpool2d"),
+        *("maxunpool3d", "mood", "nor", "rrelu", "scatternd", "tan", "uniform", "unitnorm"),
+    )
+)
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -80,10 +100,13 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 def sure(word: str, candidates: Iterable[str]) -> str | None:
     """The nearest candidate where no other is as near, so that it may be written in place of `word`; else None.
 
-    Names from elsewhere are not sure: `conv` may mean three layers.
+    It must also be a slip of the fingers: `block2` is no misspelt `block1`, nor `rmse` a misspelt `mse`. Names from
+    elsewhere are not sure: `conv` may mean three layers.
 
     >>> sure("Desne", ("Dense", "Dot")), sure("conv", ("Conv1D", "Conv2D")), sure("losss", ("loss", "less"))
     ('Dense', None, 'loss')
+    >>> sure("blok1", ("block1", "x")), sure("block2", ("block1", "x")), sure("rmse", ("mse", "mae"))
+    ('block1', None, None)
     """
     names = tuple(candidates)
     found = nearest(word, names)
@@ -93,10 +116,46 @@ def sure(word: str, candidates: Iterable[str]) -> str | None:
     if folded == mine or _expanded(folded) == mine:
         return found
     least = distance(folded, mine, _SAFE)
-    if least > _SAFE or fold(_KNOWN.get(folded, "")) == mine:
+    if least > _SAFE or folded in _KNOWN or folded in _ELSEWHERE or not _slip(word, found):
         return None
     others = (name for name in _folded(names)[0] if name != mine)
     return None if any(distance(folded, name, least) <= least for name in others) else found
+
+
+def _slip(word: str, meant: str) -> bool:
+    """Whether `word` is `meant` with slips of the fingers, part by part; digits tell things apart and are no slips.
+
+    >>> _slip("kernal_siz", "kernel_size"), _slip("tower_2", "tower_1"), _slip("enc_b", "enc_a"), _slip("rmse", "mse")
+    (True, False, False, False)
+    """
+    if [char for char in word if char.isdigit()] != [char for char in meant if char.isdigit()]:
+        return False
+    parts, theirs = (each.replace("-", "_").replace(" ", "_").split("_") for each in (word, meant))
+    if len(parts) != len(theirs):
+        return _slipped(fold(word), fold(meant))
+    return all(_slipped(part.lower(), their.lower()) for part, their in zip(parts, theirs, strict=True))
+
+
+def _slipped(part: str, meant: str) -> bool:
+    """The same for one part: a first letter is seldom wrong, and another letter makes another word of a short one."""
+    apart, longer, length = distance(part, meant, _SAFE), len(part) - len(meant), len(meant)
+    changed = sum(a != b for a, b in zip(part, meant, strict=False)) if longer == 0 else 0
+    if apart == 0:
+        return True
+    if apart == 1 and changed == 2:  # two neighbours are swapped
+        return length > 2
+    if apart > _SAFE or part[:1] != meant[:1]:
+        return False
+    if apart == 2:
+        return length >= _LONG and changed != 2  # two other letters: minimum, maximum
+    if longer == 0:
+        return length >= _SHORT
+    if longer < 0:
+        return len(part) > 2
+    at = next((at for at in range(length) if part[at] != meant[at]), length)
+    doubled = part[at] == part[at - 1]
+    at_end = at == length
+    return doubled or (part[at] == "s" and at_end and length > 3) or length >= (_LONG if at_end else _SHORT)
 
 
 def rename(word: str, candidates: Iterable[str]) -> tuple[str, str] | None:
@@ -113,7 +172,7 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
     by_fold, letters = _folded(candidates)
     for key in (folded, fold(_KNOWN.get(folded, "")), fold(_expanded(folded))):
         if key in by_fold:
-            return min(by_fold[key], key=lambda name: (distance(word, name, _LONGEST), name))
+            return _closest(word, by_fold[key])
     best, least = None, min(_FURTHEST, max(1, len(folded) // 3)) + 1
     mine = _letters(folded)
     for key, theirs in letters.items():
@@ -125,7 +184,14 @@ def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
                 best, least = key, found
     if best is None or least >= len(folded):
         return None
-    return min(by_fold[best], key=lambda name: (distance(word, name, _LONGEST), name))
+    return _closest(word, by_fold[best])
+
+
+def _closest(word: str, names: list[str]) -> str:
+    """Of names that fold alike the one that is written most alike: other letters count before their case."""
+    low = word.lower()
+    word = low if word.isupper() and word.isalpha() else word  # ACCURACY is not the metric `Accuracy`
+    return min(names, key=lambda name: (distance(low, name.lower(), _LONGEST), distance(word, name, _LONGEST), name))
 
 
 @lru_cache(maxsize=64)

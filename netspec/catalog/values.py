@@ -107,6 +107,10 @@ def _not_a_number(value: Any, whole: bool) -> Fault:
         number = _number_in_text(value)
         if number is None or (whole and not re.fullmatch(r"[-+]?\d+", number)):
             return Fault()
+        if "," in value:  # 1,000 is another number in another country
+            return Fault(help=f"write `{number}`") if whole else Fault(help="write a decimal point for a comma")
+        if whole and number.lstrip("+-").startswith("0") and int(number):
+            return Fault(help=f"write `{int(number)}`")  # 010 is 8 to some
         meant = int(number) if whole else float(number)
         return Fault(help=f"remove the quotes: `{number}`" if number == value else f"write `{number}`", fix=meant)
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
@@ -255,7 +259,8 @@ def text() -> Rule:
 
 def null(why: str) -> Rule:
     """Nothing but `null`, with the reason."""
-    return Rule(f"`null`, since {why}", lambda value: None if value is None else Fault(), {"type": "null"})
+    fault = Fault(help="leave it out")
+    return Rule(f"`null`, since {why}", lambda value: None if value is None else fault, {"type": "null"})
 
 
 def anything() -> Rule:

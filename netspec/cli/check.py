@@ -14,8 +14,11 @@ from netspec.cli.terminal import ERRORS, INTERNAL, NO_SPEC, USAGE, color, compla
 from netspec.errors import NetspecError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netspec.diagnostics import Diagnostic, Suppressed
     from netspec.pipeline import Analysis
+    from netspec.probe.model import Looked
     from netspec.render.findings import Failure
 
 SetOption = Annotated[
@@ -121,28 +124,36 @@ class Cures:
     diffs: str = ""
 
     def apply(self, name: str, analysis: Analysis, settings: list[str]) -> Analysis:
-        """Cure one file. What is left of its findings is in the analysis, of the text as it then stands."""
+        """Cure one file. What is left of its findings is in the analysis, of the text as it then stands.
+
+        What is wrong only under `settings` is not cured: without them the file is sound.
+        """
         from netspec import fixing, pipeline
 
         folder = None if name == "-" else os.path.dirname(os.path.abspath(name))
 
-        def again(text: str) -> Analysis:
-            return pipeline.analyze_text(text, overrides=settings, shown=analysis.file, folder=folder)
+        mark = "\ufeff" if analysis.document.lead else ""
 
-        done = fixing.fixed(analysis, again, self.codes)
+        def again(text: str, settings: Sequence[str] = ()) -> Analysis:
+            return pipeline.analyze_text(mark + text, overrides=settings, shown=analysis.file, folder=folder)
+
+        done = fixing.fixed(again(analysis.document.text) if settings else analysis, again, self.codes)
         if not done.count:
             return analysis
         if self.write and name == "-":
             raise NetspecError("standard input cannot be mended in place", help="`--diff` shows what would change")
-        self.diffs += fixing.diff(analysis.file, done)
         if self.write:
             try:
                 fixing.write(name, done)
             except ValueError as error:
                 raise NetspecError(f"`{name}`: {error}", help="run it again") from None
+            except OSError as error:
+                why = (error.strerror or "unknown reason").lower()
+                raise NetspecError(f"`{name}`: not writable; {why}", help="`--diff` shows what would change") from None
+        self.diffs += fixing.diff(analysis.file, done)
         self.count += done.count
         self.files += 1
-        return done.analysis
+        return again(done.after, settings) if settings else done.analysis
 
     def summary(self) -> str:
         """`mended 3 mistakes in 2 files`."""
@@ -159,6 +170,7 @@ class _Outcome:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     suppressed: list[Suppressed] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    looked: list[tuple[str, Looked]] = field(default_factory=list)
     exit_code: int = 0
 
     @property
@@ -202,6 +214,7 @@ class _Outcome:
                 self.files.append(analysis.file)
                 self.diagnostics += analysis.diagnostics
                 self.suppressed += analysis.suppressed
+                self.looked += [(analysis.file, each) for each in analysis.looked]
 
     def keep(self, codes: frozenset[str], hide_ignored: bool) -> None:
         """Drop what is of another code, and what comments ignore if it shall be hidden."""
@@ -218,7 +231,7 @@ class _Outcome:
             case Format.concise:
                 return findings.concise(found)
             case Format.json:
-                return findings.json_report(self.files, found, self.valid, left_out, failures)
+                return findings.json_report(self.files, found, self.valid, left_out, failures, self.looked)
             case Format.github:
                 from netspec.render.github import github
 
@@ -234,15 +247,30 @@ class _Outcome:
                 return junit(self.files, found, left_out, failures, strict=strict)
             case Format.text:
                 said = findings.text(found, color=color(sys.stdout), width=width(sys.stdout))
-                return said + (findings.summary(self.files, found, len(left_out)) if self.files else "")
+                said += findings.summary(self.files, found, len(left_out)) if self.files else ""
+                said = findings.with_looked(said, [each for _, each in self.looked])
+                errors = [each for each in found if each.severity == "error"]
+                if errors and sys.stdout.isatty():
+                    which = "error" if len(errors) == 1 else "first error"
+                    said = f"{said.rstrip()}\n`netspec rule {errors[0].code}` explains the {which}\n"
+                return said
 
 
 def _analyzed(name: str, settings: list[str]) -> Analysis:
     from netspec import pipeline
 
     if name == "-":
-        return pipeline.analyze_text(sys.stdin.buffer.read(), overrides=settings)
+        return pipeline.analyze_text(_standard_input(), overrides=settings)
     return pipeline.analyze(name, overrides=settings)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise NetspecError("standard input is closed", help="name a file, or send a spec to netspec")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise NetspecError(f"standard input: {(error.strerror or 'unknown reason').lower()}") from None
 
 
 def _exact(analysis: Analysis) -> Analysis:
@@ -287,15 +315,15 @@ def summary(
     if typed is None or any(each.code != "NS602" for each in errors):  # what costs too much can still be shown
         raise typer.Exit(ERRORS)
     size = batch_size or analysis.batch_size
-    emit(
-        render.as_json(typed, size) if format is Table.json else render.as_text(typed, width(sys.stdout), size)
-    )
+    emit(render.as_json(typed, size) if format is Table.json else render.as_text(typed, width(sys.stdout), size))
     if analysis.checked is None:
         raise typer.Exit(ERRORS)
 
 
 def _list(format: Table, settings: list[str], batch_size: int | None) -> None:
     """One line for each spec below specs/ or the current folder."""
+    import shlex
+
     from netspec.cli import find
     from netspec.render import summary as render
 
@@ -318,6 +346,7 @@ def _list(format: Table, settings: list[str], batch_size: int | None) -> None:
     elif len(rows) > 1:
         emit("\n".join(render.table(rows, right=frozenset({2}), width=width(sys.stdout))))
     for name in broken:
-        complain(f"`{name}` has errors", help=f"netspec validate {os.fspath(name)}")
+        named = f"./{name}" if name.startswith("-") else name
+        complain(f"`{name}` has errors", help=f"netspec validate {shlex.quote(named)}")
     if broken:
         raise typer.Exit(ERRORS)

@@ -33,8 +33,13 @@ def specs(paths: Sequence[str], skip_others: bool = False) -> list[str]:
 
 def _below(folder: str) -> list[str]:
     """Specs in a folder and below it, by name: not in runs, hidden folders or virtual environments."""
-    names = []
-    for where, folders, files in os.walk(folder):
+    names: list[str] = []  # a folder that cannot be read is named itself, so that whoever reads it says why
+
+    def unread(error: OSError) -> None:
+        if isinstance(error, PermissionError):
+            names.append(os.path.normpath(error.filename))
+
+    for where, folders, files in os.walk(folder, onerror=unread):
         folders[:] = sorted(
             name
             for name in folders
@@ -50,9 +55,12 @@ def _below(folder: str) -> list[str]:
 
 
 def _looks_like_spec(path: str) -> bool:
-    """A mapping with `layers` and `inputs` at the top, told from the text, so that a broken spec is still found."""
+    """A mapping with `layers` and `inputs` at the top, told from the text, so that a broken spec is still found.
+
+    A file that is there and cannot be read may be one, and is not passed over in silence.
+    """
     try:
         text = read_bytes(path, path)
     except SourceError:
-        return False
+        return os.path.isfile(path)
     return _LAYERS.search(text) is not None and _INPUTS.search(text) is not None

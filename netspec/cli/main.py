@@ -13,7 +13,7 @@ import typer
 
 import netspec
 from netspec.cli import catalog, check, rule, schema, train
-from netspec.cli.terminal import INTERNAL, INTERRUPTED, complain, emit, prepare, talk
+from netspec.cli.terminal import INTERNAL, INTERRUPTED, USAGE, complain, emit, prepare, talk
 
 app = typer.Typer(
     name="netspec",
@@ -69,6 +69,9 @@ def main() -> None:
     except KeyboardInterrupt:
         talk("interrupted")
         sys.exit(INTERRUPTED)
+    except OSError as error:  # what is printed before a verb begins finds no room
+        complain(error.strerror or str(error))
+        sys.exit(USAGE)
     except Exception as error:
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise

@@ -157,6 +157,6 @@ def _placed(error: BuildError, spec: str, settings: list[str] | None) -> typer.E
     from netspec.render import findings
 
     report = Report(pipeline.analyze(spec, overrides=settings or []).document)
-    report.add("NS408", error.path, f"Keras refuses this: {error}")
+    report.add("NS408", error.path, f"Keras refuses this: {error}", help=error.help)
     talk(findings.text(report.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
     return typer.Exit(ERRORS)

@@ -33,6 +33,11 @@ _EXPECTED = {
     "string_too_long": "a single character",
     "too_short": "a list that is not empty",
 }
+_EXAMPLES = {  # of what must be said
+    "shape": "for example `shape: [100]`, 100 numbers a row",
+    "vocabulary": "for example `vocabulary: 10000`, the most frequent words",
+    "fraction": "for example `fraction: 0.1`",
+}
 _BOUNDS = {
     "greater_than": ("above", "gt"),
     "greater_than_equal": ("of at least", "ge"),
@@ -44,7 +49,8 @@ _BOUNDS = {
 def guarded(model: type[_T], value: Any, path: Path, report: Report, where: str) -> _T | None:
     """`value` as a `model`, or None with every mistake in it reported; `where` names the part in messages."""
     if not isinstance(value, dict):
-        report.add("NS202", path, f"{where} is a mapping, got `{describe(value)}`")
+        cure = "for example `fit: {epochs: 5, batch_size: 32}`" if model is Fit else None
+        report.add("NS202", path, f"{where} is a mapping, got `{describe(value)}`", help=cure)
         return None
     try:
         return model.model_validate(value)
@@ -69,7 +75,7 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=gone or way_out, fix=renamed)
         return
     if kind == "missing":
-        report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True)
+        report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True, help=_EXAMPLES.get(str(loc[-1])))
         return
     name = next((f"`{part}`" for part in reversed(loc) if isinstance(part, str)), where)
     if kind in _BOUNDS:
@@ -79,7 +85,7 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         expected = "one of " + error["ctx"]["expected"].replace("'", "`")
     else:
         expected = _EXPECTED.get(kind, "another value")
-    cure: str | None = None
+    cure: str | None = _EXAMPLES.get(str(loc[-1])) if kind in _BOUNDS else None
     meant: object = None
     if kind == "literal_error" and isinstance(got, str):
         words = [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")]
@@ -93,6 +99,8 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         cure = f"write `{'true' if meant else 'false'}`; `{got}` is plain text in YAML 1.2"
     elif isinstance(got, float) and got.is_integer() and expected == "a whole number":
         cure, meant = f"write `{int(got)}`", int(got)
+    elif expected == "a list" and isinstance(got, int | str):
+        cure = f"write `[{got}]`" if len(str(got)) < 40 else "write `[…]`"
     fix = None if meant is None else (got, meant)
     report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure, fix=fix)
 
@@ -126,6 +134,10 @@ def _is_number(text: str) -> bool:
     return True
 
 
+_PYTHON_TYPES = {"int": "int32", "long": "int64", "half": "float16", "float": "float32", "double": "float64"}
+_PYTHON_TYPES |= {"str": "string", "text": "string", "boolean": "bool"}
+
+
 def input_part(value: Any, path: Path, report: Report) -> Input | None:
     """An input: `[100]` is short for `{shape: [100]}`."""
     if isinstance(value, list):
@@ -143,7 +155,7 @@ def input_part(value: Any, path: Path, report: Report) -> Input | None:
         return None
     made = guarded(Input, value, path, report, "an input")
     if made is not None and made.dtype not in DTYPES:
-        close = nearest(made.dtype, DTYPES)
+        close = _PYTHON_TYPES.get(made.dtype.lower()) or nearest(made.dtype, DTYPES)
         report.add(
             "NS206",
             (*path, "dtype"),
@@ -213,7 +225,8 @@ def data_part(value: Any, report: Report) -> Data | None:
             full[key] = {name: _columns(part, key) for name, part in full[key].items()}
     made = guarded(Data, full, path, report, "`data`")
     if not full.get("dataset") and not full.get("train"):
-        report.add("NS203", path, "`data` needs `train` or `dataset`", key=True)
+        cure = "for example `train: rows.csv`, or `dataset: mnist`"
+        report.add("NS203", path, "`data` needs `train` or `dataset`", key=True, help=cure)
     _one_of_each(made or _readable(full), report)
     return made if len(report) == before else None
 
@@ -241,7 +254,7 @@ def _source(value: Any, path: Path, report: Report) -> Any:
         report.add(
             "NS709",
             path,
-            f"the kind of `{describe(value)}` cannot be told from its name",
+            f"the kind of `{value[:80]}` cannot be told from its name",
             help="a name that ends in " + ", ".join(_SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`",
         )
     return {kind or "csv": value}
@@ -281,16 +294,18 @@ def _one_of_each(data: Data, report: Report) -> None:
         kinds = [kind for kind in ("csv", "tsv", "npz", "npy") if getattr(source, kind)]
         if len(kinds) != 1:
             got = "none" if not kinds else ", ".join(f"`{kind}`" for kind in kinds)
-            report.add("NS709", ("data", key), f"a source is exactly one of `csv`, `tsv`, `npz` and `npy`, got {got}")
+            cure = "for example `csv: rows.csv`" if not kinds else f"leave one: `{kinds[0]}`"
+            message = f"a source is exactly one of `csv`, `tsv`, `npz` and `npy`, got {got}"
+            report.add("NS709", ("data", key), message, help=cure)
     if data.dataset and data.train:
-        report.add("NS709", ("data", "train"), "`dataset` brings its own rows, so `train` has no place", key=True)
+        message, cure = "`dataset` brings its own rows, so `train` has no place", "leave out one of the two"
+        report.add("NS709", ("data", "train"), message, key=True, help=cure)
     for name, feature in data.features.items():
         kinds = [k for k in ("text", "sequence", "category", "multi_hot") if getattr(feature, k) is not None]
         if len(kinds) > 1:
             both = " and ".join(f"`{kind}`" for kind in kinds)
-            report.add(
-                "NS709", ("data", "features", name, kinds[1]), f"a feature is prepared in one way, got {both}", key=True
-            )
+            message, cure = f"a feature is prepared in one way, got {both}", "make an input of each, or leave out one"
+            report.add("NS709", ("data", "features", name, kinds[1]), message, key=True, help=cure)
         _column_or_columns(feature, ("data", "features", name), report)
     for name, target in data.targets.items():
         _column_or_columns(target, ("data", "targets", name), report)
@@ -299,4 +314,5 @@ def _one_of_each(data: Data, report: Report) -> None:
 def _column_or_columns(part: Any, path: Path, report: Report) -> None:
     if (part.column is None) == (part.columns is None):
         got = "neither" if part.column is None else "both"
-        report.add("NS203", path, f"expected `column` or `columns`, got {got}", key=True)
+        cure = "name one column with `column`, or a list with `columns`"
+        report.add("NS203", path, f"expected `column` or `columns`, got {got}", key=True, help=cure)

@@ -12,6 +12,7 @@ from typing import Any
 
 from netspec.catalog import OPS, find, legacy
 from netspec.catalog.nearest import nearest, rename
+from netspec.catalog.types import CALL_TENSORS
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.envelope import budget_part, data_part, fit_part, input_part
@@ -233,6 +234,12 @@ def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use
         said = "a step is a layer by its name, got the form in which Keras saves one"
         report.add("NS208", (*path, "class_name"), said, key=True, help=cure)
         return None
+    tag = next((key for key in ("type", "class", "layer") if isinstance(raw.get(key), str)), None)
+    if tag is not None and not any(key[:1].isupper() or key in ("use", "model") for key in keys):
+        rest = ", ".join(f"{key}: {describe(raw[key])}" for key in keys if key != tag)
+        cure = f"write `{raw[tag][:80]}: {{{rest}}}`" if rest else f"write `- {raw[tag][:80]}`"
+        report.add("NS208", (*path, tag), "a step is a layer by its name, which is the key", key=True, help=cure)
+        return None
     if len(keys) > 1:
         likely = [
             key
@@ -279,6 +286,8 @@ def _inside(likely: list[str], key: Any, raw: Mapping[str, Any]) -> str | None:
     if entry is None or not isinstance(key, str):
         return None
     if entry.param(key) is None:
+        if key not in CALL_TENSORS and any(param.name == key for param in entry.call):
+            return f"it is an argument of the call: write `call: {{{key}: {describe(raw[key])}}}`"
         return legacy.removed("layer", entry.name, key)
     args = raw[likely[0]]
     if not isinstance(args, dict):
@@ -346,7 +355,8 @@ def _outputs(raw: Any, path: Path, report: Report) -> tuple[Mapping[str, str] | 
     places: dict[str, Path] = {}
     for name, reference, at in pairs:
         if not isinstance(reference, str):
-            report.add("NS202", at, f"an output is the name of a step, got `{describe(reference)}`")
+            message, cure = f"an output is the name of a step, got `{describe(reference)}`", "give the step a `name`"
+            report.add("NS202", at, message, help=cure)
             continue
         if isinstance(raw, list) and "." in reference:
             public = reference.replace(".", "_")
@@ -360,7 +370,8 @@ def _outputs(raw: Any, path: Path, report: Report) -> tuple[Mapping[str, str] | 
         if isinstance(raw, dict):
             check_name(name, at, report, key=True)
         if name in outputs:
-            report.add("NS308", at, f"output `{name}` is listed twice", spans=[(places[name], "first here")])
+            message, cure = f"output `{name}` is listed twice", "leave one of them out"
+            report.add("NS308", at, message, spans=[(places[name], "first here")], help=cure)
             continue
         outputs[name], places[name] = reference, at
     return outputs, places

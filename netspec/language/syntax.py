@@ -158,6 +158,8 @@ def _misplaced_colon(said: Complaint) -> Fault:
     if re.search(r":\s", body) or said.char != ":":
         rest = re.compile(r"[^\r\n]*").match(said.text, said.at)
         value = re.split(r":\s+", body, maxsplit=1)[-1] + (rest[0] if rest else "")
+        if re.fullmatch(r"\w+: [\[{\w].*[\]}\w]", value):  # a layer or another object with its arguments
+            return Fault(said.at, said.at + 1, "a second `:` in one value", help=f"write `{{{value}}}`")
         return Fault(
             said.at,
             said.at + 1,
@@ -269,9 +271,9 @@ def _no_item(said: Complaint) -> Fault:
         return _no_key(said)
     start, end = _here(said)
     if len(said.before) + 1 == column:
-        return Fault(
-            start, end, f"expected `-`, the next item of the list, got {quote(said.text[start:end])}", spans=opened
-        )
+        message = f"expected `-`, the next item of the list, got {quote(said.text[start:end])}"
+        cure = "indent it if it belongs to the item above; begin it with `- ` if it is one"
+        return Fault(start, end, message, spans=opened, help=cure)
     return _bad_indentation(said, opened)
 
 

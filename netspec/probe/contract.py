@@ -6,6 +6,7 @@ Whatever is refused here, fit would refuse; fit looks at all rows, this at the f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,12 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     inputs, outputs = tuple(model.inputs), tuple(model.outputs)
     _check_names("features", data.features, inputs, "an input", report)
     _check_names("targets", data.targets, outputs, "an output", report)
+    fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs)
+    known = replace(  # what a misspelt name means has columns, which are not looked at
+        model,
+        inputs={name: tensor for name, tensor in model.inputs.items() if name not in fed},
+        outputs={name: tensor for name, tensor in model.outputs.items() if name not in taught},
+    )
     looked: list[Looked] = []
     parts: Parts | None = None
     said: set[str] = set()
@@ -42,7 +49,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         if _check_columns(data, found, f"dataset `{data.dataset}`", model, said, report) and inputs:
             from netspec.probe import look
 
-            parts = look.parts(data, model, found)
+            parts = look.parts(data, known, found)
             look.dataset(data, parts, report)
     for path, source in _sources(data):
         missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
@@ -64,7 +71,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         from netspec.probe import look
 
         try:
-            parts = parts or look.parts(data, model, header)
+            parts = parts or look.parts(data, known, header)
             looked += look.source(data, parts, source, header, path, folder, report)
         except ProbeError as error:
             report.add(error.code, path, error.message, help=error.help)
@@ -142,11 +149,20 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
     return sound
 
 
+def _meant(given: Mapping[str, object], known: Sequence[str]) -> set[str]:
+    """The inputs or outputs that a wrong name stands for: the nearest one, or the only one that is left."""
+    strange = [name for name in given if name not in known]
+    left = [name for name in known if name not in given]
+    if len(strange) == len(left) == 1:
+        return set(left)
+    return {close for name in strange if (close := nearest(name, known)) is not None and close in left}
+
+
 def _left(
     given: Mapping[str, Feature | Target], wanted: Mapping[str, object], found: Sequence[str], single: bool
 ) -> list[str]:
     """The inputs or outputs without a column: none is named, and none has their name."""
-    meant = {nearest(name, tuple(wanted)) for name in given if name not in wanted}  # said already
+    meant = _meant(given, tuple(wanted))  # said already
     return [
         name
         for name in wanted

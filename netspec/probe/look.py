@@ -216,7 +216,11 @@ def _rows(
         for check in checks:
             check.block(block, mine)
     for check in checks:
+        mark = report.mark()
         check.finish()
+        error = report.error_since(mark)
+        if error is not None and error[0] == "NS712":  # a vocabulary larger than its Embedding, shown by the rows
+            report.outdo("NS518", ("data", "features", check.wanted.input))
 
 
 def _looked_at(wanted: features.Wanted, sheet: Sheet, name: str) -> bool:

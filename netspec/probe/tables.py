@@ -35,7 +35,7 @@ def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
         for name in source.npy.values():
             with opened(name, folder) as file:
                 if file.read(6) != b"\x93NUMPY":
-                    raise ProbeError(f"`{name}` is not an NPY file")
+                    raise ProbeError(f"`{name}` is not an NPY file", help="`numpy.save` writes one")
         return tuple(source.npy)
     if source.npz is not None:
         with opened(source.npz, folder) as file:
@@ -70,7 +70,7 @@ def opened(name: str, folder: Path) -> BinaryIO:
         return os.fdopen(handle, "rb")
     os.close(handle)
     if stat.S_ISREG(state.st_mode):
-        raise ProbeError(f"`{name}` is empty", "NS704")
+        raise ProbeError(f"`{name}` is empty", "NS704", "it needs a header with the columns' names and rows below")
     what = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
     raise ProbeError(f"`{name}` is {what}; expected a data file")
 
@@ -101,10 +101,10 @@ def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None
         more = []  # a cell of more than Python's 131,072 characters
     if header is None or (more is None and not whole):
         if whole:
-            raise ProbeError(f"`{name}` is empty", "NS704")
+            raise ProbeError(f"`{name}` is empty", "NS704", "it needs a header with the columns' names and rows below")
         return None
     if more is None:
-        raise ProbeError(f"`{name}` has a header and no rows", "NS704")
+        raise ProbeError(f"`{name}` has a header and no rows", "NS704", "add rows below it")
     return tuple(header)
 
 
@@ -119,7 +119,8 @@ def _members(name: str, file: BinaryIO) -> tuple[str, ...] | None:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < ending.size:
-        raise ProbeError(f"`{name}` is not an NPZ archive, or it is cut off")
+        cure = "`numpy.savez` writes one; for other files name the kind, as in `{csv: rows.csv}`"
+        raise ProbeError(f"`{name}` is not an NPZ archive, or it is cut off", help=cure)
     if ending.unpack_from(tail, at)[5] > MOST_HEADER:
         return None
     try:

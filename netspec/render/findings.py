@@ -10,8 +10,12 @@ import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from netspec.diagnostics import ERROR, Diagnostic, Place, Suppressed, printable
+
+if TYPE_CHECKING:
+    from netspec.probe.model import Looked
 
 FORMAT_VERSION = "1.1"
 
@@ -62,6 +66,7 @@ def json_report(
     valid: bool,
     suppressed: Iterable[Suppressed] = (),
     failures: Iterable[Failure] = (),
+    looked: Iterable[tuple[str, Looked]] = (),
 ) -> str:
     """The report that scripts read, in ASCII alone, so that no encoding and no terminal can spoil it."""
     report = {
@@ -71,6 +76,9 @@ def json_report(
         "diagnostics": [found.as_json() for found in diagnostics],
         "suppressed": [{**each.diagnostic.as_json(), "reason": each.reason} for each in suppressed],
         "failures": [failure.as_json() for failure in failures],
+        "data": [
+            {"file": file, "source": each.origin.strip("`"), "rows": each.rows, "whole": each.whole} for file, each in looked
+        ],
     }
     return json.dumps(report, ensure_ascii=True, allow_nan=False, indent=2) + "\n"
 
@@ -82,6 +90,15 @@ def summary(files: Sequence[str], diagnostics: Sequence[Diagnostic], suppressed:
     said = ", ".join(_counted(number, word) for number, word in counts if number)
     left_out = f", {suppressed} ignored by comments" if suppressed else ""
     return f"{said} in {_counted(len(files), 'file')}{left_out}" if said else _sound(len(files)) + left_out
+
+
+def with_looked(said: str, looked: Iterable[Looked]) -> str:
+    """The last words of a run, and how far the data files were looked at that were not looked at to their end."""
+    rows = {each.origin: each.rows for each in looked if not each.whole}
+    lines = [
+        f"looked at the first {rows[origin]:,} rows of {origin}; fit checks the rest as it reads" for origin in rows
+    ]
+    return "\n".join([said.rstrip("\n"), *map(printable, lines)]) if lines else said
 
 
 def _sound(number: int) -> str:

@@ -17,8 +17,11 @@ def relative(file: str) -> str | None:
     """
     if file in _NO_FILES:
         return None
-    path = os.path.abspath(file)
-    for root in (os.environ.get("GITHUB_WORKSPACE"), os.getcwd()):
+    try:
+        path, here = os.path.abspath(file), os.getcwd()
+    except OSError:  # the current folder is gone
+        return file.replace(os.sep, "/")
+    for root in (os.environ.get("GITHUB_WORKSPACE"), here):
         if root and path.startswith(os.path.join(os.path.abspath(root), "")):
             return os.path.relpath(path, root).replace(os.sep, "/")
     return path.replace(os.sep, "/")
