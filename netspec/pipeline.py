@@ -23,6 +23,7 @@ from netspec.graph.training import declared_outputs, loss_class, training
 from netspec.language import overrides, source, variables
 from netspec.language.limits import within
 from netspec.language.parse import parse
+from netspec.language.python_values import mend
 from netspec.language.source import Document
 from netspec.language.spec import Spec
 
@@ -124,6 +125,7 @@ def _analyze(
         report.locator = document
     if not within(document, report):
         return _told(document, report, settings)
+    mend(document.data, document.text, report)
     data = _with_variables(document, settings, report)
     spec = parse(data, document.file, report)
     if spec is None:

@@ -244,6 +244,7 @@ def _merges() -> Iterator[Grid]:
     yield Grid(["Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"], {"dtype": [..., "float16"]}, pairs)
     yield Grid(["Concatenate"], {"axis": [..., -1, 1, 2, 3, 0, -2, -3, 4, -4]}, pairs)
     axes: list[Any] = [1, 2, -1, -2, 0, 3, [1, 2], [2, 1], [-1, 1], [1, 1], [3, 1], [-1, -2], [2, 2], [0, 1]]
+    axes += [[-1, -1], [1, -1], [-1, 2]]
     yield Grid(["Dot"], {"axes": axes, "normalize": [..., True]}, pairs)
 
 
@@ -332,12 +333,16 @@ def _raw() -> Iterator[Grid]:
     bins = {"bin_boundaries": [..., [0.0, 1.0]], "num_bins": [..., 4]}
     yield Grid(["Discretization"], {**modes, **bins, "dtype": DTYPES}, columns)
     yield Grid(["Hashing"], {**modes, "num_bins": [6], "dtype": [..., "int32", "float32", "mixed_float16"]}, columns)
-    pairs = [xs((None, 1), (None, 1)), xs((None, 4), (None, 4)), xs((None, 4), (None, 1)), xs((None,), (None,)), x(4)]
+    shapes = [((None, 1), (None, 1)), ((None, 4), (None, 4)), ((None, 4), (None, 1)), ((None,), (None,))]
+    pairs = [{"inputs": [TensorType(shape, "int64") for shape in pair]} for pair in shapes]
+    pairs += [xs((None, 1), (None, 1)), x(4)]
     args = {"num_bins": [6], "output_mode": [..., "int", "one_hot"], "dtype": [..., "int32", "float32"]}
     yield Grid(["HashedCrossing"], args, pairs)
     limits = {"max_tokens": [..., 9, 1], "pad_to_max_tokens": [..., ..., True]}
     look = {**modes, **limits, "invert": [..., ..., True]}
-    yield Grid(["StringLookup"], {**look, "vocabulary": [..., ["a", "b"]]}, columns)
+    texts = [*(x(*size, dtype="string") for size in ((4,), (1,), (None,), (2, 3), (2, 1), (), (3,))), *columns[:3]]
+    words = {"vocabulary": [..., ["a", "b"]], "num_oov_indices": [..., ..., 0, 2]}
+    yield Grid(["StringLookup"], {**look, **words}, texts)
     yield Grid(["IntegerLookup"], {**look, "vocabulary": [..., [3, 4]]}, columns)
     text = {
         "output_mode": [..., "int", "multi_hot", "count", "tf_idf"], **limits,

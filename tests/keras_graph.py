@@ -37,9 +37,8 @@ def disagreements(typed: TypedGraph, model: Any) -> list[str]:
     found = [
         f"{graph.graph.name}: {tensor} is {ours} {ours.dtype}, Keras says {theirs.shape} {theirs.dtype}"
         for graph, part in parts(typed, model)
-        for uncast in [uncast_calls(graph)]
         for tensor, theirs in tensors(part, graph.graph).items()
-        if not agrees(ours := graph.types[tensor], theirs, dtypes=tensor.call not in uncast)
+        if not agrees(ours := graph.types[tensor], theirs)
     ]
     total, (trainable, fixed) = totals(typed), counts(model)
     for what, mine, theirs in (
@@ -61,25 +60,9 @@ def parts(typed: TypedGraph, model: Any) -> Iterator[tuple[TypedGraph, Any]]:
             yield from parts(typed.nested[id(call.layer)], model.get_layer(call.layer.name))
 
 
-def uncast_calls(typed: TypedGraph) -> set[str]:
-    """Calls of nested models on other shapes than declared.
-
-    For these Keras asks the layers inside one by one and leaves out the cast that each makes, so its dtypes are not
-    those of the tensors that will come.
-    """
-    found = set()
-    for call in typed.graph.live_calls():
-        if isinstance(call.layer, Graph):
-            inner = typed.nested[id(call.layer)].types
-            declared = [inner[Tensor(name)].shape for name in call.layer.inputs]
-            if declared != [typed.types[tensor].shape for tensor in call.tensors()]:
-                found.add(call.name)
-    return found
-
-
-def agrees(ours: TensorType, theirs: Any, *, dtypes: bool = True) -> bool:
+def agrees(ours: TensorType, theirs: Any) -> bool:
     """Whether every dimension and the dtype are Keras's, or unknown."""
-    if dtypes and not isinstance(ours.dtype, Unknown) and ours.dtype != theirs.dtype:
+    if not isinstance(ours.dtype, Unknown) and ours.dtype != theirs.dtype:
         return False
     if isinstance(ours.shape, Unknown):
         return True

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from random_steps import MORE, ODDS
+
 Args = dict[str, Any]
 Expression = dict[str, Any] | str
 
@@ -382,8 +384,8 @@ def _steps(scope: Scope, count: int, shared: dict[str, tuple[Any, Kind | int]], 
     steps = []
     while len(steps) < count:
         step = scope.dice.choices(
-            (_layer, _merge, _use, _nested, _states, _attention, _embedding, _operation, _joined, _pieces),
-            (60, 14, 10, 3 if depth < 2 else 0, 4, 3, 3, 14, 5, 4),
+            (_layer, _merge, _use, _nested, _states, _attention, _embedding, _operation, _joined, _pieces, *MORE),
+            (60, 14, 10, 3 if depth < 2 else 0, 4, 3, 3, 14, 5, 4, *ODDS),
         )[0](scope, shared, depth)
         if step is not None:
             steps.append(step)

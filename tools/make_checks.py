@@ -47,6 +47,16 @@ def _disagreement() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _older_keras() -> Iterator[None]:
+    """A Keras whose Dense has an argument less."""
+    import keras
+
+    refusal = TypeError("Dense.__init__() got an unexpected keyword argument 'lora_rank'")
+    with mock.patch.object(keras.layers, "Dense", side_effect=refusal):
+        yield
+
+
+@contextlib.contextmanager
 def _newer_keras() -> Iterator[None]:
     """A Keras that is newer than the catalogue."""
     from netspec.runtime import engine
@@ -58,6 +68,7 @@ def _newer_keras() -> Iterator[None]:
 
 # What must be so for a finding that no spec alone can bring about.
 SCENES: dict[str, Callable[[], Any]] = {
+    "NS408": _older_keras,
     "NS409": _disagreement,
     "NS604": _newer_keras,
     "NS901": _fault,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from netspec.catalog import Entry
 from netspec.catalog.values import (
     KERAS,
+    LANGUAGE,
     WRONG,
     Fault,
     Rule,
@@ -32,6 +35,7 @@ complex64 complex128 float8_e4m3fn float8_e5m2
 """
 DTYPES = tuple(_NAMES.split())
 _POLICIES = ("mixed_float16", "mixed_bfloat16")
+_NO_POLICY = ("int8", "float8")  # dtypes that Keras takes for the start of a quantized policy's name
 _QUANTIZED = re.compile(r"(int8|int4|float8|gptq|awq)(/[\d/-]+)?_from_\w+")
 
 
@@ -50,7 +54,7 @@ def rule(entry: Entry, param: str) -> Rule:
 
 
 def _dtype(origin: str = KERAS) -> Rule:
-    base = one_of(*DTYPES, *_POLICIES, origin=origin)
+    base = one_of(*(name for name in DTYPES if not name.startswith(_NO_POLICY)), *_POLICIES, origin=origin)
 
     def test(value: Any) -> Fault | None:
         # Keras takes `int` for its usual whole number, and the names of quantized policies.
@@ -62,6 +66,64 @@ def _dtype(origin: str = KERAS) -> Rule:
     return Rule("the name of a dtype, such as `float32`", test, form)
 
 
+def _compute_dtype(entry: Entry) -> Rule:
+    """The dtype that a layer, a loss or a metric computes in, as far as TensorFlow has its operations for it."""
+    missing: tuple[str, ...] = ()
+    if entry.kind in ("layer", "cell"):
+        if entry.name in _TABLES.split():
+            return _dtype()
+        missing = ("string",)
+        if entry.kind == "cell" or entry.name in _DECIMAL.split():
+            missing += _WHOLE_OR_COMPLEX
+        elif entry.name in _NUMERIC.split():
+            missing += ("bool", "complex64", "complex128")
+        missing += ("bfloat16", "mixed_bfloat16") if entry.name in _NO_BFLOAT.split() else ()
+    elif entry.kind == "loss":
+        missing = ("string", *_WHOLE_OR_COMPLEX)
+    elif entry.kind == "metric":
+        missing = ("string", "bool")
+    takes = [name for name in (*DTYPES, *_POLICIES) if name not in missing and not name.startswith(_NO_POLICY)]
+    known, narrow = _dtype(), one_of(*takes)
+    quantized = Fault(WRONG, "leave it out", text="a layer is quantized after training, not by its `dtype`")
+
+    def test(value: Any) -> Fault | None:
+        if isinstance(value, str) and _QUANTIZED.fullmatch(value):
+            return quantized if entry.kind in ("layer", "cell") else None
+        fault = known.test(value)
+        if fault is None and (value in missing or (value == "int" and "int32" in missing)):
+            near = "`bfloat16`" if value == "mixed_bfloat16" else f"`{value}`"
+            return Fault(KERAS, "such as `float32`", text=f"`{entry.name}` does not compute in {near}")
+        return fault
+
+    whole_name = [] if "int32" in missing else [{"enum": ["int"]}]
+    return Rule(known.expects, test, {"anyOf": [narrow.form, *whole_name]})
+
+
+_WHOLE_OR_COMPLEX = tuple(name for name in DTYPES if name.startswith(("bool", "int", "uint", "complex")))
+# What looks values up in tables, or hands its dtype on.
+_TABLES = """
+Discretization Hashing HashedCrossing IntegerLookup StringLookup TextVectorization SpectralNormalization TimeDistributed
+"""
+# Layers that TensorFlow runs on decimal numbers alone: weights, fractions, exponentials.
+_DECIMAL = """
+AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling3D AdditiveAttention
+AlphaDropout Attention AugMix AutoContrast AveragePooling1D AveragePooling2D AveragePooling3D Conv1D Conv1DTranspose
+Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D CutMix Dense DepthwiseConv1D
+DepthwiseConv2D Dropout ELU EinsumDense Embedding GRU GaussianDropout GaussianNoise GroupQueryAttention LSTM
+MaxPooling3D MixUp MultiHeadAttention RandAugment RandomContrast RandomElasticTransform RandomErasing
+RandomGaussianBlur RandomPerspective RandomSaturation RandomSharpness RandomShear ReversibleEmbedding
+STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNN Softmax Solarization SpatialDropout1D SpatialDropout2D
+SpatialDropout3D
+"""
+_NUMERIC = """
+Activation AdaptiveMaxPooling1D AdaptiveMaxPooling2D CategoryEncoding CenterCrop LeakyReLU MaxPooling1D MaxPooling2D
+Maximum Minimum Normalization PReLU RandomBrightness RandomColorDegeneration RandomCrop RandomRotation
+RandomTranslation RandomZoom ReLU Resizing
+"""
+_NO_BFLOAT = """
+AugMix CutMix RandAugment RandomPerspective RandomRotation RandomShear RandomTranslation RandomZoom STFTSpectrogram
+"""
+
 _INT = whole(None)
 _COUNT = whole(0, origin=WRONG)
 _SIZE = whole(1, origin=WRONG)
@@ -72,6 +134,7 @@ _NOT_BELOW_ZERO = number(0, origin=KERAS)
 _NUMBERS = many(number(), "numbers")
 _INTS = many(_INT, "whole numbers")
 _TEXTS = many(text(), "texts")
+_WORD = Rule("a text", lambda value: None if isinstance(value, str) else Fault(), {"type": "string"})
 _AXIS = either(_INT, _INTS)
 _DIMENSION = Rule(
     "a whole number or null",
@@ -126,10 +189,55 @@ def _permutation(value: Any) -> bool:
     return sorted(value) != list(range(1, len(value) + 1))
 
 
+def _falls(value: Any) -> bool:
+    return any(right < left for left, right in pairwise(value))
+
+
 def _twice(value: Any) -> bool:
     return len(set(value)) < len(value)
 
 
+def _nested(value: Any) -> Fault | None:
+    """A number, or lists of numbers in lists, all of one length at each depth."""
+    depth = value
+    for _ in range(8):
+        if not isinstance(depth, list) or not depth:
+            break
+        if isinstance(depth[0], list):
+            if any(not isinstance(each, list) or len(each) != len(depth[0]) for each in depth):
+                return Fault(KERAS)
+            depth = [one for each in depth for one in each]
+        else:
+            return next((fault for fault in map(number().test, depth) if fault is not None), None)
+    return number().test(depth)
+
+
+def _pattern(value: Any) -> Fault | None:
+    """A regular expression, with which Muon looks for names of weights."""
+    if not isinstance(value, str):
+        return Fault()
+    try:
+        re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        return Fault(KERAS, text=f"`{value[:40]}` is no regular expression: {error}")
+    return None
+
+
+def _no_flash(value: Any) -> Fault | None:
+    return None if value is False else Fault(KERAS if value is True else LANGUAGE, "leave it out")
+
+
+def _clipping(value: Any) -> Fault | None:
+    """What batch renormalization may correct by: numbers, 0 or more, the least not above the most."""
+    if not isinstance(value, dict) or value.keys() - {"rmin", "rmax", "dmax"}:
+        return Fault(help="such as `{rmin: 0.3, rmax: 3.0, dmax: 5.0}`")
+    if any(_NOT_NEGATIVE.test(each) is not None for each in value.values()):
+        return Fault(help="such as `{rmin: 0.3, rmax: 3.0, dmax: 5.0}`")
+    return Fault(KERAS, "`rmin` is the lower one") if value.get("rmin", 0) > value.get("rmax", math.inf) else None
+
+
+# Keras adds its results up along the same axis, and they have one.
+_LAST_AXIS = Rule("`-1`, the last axis", lambda value: None if value == -1 else Fault(WRONG), {"enum": [-1]})
 _ODD = {**_SIZE.form, "not": {"multipleOf": 2}}
 
 
@@ -174,16 +282,16 @@ _BY_NAME: dict[str, Rule | Callable[[Entry], Rule]] = {
     **_each(
         "epsilon epsilon_1 epsilon_2 weight_decay adam_weight_decay stddev l1_regularization_strength "
         "l2_regularization_strength l2_shrinkage_regularization_strength initial_accumulator_value min_lr "
-        "end_learning_rate",
+        "end_learning_rate initial_learning_rate",  # 0 at first is where a warm-up starts
         _NOT_NEGATIVE,
     ),
     **_each("l1 l2 negative_slope", _NOT_BELOW_ZERO),
     **_each(
-        "clipnorm clipvalue global_clipnorm loss_scale_factor initial_learning_rate decay_steps first_decay_steps "
+        "clipnorm clipvalue global_clipnorm loss_scale_factor decay_steps first_decay_steps "
         "logit_soft_cap initial_scale delta warmup_target",
         _POSITIVE,
     ),
-    **_each("fill_value max_value threshold baseline lora_alpha max_freq renorm_clipping", number()),
+    **_each("fill_value max_value threshold baseline lora_alpha max_freq", number()),
     **_each("mean variance scale offset", either(number(), _NUMBERS)),
     # Geometry.
     **_each("kernel_size strides pool_size dilation_rate size", _ranked()),
@@ -201,7 +309,10 @@ _BY_NAME: dict[str, Rule | Callable[[Entry], Rule]] = {
     "noise_shape": _DIMENSIONS,
     "output_shape": either(_SIZE, _DIMENSIONS),
     "tile_grid_size": many(_SIZE, "whole numbers above 0", count=2, origin=WRONG),
-    "value_range": many(number(), "numbers", count=2, origin=WRONG),
+    "value_range": distinct(
+        many(number(), "numbers", count=2, origin=WRONG), "the lower first", lambda ends: ends[0] >= ends[1], WRONG
+    ),
+    "renorm_clipping": Rule("a mapping of `rmin`, `rmax` and `dmax` to numbers", _clipping),
     **_each("factor brightness_factor saturation_factor", span(-1, 1)),
     **_each("contrast_factor hue_factor sigma", span(0, 1)),
     **_each("height_factor width_factor", span(-1, 1, strict=True)),
@@ -238,21 +349,27 @@ _BY_NAME: dict[str, Rule | Callable[[Entry], Rule]] = {
         "rel_yxhw",
         origin=WRONG,
     ),
-    "flash_attention": flag(),
+    "flash_attention": Rule("`false`, since TensorFlow has none", _no_flash, {"enum": [False]}),
     # Lists and texts.
-    "vocabulary": distinct(_TEXTS, "each once", _twice, WRONG),
-    **_each("idf_weights bin_boundaries boundaries values label_weights", _NUMBERS),
+    "vocabulary": distinct(many(_WORD, "texts"), "each once", _twice, WRONG),
+    **_each("idf_weights boundaries values label_weights", _NUMBERS),
+    "bin_boundaries": distinct(_NUMBERS, "from the least to the largest", _falls),
     "ngrams": either(_SIZE, many(_SIZE, "whole numbers above 0")),
     "salt": either(_INT, many(_INT, "whole numbers", count=2)),
     "target_class_ids": many(_COUNT, "whole numbers, 0 or more"),
     "thresholds": either(_PROBABILITY, many(_PROBABILITY, "numbers from 0 to 1")),
-    "exclude_layers": _TEXTS,
-    **_each("equation bias_axes monitor name mask_token", text()),
-    "weights": many(anything(), "arrays"),
-    "dtype": _dtype(),
+    "exclude_layers": many(Rule("a regular expression", _pattern, {"type": "string"}), "regular expressions", low=0),
+    **_each("equation bias_axes monitor name", text()),
+    "mask_token": _WORD,
+    "weights": null("weights come from training"),
+    "dtype": _compute_dtype,
     "reverse_dtype": _dtype(WRONG),
     **_each("quantization_config gptq_unpacked_column_size", null("a model is quantized after training")),
-    **_each("oov_token mask_value value", anything()),
+    "decay_rate": _NOT_NEGATIVE,
+    "oov_token": _WORD,
+    "mask_value": either(_WORD, _INT),
+    "value": Rule("a number or a list of numbers", _nested),
+    "t_mul": _POSITIVE,
 }
 
 _WHOLE_FACTOR = """
@@ -268,6 +385,10 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("Resizing", "fill_mode"): one_of("constant", origin=WRONG),
     ("MelSpectrogram", "window"): one_of("hann", "hamming", origin=WRONG),
     ("STFTSpectrogram", "mode"): one_of("log", "magnitude", "psd", "real", "imag", "angle", "stft"),
+    ("Masking", "mask_value"): number(),
+    **{(name, "alpha"): _NOT_NEGATIVE for name in ("AugMix", "MixUp")},
+    ("Normalization", "variance"): either(_NOT_NEGATIVE, many(_NOT_NEGATIVE, "them")),
+    ("AlphaDropout", "rate"): number(0, below=1, origin=KERAS),
     ("GaussianNoise", "stddev"): number(0, 1, origin=KERAS),
     **{(name, "axis"): _INT for name in ("BatchNormalization", "GroupNormalization", "Concatenate")},
     **{(name, "scale"): flag() for name in ("BatchNormalization", "GroupNormalization", "LayerNormalization")},
@@ -282,7 +403,7 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("HashedCrossing", "output_mode"): one_of("int", "one_hot"),
     ("Discretization", "output_mode"): one_of("int", "one_hot", "multi_hot", "count"),
     ("IntegerLookup", "vocabulary"): distinct(_INTS, "each once", _twice, WRONG),
-    ("IntegerLookup", "mask_token"): _INT,
+    **{("IntegerLookup", name): _INT for name in ("mask_token", "oov_token")},
     **{(name, "dtype"): _dtype(WRONG) for name in ("IntegerLookup", "StringLookup")},
     **{("RandomZoom", name): either(_ZOOM, many(_ZOOM, "them", count=2)) for name in ("height_factor", "width_factor")},
     ("RandomFlip", "mode"): one_of("horizontal", "vertical", "horizontal_and_vertical", origin=WRONG),
@@ -299,10 +420,14 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     **{(name, "scale"): span(0, 1) for name in ("RandomElasticTransform", "RandomErasing")},
     # What is not a layer.
     ("SGD", "momentum"): number(0, 1, origin=KERAS, point=True),
+    ("ScheduleFreeAdamW", "beta_1"): number(above=0, below=1),
     ("Lion", "beta_1"): number(above=0, high=1, origin=KERAS),
     ("Ftrl", "learning_rate_power"): number(high=0, origin=KERAS),
     ("AUC", "num_thresholds"): whole(2),
     ("AUC", "thresholds"): many(_PROBABILITY, "numbers from 0 to 1"),
+    ("CategoricalFocalCrossentropy", "alpha"): either(number(), _NUMBERS),
+    **{(name, "axis"): _INT for name in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy")},
+    **{(f"{name}IoU", "axis"): _LAST_AXIS for name in ("", "Mean", "OneHot", "OneHotMean")},
     ("FBetaScore", "beta"): number(above=0, origin=KERAS, point=True),
     **{(name, "threshold"): number(above=0, high=1, origin=KERAS, point=True) for name in ("F1Score", "FBetaScore")},
     ("CategoricalGeneralizedCrossEntropy", "q"): number(above=0, below=1, origin=KERAS),

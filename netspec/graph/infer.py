@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.catalog import shapes
+from netspec.catalog import OPS, shapes
 from netspec.catalog.shapes.rule import RULES
 from netspec.catalog.types import UNKNOWN, Dim, Inferred, ShapeError, TensorType, Unknown, Weights, show
 from netspec.diagnostics import Report
@@ -51,9 +51,10 @@ class _Inference:
     weights: dict[int, Weights] = field(default_factory=dict)
     typed: dict[int, TypedGraph] = field(default_factory=dict)
     built: dict[int, tuple[TensorType, ...]] = field(default_factory=dict)  # what a layer's first call was given
-    again: dict[tuple[int, tuple[TensorType, ...]], Inferred | ShapeError] = field(default_factory=dict)
+    again: dict[tuple[int, bool, tuple[TensorType, ...]], Inferred | ShapeError] = field(default_factory=dict)
     refusing: set[int] = field(default_factory=set)  # graphs in which a call is refused
     left: int = _MOST_AGAIN
+    uncast: bool = False  # whether each layer is asked about its inputs as they are, without the cast that comes first
 
     def graph(self, graph: Graph) -> TypedGraph:
         """Types of a graph on its declared inputs. Reports at most once for each graph."""
@@ -116,12 +117,13 @@ class _Inference:
 
     def _answer(self, layer: LayerDef, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> Inferred:
         """What the layer's rule says; a layer like one before, on the same types, is not worked out again."""
-        key = _key(layer, inputs, arguments)
+        args = layer.args if not self.uncast or layer.cls.startswith(OPS) else {**layer.args, "autocast": False}
+        key = _key(layer.cls, args, inputs, arguments)
         if key is None:
-            return shapes.infer(layer.cls, layer.args, inputs, arguments, self._inner)
+            return shapes.infer(layer.cls, args, inputs, arguments, self._inner)
         found = _known.get(key)
         if found is None:
-            found = shapes.infer(layer.cls, layer.args, inputs, arguments, self._inner)
+            found = shapes.infer(layer.cls, args, inputs, arguments, self._inner)
             if len(_known) >= _MOST_KNOWN:
                 _known.clear()
             _known[key] = found
@@ -159,13 +161,35 @@ class _Inference:
             return Inferred((_NOTHING,) * len(graph.outputs), weights)
         if all(want.shape == got.shape for want, got in zip(declared, taken, strict=True)):
             return Inferred(tuple(typed.types[tensor] for tensor in graph.outputs.values()), weights)
-        key = (id(graph), tuple(taken))
+        key = (id(graph), self.uncast, tuple(given))
         if key not in self.again:
+            if self.uncast:
+                taken = [TensorType(each.shape, got.dtype) for each, got in zip(taken, given, strict=True)]
             self.again[key] = self._again(graph, taken, weights)
+            if not self.uncast and isinstance(self.again[key], Inferred):
+                self.again[key] = self._declared_alike(graph, given, self.again[key])
         found = self.again[key]
         if isinstance(found, ShapeError):
             raise found
         return found
+
+    def _declared_alike(self, graph: Graph, given: tuple[TensorType, ...], real: Any) -> Inferred:
+        """The outputs as they will come, less the dtypes that Keras declares otherwise.
+
+        For a nested model on other shapes it asks the layers inside one by one, and leaves out the cast before each.
+        """
+        self.uncast = True
+        try:
+            said: tuple[TensorType, ...] = self._model(graph, given).outputs
+        except ShapeError:
+            said = (_NOTHING,) * len(real.outputs)
+        finally:
+            self.uncast = False
+        outputs = (
+            one if one.dtype == other.dtype else TensorType(one.shape, UNKNOWN, one.sparse)
+            for one, other in zip(real.outputs, said, strict=True)
+        )
+        return Inferred(tuple(outputs), real.weights)
 
     def _again(self, graph: Graph, given: Sequence[TensorType], weights: Weights) -> Inferred | ShapeError:
         """The outputs of a nested model on these inputs, or why one of its calls refuses what it gets from them."""
@@ -194,12 +218,14 @@ class _Inference:
         return Weights(trainable, fixed)
 
 
-def _key(layer: LayerDef, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _key(
+    cls: str, args: Mapping[str, Any], inputs: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
     """A rule and all that it looks at; None where a layer or another object is among its arguments."""
-    parts: list[Any] = [RULES.get(layer.cls), layer.cls]
+    parts: list[Any] = [RULES.get(cls), cls]
     for name, given in inputs.items():
         parts += (name, tuple(given) if given.__class__ is list else given)
-    for values in (layer.args, arguments):
+    for values in (args, arguments):
         for name, value in values.items():
             if value.__class__ is list:
                 value = tuple(value)
@@ -263,14 +289,20 @@ def _trained(layer: LayerDef, weights: Weights) -> Weights:
     return Weights(0, plus(weights.trainable, weights.non_trainable)) if frozen else weights
 
 
-def _frozen(layer: Any) -> bool | None:
-    """Whether a layer or cell, or all that it wraps, has `trainable: false`; None where a part of it has."""
+def _frozen(layer: Any, *, copied: bool = False) -> bool | None:
+    """Whether a layer or cell, or all that it wraps, has `trainable: false`; None where a part of it has.
+
+    From a stack of cells Keras does not pass it on to them; nor from an RNN or a ConvLSTM to its cell, unless it is
+    set after construction, which nobody does for the copies that Bidirectional makes.
+    """
     args = layer.args
-    if args.get("trainable") is False:
+    lost = layer.cls == "StackedRNNCells" or (copied and layer.cls.startswith(("RNN", "ConvLSTM")))
+    if args.get("trainable") is False and not lost:
         return True
     cells = args.get("cell", args.get("cells"))
     parts = [*(cells if isinstance(cells, list) else [cells]), args.get("layer"), args.get("backward_layer")]
-    answers = {_frozen(part) for part in parts if part is not None}
+    copied = copied or layer.cls == "Bidirectional"
+    answers = {_frozen(part, copied=copied) for part in parts if part is not None}
     return None if len(answers) > 1 else next(iter(answers), False)
 
 

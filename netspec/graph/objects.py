@@ -25,6 +25,7 @@ from netspec.language.spec import LayerExpr
 _CODES = {"layer": "NS204", "loss": "NS503", "metric": "NS507", "optimizer": "NS508", "callback": "NS510"}
 _CODES["op"] = _CODES["layer"]
 _WORDS = {"op": "operation", "loss": "loss", "dtype_policy": "dtype policy"}
+_WITHOUT = {"callback": "leave it out", "layer": "write it with Keras's other layers and operations"}
 _PICKLED = frozenset(("class_name", "registered_name", "module", "__lambda__"))
 DEEPEST = 16  # layers wrapped in layers; Keras's own wrappers are never nested deeper in earnest
 _PLAIN = frozenset((bool, int, float, str, type(None)))
@@ -85,7 +86,9 @@ class Objects:
         if reason is None and entry is not None and entry.excluded:
             reason = entry.excluded
         if reason is not None:
-            self._report.add("NS213", path, f"`{name}` is not available in a spec: {reason}", key=key)
+            why, _, cure = reason.partition("; ")
+            message = f"`{name}` is not available in a spec: {why}"
+            self._report.add("NS213", path, message, key=key, help=cure or _WITHOUT.get(kind))
             return None
         if entry is not None:
             return entry
@@ -106,6 +109,9 @@ class Objects:
         fix = _replaced(name, renamed, known) if renamed else rename(name, known)
         if kind in ("layer", "op") and not renamed:
             cure, fix = _or_operation(kind, name, close, cure, fix)
+        layer, colon, value = name.partition(":")
+        if kind == "layer" and colon and value:
+            cure, fix = f"put a space after the colon: `{printable(f'{layer}: {value}'[:80])}`", None
         if kind == "cell" and f"{name}Cell" in known:
             cure = f"did you mean `{name}Cell`? an `RNN` is made of cells"
         self._report.add(code, path, f"unknown {word} `{printable(name)}`", key=key, help=cure, fix=fix)
@@ -218,7 +224,7 @@ class Objects:
         self._report.add("NS205", where, message, key=True, help=cure if known else None, fix=fix)
 
     def _unfit(self, entry: Entry, name: str, made: Any, given: Mapping[str, Any]) -> bool:
-        """Whether an initializer, a regularizer or a constraint does not go with the weight that it is for (reported)."""
+        """Whether an initializer, a regularizer or a constraint does not go with its weight (reported)."""
         if not isinstance(made, KerasObject) or made.kind not in ("initializer", "regularizer", "constraint"):
             return False
         why = cannot_fill(entry.name, name, made.cls, given, made.args)
@@ -250,7 +256,8 @@ class Objects:
         what = meaning(entry, name)
         problem = legacy.refused_value(entry, name, raw)
         if problem is not None:
-            self._report.add("NS213", path, problem)
+            why, _, cure = problem.partition("; ")
+            self._report.add("NS213", path, why, help=cure or None)
             return BAD
         if isinstance(raw, dict) and _PICKLED & raw.keys():
             cure = "write the class by its name, as in {HeNormal: {seed: 1}}"
@@ -260,13 +267,18 @@ class Objects:
         if (
             raw is None
             and param is not None
-            and (what.object_kind is not None or param.default is None)
+            and (param.default is None or what.object_kind not in (None, "schedule"))
             and not param.required
         ):
             return None
         if what.object_kind in ("layer", "cell"):
             return self._inner(entry, name, what, raw, path, depth)
         if what.object_kind == "cells":
+            if name == "cells" and not isinstance(raw, list):
+                cure = "write it in brackets, as in `StackedRNNCells: [{LSTMCell: 32}]`"
+                said = f"`cells`: expected a list of cells, got `{describe(raw)}`"
+                self._report.add("NS206", path, said, help=cure)
+                return BAD
             if not isinstance(raw, list) or not raw:
                 return self._inner(entry, name, what, raw, path, depth)
             made = [self._inner(entry, name, what, cell, (*path, at), depth) for at, cell in enumerate(raw)]
@@ -313,7 +325,8 @@ class Objects:
         word = _word(kind)
         if not isinstance(raw, dict) or len(raw) != 1:
             got = f"{len(raw)} keys" if isinstance(raw, dict) else f"`{describe(raw)}`"
-            self._report.add("NS202", path, f"expected one {word}, by its name or as `{{Name: {{…}}}}`, got {got}")
+            message = f"expected one {word}, by its name or as `{{Name: {{…}}}}`, got {got}"
+            self._report.add("NS202", path, message, help=_one_of(raw))
             return BAD
         ((cls, args),) = raw.items()
         at = (*path, cls)
@@ -371,6 +384,15 @@ def _replaced(name: str, cure: str, known: Sequence[str]) -> tuple[str, str] | N
     """The fix for a name that Keras has dropped, where the cure is nothing but the name of today."""
     today = cure.removeprefix("use `").removesuffix("`")
     return (name, today) if cure == f"use `{today}`" and today in known else None
+
+
+def _one_of(raw: Any) -> str | None:
+    """How one object is written that stands in a list, or whose arguments stand beside its name."""
+    if isinstance(raw, list) and len(raw) == 1 and isinstance(raw[0], str):
+        return f"write `{raw[0]}`"
+    if isinstance(raw, dict) and len(raw) > 1:
+        return "one name, with its arguments under it: `{Name: {argument: value}}`"
+    return None
 
 
 def _word(kind: str) -> str:

@@ -15,6 +15,7 @@ from netspec.language.parse import listed
 from netspec.language.spec import ModelPart, Step, Use
 
 _MOST = 8  # choices that one message names
+_STATES = frozenset(("h", "c", "state", "states", "forward_h", "forward_c", "backward_h", "backward_c"))
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Scope:
     calls_of: dict[str, list[Call]] = field(default_factory=dict)  # shared name -> its calls so far
     wrapped: set[str] = field(default_factory=set)  # shared names used inside a wrapper
     broken_repeats: set[str] = field(default_factory=set)  # names of which `repeat` would have made others
+    stateless: set[str] = field(default_factory=set)  # names whose missing states are reported
     _first_uses: dict[str, Step] | None = None
 
     def line(self, path: Path) -> int:
@@ -46,9 +48,11 @@ class Scope:
         if name in self.part.shared:
             line = self.line((*self.part.path, "shared", name))
             message = f"`{name}` is declared below, at line {line}; a shared thing can only use what stands above it"
+            cure = f"move `{name}` above it"
             if path[: len(self.part.path) + 2] == (*self.part.path, "shared", name):
                 message = f"`{name}` is this thing itself; a shared thing can only use what stands above it"
-            self.report.add("NS302", path, message)
+                cure = "use a layer, or another shared thing"
+            self.report.add("NS302", path, message, help=cure)
             return None
         if self.part.open:
             return None
@@ -85,8 +89,7 @@ class Scope:
         if base in self.tensors:
             tensor = self.tensors[base]
             if dot and tensor is not None:
-                message = f"`{base}` has one output, so `.{output}` picks nothing"
-                self.report.add("NS304", where, message, help=f"write `{base}`")
+                self._one_output(base, output, where)
                 return None
             return tensor
         if base in self.part.shared:
@@ -98,13 +101,25 @@ class Scope:
         """How the outputs of a call are picked."""
         return [f"{base}.{each}" for each in outputs]
 
+    def _one_output(self, base: str, output: str, where: Path) -> None:
+        """What picks an output of a call that has one; said once where several picks miss the same argument."""
+        cure = f"write `{base}`"
+        if output in _STATES:
+            if base in self.stateless:
+                return
+            self.stateless.add(base)
+            cure = f"`return_state: true` on `{base}` gives its states too; without them write `{base}`"
+        elif output == "scores":
+            cure = f"`call: {{return_attention_scores: true}}` on `{base}` gives them too"
+        self.report.add("NS304", where, f"`{base}` has one output, so `.{output}` picks nothing", help=cure)
+
     def _picked(self, base: str, call: Call, output: str | None, where: Path) -> Tensor | None:
         if output in call.outputs:
             return Tensor(call.name, call.outputs.index(output))
         problem = f"has no output `{output}`" if output is not None else f"has {count(len(call.outputs), 'output')}"
         choices = self.choices(base, call.outputs)
         close = nearest(output, call.outputs) if output else None
-        cure = f"did you mean `{base}.{close}`?" if close else None
+        cure = f"did you mean `{base}.{close}`?" if close else f"write `{base}.{call.outputs[0]}` for the first"
         meant = sure(output, call.outputs) if output else None
         fix = (f"{base}.{output}", f"{base}.{meant}") if meant else None
         self.report.add("NS304", where, f"`{base}` {problem}; choose {either(choices)}", help=cure, fix=fix)
@@ -121,8 +136,7 @@ class Scope:
             if len(call.outputs) > 1:
                 return self._picked(name, call, output, where)
             if output is not None:
-                message = f"`{name}` has one output, so `.{output}` picks nothing"
-                self.report.add("NS304", where, message, help=f"write `{name}`")
+                self._one_output(name, output, where)
                 return None
             return Tensor(call.name)
         if calls is not None or self.things.get(name) is None:  # it, or its only call, is broken and reported
@@ -132,7 +146,8 @@ class Scope:
             message = (
                 f"`{name}` is called below, at line {self.line(later.path)}; a step can only take what stands above it"
             )
-            self.report.add("NS302", where, message, spans=[(later.path, "called here")])
+            cure = "move the step that uses it above this one"
+            self.report.add("NS302", where, message, spans=[(later.path, "called here")], help=cure)
         elif name in self.wrapped:
             message = f"`{name}` is used only inside a wrapper, so it has no output of its own"
             self.report.add("NS313", where, message, help=f"`- use: {name}` calls it")
@@ -149,7 +164,7 @@ class Scope:
             message += f"; choose {' or '.join(shown)}" + (
                 f" or {len(named) - _MOST} more" if len(named) > _MOST else ""
             )
-        cure = "give the steps that use it a name each" if len(named) < len(calls) else None
+        cure = "give the steps that use it a name each" if len(named) < len(calls) else f"write `{calls[-1].name}`"
         self.report.add("NS304", where, message, help=cure)
 
     def _first_use(self, name: str) -> Step | None:
@@ -168,11 +183,13 @@ class Scope:
         elif kind is not None:
             if path[: len(self.part.path) + 2] == where[: len(self.part.path) + 2]:
                 message = f"`{name}` is this step itself; a step can only take what stands above it"
+                cure = "leave `from` out to take the step above"
             else:
+                cure = f"move `{name}` above this step, or take a step that stands there"
                 message = (
                     f"`{name}` is defined below, at line {self.line(path)}; a step can only take what stands above it"
                 )
-            self.report.add("NS302", where, message, spans=[(path, "defined here")])
+            self.report.add("NS302", where, message, spans=[(path, "defined here")], help=cure)
         elif not self.part.open and name.rpartition("_")[0] not in self.broken_repeats:
             close = self.names.nearest(name)
             message, cure, fix = f"no step, input or shared layer is named `{name}`", None, None
@@ -181,8 +198,13 @@ class Scope:
                     fix = (name + output, close + output)
                 message += f"; `{close}` is, at line {self.line(self.names.declared[close][1])}"
                 cure = f"did you mean `{close}`?"
+            elif "," in name and all(each.strip() in self.names.declared for each in name.split(",")):
+                cure = f"write `[{name}]`"
             elif self.nested:
                 cure = "a nested model sees nothing outside itself"
+            else:
+                known = [each for each in (*self.tensors, *self.several) if each != name]
+                cure = "what stands above is " + listed(known[-_MOST:]) if known else "name a step above: `name: …`"
             self.report.add("NS301", where, message, help=cure, fix=fix)
 
 

@@ -76,12 +76,15 @@ class _Resolver:
         return Graph(self._name, part.inputs, tuple(self._calls), outputs, part.path, False, sound, tuple(self._aside))
 
     def _warn_about_unused(self) -> None:
-        if any(step.what is None for step in self._part.steps):
+        steps, shared = self._part.steps, self._part.shared
+        if any(step.what is None or (isinstance(step.what, Use) and step.what.target not in shared) for step in steps):
             return  # the step that is wrong may be the use
         for name, thing in self._scope.things.items():
             if thing is not None and name not in self._scope.calls_of and name not in self._scope.wrapped:
                 path = (*self._part.path, "shared", name)
-                self._report.add("NS311", path, f"`{name}` is declared under `shared` but not used", key=True)
+                cure = f"`- use: {name}` calls it; else take it out"
+                message = f"`{name}` is declared under `shared` but not used"
+                self._report.add("NS311", path, message, key=True, help=cure)
 
     # layers and models
 
@@ -221,15 +224,21 @@ class _Resolver:
         where = (*step.path, "repeat")
         assert step.repeat is not None
         ((argument, source),) = fed.items() if len(fed) == 1 else ((None, ()),)
-        problem = None
-        if argument is None or isinstance(source, tuple) or len(_output_names(layer, arguments)) != 1:
+        problem = cure = None
+        if argument is None or isinstance(source, tuple):
             problem = "`repeat` needs one input and one output"
+            cure = "repeat a `model` of one input that holds this step, or write the steps out"
+        elif len(_output_names(layer, arguments)) != 1:
+            problem = "`repeat` needs one input and one output"
+            cure = "write the steps out: each has to say which output of the one above it takes"
         elif len(step.names) > 1:
             problem = f"`repeat` takes one name, got {len(step.names)}"
+            cure = f"`name: {step.names[0]}` names them {step.names[0]}_1, {step.names[0]}_2 and so on"
         elif not self._affordable(layer, step.repeat, isinstance(step.what, Use)):
             problem = f"with every `repeat` written out, this spec has more than {MOST_STEPS:,} steps"
+            cure = "repeat less often; a `repeat` inside a repeated model multiplies"
         if problem is not None or argument is None or isinstance(source, tuple):
-            self._report.add("NS310", where, problem or "", key=True)
+            self._report.add("NS310", where, problem or "", key=True, help=cure)
             self._broken(step)
             return None
         name = step.names[0] if step.names else None
@@ -313,11 +322,13 @@ class _Resolver:
             return self._scope.tensor(raw, where)
         if isinstance(raw, list):
             if not raw:
-                self._report.add("NS309", where, "`from` is an empty list")
+                cure = "leave `from` out to take the step above"
+                self._report.add("NS309", where, "`from` is an empty list", help=cure)
             tensors = [self._one(name, (*where, at)) for at, name in enumerate(raw)]
             found = tuple(tensor for tensor in tensors if tensor is not None)
             return found if raw and len(found) == len(raw) else None
-        self._report.add("NS309", where, f"`from` takes a name, a list or a mapping of names, got `{describe(raw)}`")
+        message = f"`from` takes a name, a list or a mapping of names, got `{describe(raw)}`"
+        self._report.add("NS309", where, message, help="leave `from` out to take the step above")
         return None
 
     def _one(self, raw: Any, where: Path) -> Tensor | None:
@@ -340,7 +351,8 @@ class _Resolver:
             if tensor is None:
                 continue
             if tensor.call in self._part.inputs:
-                self._report.add("NS308", where, f"`{reference}` is an input, so it cannot be an output")
+                cure = "list a step; to pass the input on, add `- Identity:` with `from` and `name` and list that"
+                self._report.add("NS308", where, f"`{reference}` is an input, so it cannot be an output", help=cure)
                 continue
             found[name] = tensor
         return found, bool(found) and len(found) == len(declared)
@@ -349,7 +361,10 @@ class _Resolver:
         if isinstance(above, Tensor) and above.call not in self._part.inputs:
             return {above.call: above}, True
         if isinstance(above, Tensor):
-            self._report.add("NS308", (*self._part.path, "layers"), "the model's output is its input", key=True)
+            if any(call.name == above.call for call in self._calls):
+                return {}, False  # the last step has the name of an input, which is told
+            place, cure = (*self._part.path, "layers"), "a model needs a step that is not left out by `repeat: 0`"
+            self._report.add("NS308", place, "the model's output is its input", key=True, help=cure)
         elif isinstance(above, Call):
             cure = (
                 f"for example `outputs: {{{above.outputs[0]}: {above.name}.{above.outputs[0]}}}`"

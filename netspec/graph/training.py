@@ -139,6 +139,8 @@ def _not_an_output(
     if left:
         message += f"; and output{'s' * (len(left) > 1)} {listed(left)} {'have' if len(left) > 1 else 'has'} no loss"
     cure = f"did you mean `{close}`?" if close else None
+    if cure is None and len(outputs) == 1:
+        cure = f"write `{outputs[0]}`"
     if name in steps:
         cure = f"list `{name}` under `outputs` if it is to be one"
     report.add("NS501", path, message, key=True, help=cure, fix=rename(name, left or outputs) if close else None)
@@ -159,10 +161,11 @@ def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, 
         if weight is not None and (
             isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf")
         ):
-            report.add("NS206", (*path, "weight"), f"`weight`: expected a number from 0, got `{describe(weight)}`")
+            said = f"`weight`: expected a number from 0, got `{describe(weight)}`"
+            report.add("NS206", (*path, "weight"), said, help="leave it out for 1")
             weight = None
         if raw.get("loss") is None:
-            report.add("NS203", path, "`weight` needs `loss` beside it", key=True)
+            report.add("NS203", path, "`weight` needs `loss` beside it", key=True, help="for example `loss: mse`")
             return None, None
         raw, path = raw["loss"], (*path, "loss")
     made = objects.object("loss", raw, path)
@@ -221,7 +224,9 @@ def _metric_list(raw: Any, path: Path, objects: Objects, report: Report) -> tupl
         if name == "loss" or name.startswith("val_"):
             what = "the loss" if name == "loss" else "validation"
             where = at if isinstance(metric, str) else (*metric.path, "name")
-            report.add("NS209", where, f"`{name}` cannot be a metric's name: {what} is logged under it")
+            cure = f"`{name.removeprefix('val_')}` is logged without being listed" if isinstance(metric, str) else None
+            cure = "take it out: " + cure if cure else "choose another `name`"
+            report.add("NS209", where, f"`{name}` cannot be a metric's name: {what} is logged under it", help=cure)
         if name in found:
             report.add("NS303", at, f"metric `{name}` is listed twice", help="a `name` tells two of a class apart")
         found[name] = metric
@@ -248,9 +253,34 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
             usable = known if validated else [*names, "learning_rate"]
             asked = word if validated else word.removeprefix("val_")
             close = nearest(asked, usable) or next((name for name in usable if asked and name.startswith(asked)), None)
-            cure = f"did you mean `{close}`?" if close else None
+            cure = f"did you mean `{close}`?" if close else f"`{usable[0]}` is always logged"
             said = f"`{printable(word[:80])}` is not logged; what is logged: {listed(usable)}"
             report.add("NS509", path, said, help=cure, fix=rename(asked, usable) if asked == word else None)
         elif str(monitor).startswith("val_") and not validated:
             cure = "add `validation: 0.1` under `data`, or monitor `" + str(monitor).removeprefix("val_") + "`"
             report.add("NS509", path, f"`{monitor}` is logged only with validation data", help=cure)
+        elif entry and entry.param("mode") and _unsaid(callback, str(monitor).removeprefix("val_"), training, outputs):
+            cure = "add `mode: max` where more is better, `mode: min` where less is"
+            cure = "add `mode: min`" if str(monitor).endswith("loss") else cure
+            said = f"`{callback.cls}` needs `mode` for `{monitor}`: Keras does not see whether more of it is better"
+            report.add("NS207", path, said, help=cure)
+
+
+_NO_DIRECTION = (
+    *("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives", "Mean", "Sum", "MeanMetricWrapper"),
+)
+
+
+def _unsaid(callback: KerasObject, watched: str, training: Training, outputs: tuple[str, ...]) -> bool:
+    """Whether Keras cannot tell by itself if more of what a callback watches is better, and raises in fit.
+
+    It compares with the metrics' own names, which lack the output's name that they are logged under.
+    """
+    if callback.args.get("mode", "auto") != "auto" or watched == "loss":
+        return False
+    found = {metric_name(metric): metric for metric in training.metrics.get(outputs[0], ())}
+    if len(outputs) > 1 or watched not in found:
+        return True
+    metric = found[watched]
+    entry = catalog.find("metric", metric if isinstance(metric, str) else metric.cls)
+    return entry is not None and entry.name in _NO_DIRECTION

@@ -43,6 +43,13 @@ _LISTS: dict[str, tuple[int, int | None]] = {
     **dict.fromkeys(("Subtract", "Dot", "HashedCrossing"), (2, 2)),
     **dict.fromkeys(("Attention", "AdditiveAttention"), (2, 3)),
 }
+_NO_TEXT = """
+Activation ActivityRegularization AdditiveAttention Attention Average CategoryEncoding Dot ELU GlobalAveragePooling1D
+GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D IntegerLookup
+LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MelSpectrogram Multiply ReLU Rescaling
+Softmax Subtract UnitNormalization
+"""
+_NUMERIC = frozenset(_NO_TEXT.split())  # they have no weights, and yet no text goes through
 _SCORES = ("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention")
 
 
@@ -94,14 +101,7 @@ def _checked(cls: str, args: Mapping[str, Any], inputs: Mapping[str, Value], ans
     dtype = compute_dtype(args.get("dtype"))
     if answer.weights != Weights() and not isinstance(dtype, Unknown) and dtype not in FLOATS:
         return NOTHING_KNOWN  # whether its initializers can fill weights of integers shows only when they are made
-    strings = tuple(at for at, tensor in enumerate(_flat(inputs)) if tensor.dtype == "string")
-    if strings and answer.weights != Weights() and cls != "TimeDistributed":
-        raise ShapeError(
-            f"`{cls}` computes with numbers, got a tensor of strings",
-            code="NS406",
-            inputs=strings,
-            help="turn them into numbers first, with `TextVectorization` or `StringLookup`",
-        )
+    _check_texts(cls, args, _flat(inputs), answer.weights != Weights() and cls != "TimeDistributed")
     for tensor in answer.outputs:
         shape = () if isinstance(tensor.shape, Unknown) else tensor.shape
         if not all(dim is None or isinstance(dim, int | Unknown) for dim in shape):
@@ -109,6 +109,40 @@ def _checked(cls: str, args: Mapping[str, Any], inputs: Mapping[str, Value], ans
         if any(isinstance(dim, int) and dim < 0 for dim in shape):
             raise ShapeError(f"`{cls}` would give sizes below zero: {show(tensor.shape)}", code="NS405", inputs=(0,))
     return answer
+
+
+def _check_texts(cls: str, args: Mapping[str, Any], tensors: Sequence[TensorType], weighs: bool) -> None:
+    """Refuse texts where numbers are computed with, and numbers where texts are looked up.
+
+    A symbolic call takes both, for it casts; there is no such cast of values.
+    """
+    texts = tuple(at for at, tensor in enumerate(tensors) if tensor.dtype == "string")
+    if texts and (weighs or cls in _NUMERIC):
+        raise ShapeError(
+            f"`{cls}` computes with numbers, got a tensor of strings",
+            code="NS406",
+            inputs=texts,
+            help="turn them into numbers first, with `TextVectorization` or `StringLookup`",
+        )
+    known = [tensor.dtype for tensor in tensors if not isinstance(tensor.dtype, Unknown)]
+    if cls in ("Add", "Concatenate") and 0 < len(texts) < len(known):
+        raise ShapeError(
+            f"`{cls}` cannot bring strings and numbers together",
+            code="NS406",
+            inputs=texts,
+            help="turn the strings into numbers first, with `TextVectorization` or `StringLookup`",
+        )
+    takes = "string" if cls in ("StringLookup", "TextVectorization") and not args.get("invert", False) else None
+    wrong = [dtype for dtype in known if takes == "string" != dtype or (cls == "HashedCrossing" and dtype in FLOATS)]
+    if wrong:
+        kinds = "strings" if takes else "strings or whole numbers"
+        cures = {"StringLookup": "; numbers are looked up by `IntegerLookup`"}
+        raise ShapeError(
+            f"`{cls}` takes {kinds}, got {wrong[0]}",
+            code="NS406",
+            inputs=tuple(at for at, tensor in enumerate(tensors) if tensor.dtype == wrong[0]),
+            help=f"declare the input with `dtype: {takes or 'int64'}`" + cures.get(cls, ""),
+        )
 
 
 def infer_inner(layer: Any, tensors: Sequence[TensorType]) -> Inferred:

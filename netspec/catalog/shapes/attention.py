@@ -47,6 +47,12 @@ def attention(ask: Ask) -> Inferred:
         )
     query, value = shapes[:2]
     key = shapes[2] if len(shapes) == 3 else value
+    masks = ask.inputs.get("mask", ())
+    if not isinstance(masks, TensorType) and len(masks) not in (0, 2, 3):
+        raise ShapeError(
+            f"{ask.name} takes a mask for the query and one for the value, got {len(masks)}",
+            inputs=tuple(range(len(shapes), len(shapes) + len(masks))),
+        )
     for at, shape in enumerate((query, value)):
         axis_at(ask, shape, -1, None, at)
     _comparable(ask, query, value, key)

@@ -9,13 +9,14 @@ from netspec.catalog.shapes.rule import (
     Ask,
     Dims,
     bad_argument,
-    cast_input,
     differ,
     lora,
     need_rank_from,
     need_size,
     one,
+    rank_error,
     rule,
+    seen_dtype,
     size,
     stays_sparse,
     total,
@@ -53,7 +54,7 @@ def identity(ask: Ask) -> Inferred:
     'int32'
     """
     tensor = ask.first
-    return one(ask, tensor.shape, dtype=cast_input(tensor.dtype, ask.dtype), sparse=stays_sparse(ask, tensor))
+    return one(ask, tensor.shape, dtype=seen_dtype(ask, tensor), sparse=stays_sparse(ask, tensor))
 
 
 @rule("Embedding", "ReversibleEmbedding")
@@ -194,4 +195,7 @@ def masking(ask: Ask) -> Inferred:
     >>> masking(Ask("Masking", {}, {"inputs": TensorType((None, 5, 3))}, {})).outputs[0].shape
     (None, 5, 3)
     """
-    return one(ask, ask.dims)
+    dims = ask.dims
+    if not dims:
+        raise rank_error(ask, "at least 1 axis")
+    return one(ask, dims)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.catalog.shapes.rule import Ask, axis_at, bad_argument, need_rank, one, rule, size
+from collections.abc import Sequence
+from typing import Any
+
+from netspec.catalog.shapes.rule import Ask, axis_at, bad_argument, differ, need_rank, one, rule, size
 from netspec.catalog.types import Dim, Inferred, ShapeError, show
 
 
@@ -11,7 +14,7 @@ from netspec.catalog.types import Dim, Inferred, ShapeError, show
     *("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"),
 )
 def same(ask: Ask) -> Inferred:
-    """The shape that came in, of any rank.
+    """The shape that came in, of any rank. `noise_shape` of a dropout has its sizes, or 1 where all share the noise.
 
     Keras: the classes of keras.layers that only change values.
 
@@ -19,7 +22,23 @@ def same(ask: Ask) -> Inferred:
     >>> same(Ask("Dropout", {"rate": 0.5}, {"inputs": TensorType((None, 7, 5))}, {})).outputs[0].shape
     (None, 7, 5)
     """
+    if ask.get("noise_shape", None) is not None:
+        _check_noise(ask, ask.get("noise_shape", None))
     return one(ask, ask.dims)
+
+
+def _check_noise(ask: Ask, noise: Sequence[Any]) -> None:
+    """Refuse a `noise_shape` that cannot be laid over the input; its `null` is the input's size at the same place."""
+    dims = ask.dims
+    if len(noise) <= len(dims):
+        filled = [dims[at] if each is None else each for at, each in enumerate(noise)]
+        moved = len(noise) < len(dims) and None in filled  # a free size beside one that is not its own
+        if not moved and all(
+            each == 1 or not differ(each, dim) for each, dim in zip(filled, dims[len(dims) - len(noise) :], strict=True)
+        ):
+            return
+    written = ", ".join("null" if each is None else str(each) for each in noise)
+    raise bad_argument(ask, "noise_shape", f"`noise_shape: [{written}]` does not fit the input {show(dims)}")
 
 
 @rule("Softmax")
@@ -34,8 +53,11 @@ def softmax(ask: Ask) -> Inferred:
     """
     dims = ask.dims
     axis = ask.get("axis", -1)
-    for each in (axis,) if isinstance(axis, int) else tuple(axis):
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    for each in axes:
         axis_at(ask, dims, each)
+    if len({each % len(dims) for each in axes}) < len(axes):
+        raise bad_argument(ask, "axis", f"`axis` names an axis twice; got {list(axis)}")
     return one(ask, dims)
 
 

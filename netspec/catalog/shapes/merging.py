@@ -103,6 +103,13 @@ def elementwise_merge(ask: Ask) -> Inferred:
     return one(ask, (batch, *merged), sparse=all(stays_sparse(ask, tensor) for tensor in tensors))
 
 
+def _joins(shapes: Sequence[Dims], axis: int) -> bool:
+    """Whether `axis`, which is not the batch, is the only one on which the shapes differ."""
+    first, rest = shapes[0], shapes[1:]
+    others = [at for at in range(len(first)) if at != axis]
+    return axis > 0 and not any(differ(first[at], shape[at]) for shape in rest for at in others)
+
+
 @rule("Concatenate")
 def concatenate(ask: Ask) -> Inferred:
     """One after the other along `axis` (the last, unless given); all other sizes must be equal.
@@ -149,7 +156,7 @@ def concatenate(ask: Ask) -> Inferred:
                     code="NS401",
                     inputs=(against, at),
                     axis=other,
-                    help=f"`axis: {other}` joins them along axis {other}" if rank > 2 and other else None,
+                    help=f"`axis: {other}` joins them along axis {other}" if _joins(shapes, other) else None,
                 )
     joined: Dim = 0
     for shape in shapes:
@@ -194,6 +201,14 @@ def dot(ask: Ask) -> Inferred:
                 axis=axis,
             )
     picks = tuple(axis % len(shape) for axis, shape in zip(axes, shapes, strict=True))
+    if 0 in picks:
+        raise ShapeError(
+            f"{ask.name} cannot multiply along axis 0, which is the batch",
+            code="NS403",
+            argument="axes",
+            inputs=(picks.index(0),),
+            axis=0,
+        )
     left, right = shapes[0][picks[0]], shapes[1][picks[1]]
     if not isinstance(left, Unknown) and not isinstance(right, Unknown) and left != right:
         raise ShapeError(

@@ -17,6 +17,8 @@ def _along(ask: Ask, dims: Dims, axes: tuple[int, ...], fixed: bool) -> Dims:
     for axis in axes:
         axis_at(ask, dims, axis)
         sizes.append(need_size(ask, dims, axis) if fixed else dims[axis])
+    if len({axis % len(dims) for axis in axes}) < len(axes):
+        raise bad_argument(ask, "axis", f"`axis` names an axis twice; got {list(axes)}")
     return tuple(sizes)
 
 

@@ -16,7 +16,7 @@ from netspec.catalog.shapes.rule import (
     too_small,
     tuple_of,
 )
-from netspec.catalog.types import Dim, Inferred
+from netspec.catalog.types import Dim, Inferred, ShapeError, show
 
 
 @rule(*(f"{mode}Pooling{rank}D" for mode in ("Max", "Average") for rank in (1, 2, 3)))
@@ -73,7 +73,7 @@ def global_pooling(ask: Ask) -> Inferred:
 
 @rule(*(f"Adaptive{mode}Pooling{rank}D" for mode in ("Max", "Average") for rank in (1, 2, 3)))
 def adaptive_pooling(ask: Ask) -> Inferred:
-    """Spatial sizes become `output_size`, whatever they were.
+    """Spatial sizes become `output_size`. Keras pools with windows of two sizes, and the larger must fit in, too.
 
     Keras: keras.layers.AdaptiveMaxPooling1D to 3D, AdaptiveAveragePooling1D to 3D.
 
@@ -84,9 +84,30 @@ def adaptive_pooling(ask: Ask) -> Inferred:
     """
     rank = rank_of(ask.cls)
     sizes: tuple[Dim, ...] = integers(ask, "output_size", 1, rank)
-    if len(ask.dims) == 3 and rank == 2:
+    if len(ask.dims) == 3 and rank > 1:
         return NOTHING_KNOWN  # Keras lets this one through and answers with something that is no pooling
     dims = need_rank(ask, rank + 2)
+    first = 2 if channels_first(ask) else 1
+    for axis, wanted in enumerate(sizes, first):
+        found = dims[axis]
+        if found is None:
+            raise ShapeError(
+                f"{ask.name} needs a fixed size on axis {axis}, which its windows depend on; got {show(dims)}",
+                code="NS404",
+                inputs=(0,),
+                axis=axis,
+            )
+        if isinstance(found, int) and isinstance(wanted, int) and found <= -(-found // wanted):
+            window = -(-found // wanted) + 1
+            raise ShapeError(
+                f"{ask.name} cannot make size {wanted} of {found} on axis {axis}: Keras pools with a window of {window}"
+                f", too; got {show(dims)}",
+                code="NS405",
+                argument="output_size" if "output_size" in ask.args else None,
+                inputs=(0,),
+                axis=axis,
+                help="for one number of a whole axis, take a global pooling layer" if wanted == 1 else None,
+            )
     if channels_first(ask):
         return one(ask, (dims[0], dims[1], *sizes))
     return one(ask, (dims[0], *sizes, dims[-1]))

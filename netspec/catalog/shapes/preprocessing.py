@@ -14,6 +14,7 @@ from netspec.catalog.shapes.rule import (
     bad_argument,
     channels_first,
     compute_dtype,
+    differ,
     dims_of,
     need_rank,
     need_rank_from,
@@ -25,6 +26,7 @@ from netspec.catalog.shapes.rule import (
     total,
 )
 from netspec.catalog.types import UNKNOWN, Dim, Inferred, Shape, ShapeError, Unknown, show
+from netspec.catalog.values import describe
 
 
 def _mode(ask: Ask, default: str) -> str:
@@ -111,7 +113,9 @@ def hashing(ask: Ask) -> Inferred:
     if mode == "int" and dtype not in ("int32", "int64", UNKNOWN):
         raise bad_argument(ask, "dtype", f"bin numbers are int32 or int64, not {policy}")
     _no_sparse_numbers(ask, mode)
-    dims = ask.dims
+    dims, taken, mask = ask.dims, ask.first.dtype, ask.get("mask_value", None)
+    if mask is not None and not isinstance(taken, Unknown) and isinstance(mask, str) != (taken == "string"):
+        raise bad_argument(ask, "mask_value", f"`{describe(mask)}` stands for no value of a tensor of dtype {taken}")
     if mode == "int":
         return one(ask, dims, dtype=dtype)
     if isinstance(policy, str) and policy.startswith("mixed"):
@@ -151,7 +155,8 @@ def hashed_crossing(ask: Ask) -> Inferred:
 def lookup(ask: Ask) -> Inferred:
     """Words become their numbers in a vocabulary (int64), or codes as wide as the vocabulary.
 
-    The width is free before the vocabulary is learned, unless `pad_to_max_tokens` fixes it at `max_tokens`.
+    The width is the listed words' and that of unknown ones; without a list it is free before the vocabulary is
+    learned, unless `pad_to_max_tokens` fixes it at `max_tokens`.
     Keras: keras.layers.StringLookup, IntegerLookup.
 
     >>> from netspec.catalog.types import TensorType
@@ -179,16 +184,58 @@ def _check_lookup(ask: Ask, mode: str) -> None:
         raise bad_argument(ask, "vocabulary", "`output_mode: tf_idf` with a vocabulary needs `idf_weights`")
     if mode != "tf_idf" and ask.get("idf_weights", None) is not None:
         raise bad_argument(ask, "idf_weights", "`idf_weights` are for `output_mode: tf_idf`")
+    if ask.get("invert", False) and ask.get("oov_token", "") is None:
+        raise bad_argument(ask, "oov_token", "`invert` needs an `oov_token`, to be put for numbers beyond the words")
+    if ask.cls == "IntegerLookup" and ask.get("salt", None) is not None and ask.get("oov_method", "") != "farmhash":
+        raise bad_argument(ask, "salt", "`salt` is for `oov_method: farmhash`")
+    words, weights = ask.get("vocabulary", None), ask.get("idf_weights", None)
+    if isinstance(words, list):
+        _check_words(ask, words, mode, limit)
+        if isinstance(weights, list) and len(weights) != len(words):
+            said = f"`idf_weights` needs one for each word of `vocabulary`, which are {len(words)}; got {len(weights)}"
+            raise bad_argument(ask, "idf_weights", said)
+
+
+def _check_words(ask: Ask, words: list[Any], mode: str, limit: int | None) -> None:
+    """The mask token stands first or not at all; all words and what stands before them fit into `max_tokens`."""
+    mask = ask.get("mask_token", "" if ask.cls == "TextVectorization" else None)
+    unknown = ask.get("oov_token", -1 if ask.cls == "IntegerLookup" else "[UNK]")
+    special = [mask] * (mask is not None and mode == "int") + [unknown] * ask.get("num_oov_indices", 1)
+    known = words[len(special) :] if words[: len(special)] == special else words
+    if mask is not None and mask in known:
+        raise ShapeError(
+            f"{ask.name}: the mask token `{describe(mask)}` stands among the words",
+            argument="vocabulary",
+            help=f"leave it out of `vocabulary`, or start that with `{describe(special)}`",
+        )
+    if limit is not None and len(special) + len(known) > limit:
+        count = len(special) + len(known)
+        raise ShapeError(
+            f"{ask.name}: `max_tokens` is {limit}, but {len(known)} words with the tokens in front make {count}",
+            argument="max_tokens",
+            help=f"write `max_tokens: {count}`, or leave it out",
+        )
 
 
 def _coded(ask: Ask, dims: Dims, mode: str) -> Shape:
     """The shape of codes as wide as the vocabulary."""
-    width: Dim = UNKNOWN if ask.get("vocabulary", None) is not None else ask.get("vocabulary_size", None)
+    listed = ask.get("vocabulary", None) is not None
+    width: Dim = _listed_size(ask) if listed else ask.get("vocabulary_size", None)
     if ask.get("pad_to_max_tokens", False):
         width = ask.get("max_tokens", None)
     if mode == "one_hot":
         return _one_hot(dims, width, len(dims) > 1) if dims else (width,)
     return (*dims[:-1], width)
+
+
+def _listed_size(ask: Ask) -> Dim:
+    """The words that are listed and those that stand for unknown ones, where that is all there is to count."""
+    words = ask.get("vocabulary", None)
+    special = (ask.get("oov_token", -1 if ask.cls == "IntegerLookup" else "[UNK]"), ask.get("mask_token", None), "")
+    if not isinstance(words, list) or any(each in words for each in special) or ask.get("max_tokens", None) is not None:
+        return UNKNOWN
+    unknown: int = ask.get("num_oov_indices", 1)
+    return len(words) + unknown
 
 
 @rule("TextVectorization")
@@ -229,7 +276,14 @@ def rescaling(ask: Ask) -> Inferred:
     >>> rescaling(Ask("Rescaling", {"scale": 0.5}, {"inputs": TensorType((None, 4), "uint8")}, {})).outputs[0].dtype
     'float32'
     """
-    return one(ask, ask.dims)
+    dims = ask.dims
+    for argument in ("scale", "offset"):
+        given = ask.get(argument, 0)
+        last = dims[-1] if dims else 1
+        if isinstance(given, list) and len(given) != 1 and last != 1 and differ(last, len(given)):
+            said = f"`{argument}` lists {len(given)} numbers, which do not fit the last axis of {show(dims)}"
+            raise bad_argument(ask, argument, said)
+    return one(ask, dims)
 
 
 @rule("Normalization")
@@ -254,10 +308,19 @@ def normalization(ask: Ask) -> Inferred:
     for each in axes:
         axis_at(ask, dims, each)
         kept.append(need_size(ask, dims, each))
+    if len({each % len(dims) for each in axes}) < len(axes):
+        raise bad_argument(ask, "axis", f"`axis` names an axis twice; got {list(axes)}")
     if mean is None:
         return one(ask, dims, 0, total(size(2, *kept), 1))
     if _is_number(mean) and _is_number(variance):
         return one(ask, dims)
+    lengths = [len(each) if isinstance(each, list) else None for each in (mean, variance)]
+    if lengths[0] != lengths[1]:
+        raise bad_argument(ask, "variance", "`mean` and `variance` must be of one length, or both a number")
+    last = dims[max(each % len(dims) for each in axes)] if axes else None
+    if not axes or (lengths[0] != 1 and differ(last, lengths[0])):
+        along = f"has {last} of them on the last axis that is kept" if axes else "keeps no axis"
+        raise bad_argument(ask, "mean", f"`mean` and `variance` list {lengths[0]} numbers, but the input {along}")
     return NOTHING_KNOWN
 
 

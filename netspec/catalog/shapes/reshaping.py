@@ -9,7 +9,6 @@ from netspec.catalog.shapes.rule import (
     Ask,
     Dims,
     bad_argument,
-    cast_input,
     channels_first,
     integers,
     need_rank,
@@ -17,6 +16,7 @@ from netspec.catalog.shapes.rule import (
     one,
     plus,
     rule,
+    seen_dtype,
     stays_sparse,
     times,
     too_small,
@@ -28,7 +28,7 @@ from netspec.catalog.types import UNKNOWN, Dim, Inferred, ShapeError, Unknown, s
 def _moved(ask: Ask, dims: Dims) -> Inferred:
     """An answer that keeps the input's dtype and sparseness."""
     tensor = ask.first
-    return one(ask, dims, dtype=cast_input(tensor.dtype, ask.dtype), sparse=stays_sparse(ask, tensor))
+    return one(ask, dims, dtype=seen_dtype(ask, tensor), sparse=stays_sparse(ask, tensor))
 
 
 def _product(dims: Dims) -> Dim:

@@ -138,9 +138,14 @@ def cast_input(dtype: str | Unknown, compute: str | Unknown) -> str | Unknown:
     return compute if dtype in FLOATS else dtype
 
 
+def seen_dtype(ask: Ask, tensor: TensorType) -> str | Unknown:
+    """The dtype in which a tensor reaches the layer; `autocast: false` leaves it as it is."""
+    return tensor.dtype if ask.get("autocast", True) is False else cast_input(tensor.dtype, ask.dtype)
+
+
 def stays_sparse(ask: Ask, tensor: TensorType) -> bool:
     """True where a sparse tensor reaches the layer sparse: Keras's cast to another float dtype makes it dense."""
-    return tensor.sparse and cast_input(tensor.dtype, ask.dtype) == tensor.dtype
+    return tensor.sparse and seen_dtype(ask, tensor) == tensor.dtype
 
 
 def quantized(ask: Ask) -> bool:
@@ -309,4 +314,7 @@ def lora(ask: Ask, kernel: int | Unknown, *sides: int | Unknown) -> tuple[int | 
     rank = ask.get("lora_rank", None)
     if not rank:
         return kernel, 0
+    for constraint in ("kernel_constraint", "embeddings_constraint"):
+        if ask.get(constraint, None) is not None:
+            raise bad_argument(ask, "lora_rank", f"`lora_rank` does not go with `{constraint}`")
     return total(*(size(side, rank) for side in sides)), kernel

@@ -11,11 +11,11 @@ from netspec.catalog.shapes.rule import (
     Ask,
     Dims,
     bad_argument,
-    cast_input,
     dims_of,
     need_rank_from,
     quantized,
     rule,
+    seen_dtype,
     times,
     total,
 )
@@ -28,7 +28,7 @@ def _inside(ask: Ask, dims: Dims) -> Inferred:
     """The answer of the wrapped layer for a tensor of this shape."""
     if ask.inner is None:
         return NOTHING_KNOWN
-    return ask.inner(ask.args["layer"], (TensorType(dims, cast_input(ask.first.dtype, ask.dtype)),))
+    return ask.inner(ask.args["layer"], (TensorType(dims, seen_dtype(ask, ask.first)),))
 
 
 # Layers that check their input's rank only when called directly: TimeDistributed goes round that check.
@@ -144,6 +144,7 @@ _WITH_KERNEL = (
     *("Dense", "Embedding", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"),
     *("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
 )
+_KERNEL_TOO = ("EinsumDense", "ReversibleEmbedding", "SpectralNormalization")  # and nothing is known of it here
 
 
 @rule("SpectralNormalization")
@@ -163,7 +164,7 @@ def spectral_normalization(ask: Ask) -> Inferred:
     if ask.get("power_iterations", 1) <= 0:
         raise bad_argument(ask, "power_iterations", "`power_iterations` must be positive")
     if getattr(layer, "cls", None) not in _WITH_KERNEL or layer.args.get("lora_rank") or layer.args.get("dtype"):
-        if getattr(layer, "cls", None) in (*RECURRENT, "SeparableConv1D", "SeparableConv2D", "Flatten", "Dropout"):
+        if getattr(layer, "cls", "EinsumDense") not in (*_WITH_KERNEL, *_KERNEL_TOO):
             raise bad_argument(ask, "layer", f"there is no kernel to normalize in `{layer.cls}`")
         return NOTHING_KNOWN
     dims = need_rank_from(ask, 1)

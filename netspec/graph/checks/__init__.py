@@ -11,10 +11,12 @@ from netspec.graph.checks.losses import check_losses
 from netspec.graph.checks.outputs import check_outputs
 from netspec.graph.checks.survey import survey
 from netspec.graph.checks.unused import check_unused
-from netspec.graph.ir import Training, TypedGraph
+from netspec.graph.ir import KerasObject, Training, TypedGraph
 from netspec.language.spec import Spec
 
 __all__ = ["check"]
+
+SHAPED = frozenset(("axis", "alpha", "label_weights", "class_id", "top_k"))  # what depends on the output's shape
 
 
 def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, resolved: bool) -> None:
@@ -33,6 +35,11 @@ def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, reso
         from netspec.graph.checks.metrics import check_metrics
 
         check_metrics(spec, found, plan, report)
+    scored = [*plan.losses.values(), *(each for metrics in plan.metrics.values() for each in metrics)]
+    if any(isinstance(each, KerasObject) and each.args.keys() & SHAPED for each in scored):
+        from netspec.graph.checks.axes import check_axes
+
+        check_axes(typed, plan, report)
     if not resolved:
         return
     check_unused(found, report)

@@ -24,6 +24,7 @@ _LOGITS = frozenset(("AUC", "BinaryCrossentropy", "CategoricalCrossentropy", "Sp
 _ONE_HOT = {"CategoricalAccuracy": "SparseCategoricalAccuracy"}
 _ONE_HOT |= {"TopKCategoricalAccuracy": "SparseTopKCategoricalAccuracy"}
 _NUMBERS = {sparse: one_hot for one_hot, sparse in _ONE_HOT.items()}
+_OVERLAPS = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _SPARSE_LOSS = "SparseCategoricalCrossentropy"
 _ONE_HOT_LOSSES = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"))
 
@@ -73,8 +74,8 @@ def _fault(
     k = args.get("k", 5)
     if cls in ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy") and units is not None and k >= units > 1:
         return f"{word} is always 1: output `{output}` has {units} classes, and `k` is {k}", "a smaller `k`"
-    if cls == "MeanIoU" and units is not None and units > 1 and tail.activation in ("softmax", "sigmoid"):
-        if args.get("sparse_y_pred", True) is True:
+    if cls in _OVERLAPS and units is not None and units > 1 and tail.activation in ("softmax", "sigmoid"):
+        if args.get("sparse_y_pred", not cls.startswith("OneHot")) is True:
             cure = "add `sparse_y_pred: false`, which takes the class with the largest number"
             return f"{word} takes class numbers, but output `{output}` gives {units} probabilities", cure
         if args.get("axis", -1) == -1 and args["num_classes"] < units:

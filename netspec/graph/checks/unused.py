@@ -20,7 +20,8 @@ def _unused(graph: Graph, report: Report) -> None:
     taken = {tensor.call for call in graph.calls for tensor in call.tensors()}
     for name in graph.inputs:
         if name not in taken:
-            report.add("NS306", (*graph.path, "inputs", name), f"input `{name}` feeds nothing", key=True)
+            cure = f"take it out, or say `from: {name}` at the step that it is meant for"
+            report.add("NS306", (*graph.path, "inputs", name), f"input `{name}` feeds nothing", key=True, help=cure)
     calls = {call.name: call for call in graph.calls}
     heads = {tensor: name for name, tensor in graph.outputs.items()}
     lost = _lost(graph, live) if len(live) < len(graph.calls) else {}

@@ -268,7 +268,7 @@ class _Builder:
         result = layer(fed[first], **{name: fed[name] for name in rest}, **call.arguments)
         if isinstance(result, dict):
             return [result[name] for name in call.outputs]
-        return list(result) if isinstance(result, list | tuple) else [result]
+        return list(self._keras.tree.flatten(result))  # the states of a stack of cells come cell by cell
 
     def layer(self, layer: LayerDef | Graph) -> Any:
         """The Keras layer (or nested model) of a definition, made on first use."""
