@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tensorflow as tf
-from grid import Part
+from grid import Case, Part
 from keras.src import backend
 from keras.src.backend.common import global_state
 
@@ -133,6 +133,22 @@ def runs_on_strings(cls: str, args: Mapping[str, Any], inputs: Mapping[str, Any]
     first = next(iter(made))
     try:
         make(cls, args)(made.pop(first), **made, **arguments)
+    except Exception:  # whatever Keras raises is its verdict
+        return False
+    return True
+
+
+def runs(first: Case, second: Case) -> bool:
+    """Whether one layer can be run on real tensors of a first call, and then on those of a second; False if huge."""
+    sizes = [dims_of(each) for case in (first, second) for each in keras.tree.flatten(case.inputs)]
+    if any(math.prod(dim for dim in dims if isinstance(dim, int)) > 1_000_000 for dims in sizes):
+        return False
+    keras.utils.clear_session(free_memory=False)
+    try:
+        layer = make(first.cls, first.args)
+        for case in (first, second):
+            made = {name: _real(value) for name, value in case.inputs.items()}
+            layer(made.pop(next(iter(made))), **made, **case.call)
     except Exception:  # whatever Keras raises is its verdict
         return False
     return True

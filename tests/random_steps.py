@@ -49,7 +49,8 @@ def masked(scope: Scope, shared: Any, depth: int) -> Step:
         ]
     )
     first = "sequences" if cls in ("LSTM", "GRU", "Bidirectional") else "inputs"
-    return _named(scope, {cls: args, "from": {first: scope.use(source[0]), "mask": scope.use(dice.choice(masks))}}, rank)
+    taken = {first: scope.use(source[0]), "mask": scope.use(dice.choice(masks))}
+    return _named(scope, {cls: args, "from": taken}, rank)
 
 
 def scores(scope: Scope, shared: Any, depth: int) -> Step:
@@ -91,8 +92,7 @@ def both_ways(scope: Scope, shared: Any, depth: int) -> Step:
     if dice.random() < 0.4:
         given["merge_mode"] = dice.choice([None, None, "sum", "ave"])
     if dice.random() < 0.2:
-        back = {**args, "go_backwards": True} | ({} if cls == "RNN" else {"units": dice.choice([3, 3, 4])})
-        given["backward_layer"] = {cls: back}
+        given["backward_layer"] = {cls: {**args, "go_backwards": True}}
     rank = 3 if args.get("return_sequences") else 2
     ranks = [rank] * (2 if given.get("merge_mode", "") is None else 1)
     if args.get("return_state"):
@@ -175,12 +175,12 @@ def mixed(scope: Scope, shared: Any, depth: int) -> Step:
     dice, source = scope.dice, scope.pick((2, 3, 4))
     if source is None:
         return None
-    rank = source[1]
+    rank, mode = source[1], dice.choice(["one_hot", "count", "multi_hot"])
     cls, args, gives = dice.choice(
         [
             ("Identity", {"dtype": "float16", "autocast": False}, rank),
             ("Reshape", {"target_shape": [-1], "dtype": "bfloat16"}, 2),
-            ("CategoryEncoding", {"num_tokens": 5, "output_mode": dice.choice(["one_hot", "count", "multi_hot"])}, rank),
+            ("CategoryEncoding", {"num_tokens": 5, "output_mode": mode}, rank),
             ("Discretization", {"bin_boundaries": [0.0, 1.0], "output_mode": dice.choice(["int", "one_hot"])}, rank),
             ("Hashing", {"num_bins": 5}, rank),
             ("Normalization", {"axis": dice.choice([-1, 1, None])}, rank),

@@ -157,7 +157,7 @@ def beyond(value: Any, said: str) -> bool:
     ]
     whole_in_json = any(isinstance(each, float) and each.is_integer() for each in flat)
     too_large = any(isinstance(each, int) and abs(each) >= 2**63 for each in flat)
-    more = ("decimal point", "of one shape", "each of 1, 2, 3")
+    more = ("decimal point", "of one shape", "each of 1, 2, 3", "the lower first", "the least to the largest")
     return whole_in_json or too_large or any(words in said for words in more)
 
 

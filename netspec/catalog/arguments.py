@@ -11,9 +11,10 @@ from functools import cache
 from typing import Any
 
 from netspec.catalog import Entry, find, identifiers
+from netspec.catalog.dtypes import DTYPES
 from netspec.catalog.legacy import refused, refused_value, renamed
 from netspec.catalog.nearest import nearest, sure
-from netspec.catalog.rules import DTYPES, rule
+from netspec.catalog.rules import rule
 from netspec.catalog.values import KERAS, Fault, Rule, describe, number
 
 __all__ = ["DTYPES", "Meaning", "Problem", "describe", "meaning"]
@@ -23,8 +24,8 @@ __all__ = ["DTYPES", "Meaning", "Problem", "describe", "meaning"]
 class Problem:
     """What is wrong with a value, in words to follow the argument's name and a colon.
 
-    `origin` is "language", "keras" (Keras raises) or "wrong" (Keras does not, and the result is no use). `fix` is the
-    value that was surely meant, None where that is not known.
+    `origin` is "language", "keras" (Keras raises), "run" (only once it runs) or "wrong" (never, and it is no use).
+    `fix` is the value that was surely meant, None where that is not known.
     """
 
     message: str

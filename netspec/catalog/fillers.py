@@ -47,10 +47,25 @@ def cannot_fill(
             return f"takes weights of 2 axes, and this one has {axes}"
         elif kind == "constraint" and made in _NORMS:
             along = inner.get("axis", 0)
-            for axis in along if isinstance(along, list) else [along]:
+            along = along if isinstance(along, list) else [along]
+            if len({axis % axes for axis in along}) < len(along):
+                return f"works along an axis twice, got {along}"
+            for axis in along:
                 if isinstance(axis, int) and not -axes <= axis < axes:
                     return f"works along axis {axis}, and this weight has {axes} {'axis' if axes == 1 else 'axes'}"
     return None
+
+
+def needs_one(cls: str, param: str, args: Mapping[str, Any]) -> bool:
+    """Whether Keras uses this initializer without a look whether there is one, so that it cannot be null.
+
+    >>> needs_one("LSTM", "bias_initializer", {}), needs_one("GRU", "bias_initializer", {})
+    (True, False)
+    """
+    if cls in _HEADS:
+        return param in ("kernel_initializer", "bias_initializer")
+    used = args.get("use_bias") is not False and args.get("unit_forget_bias") is not False
+    return "LSTM" in cls and param == "bias_initializer" and used
 
 
 def _axes(cls: str, weight: str, args: Mapping[str, Any]) -> tuple[int, ...]:

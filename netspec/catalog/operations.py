@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from netspec.catalog import OPS, Entry, find, identifiers
+from netspec.catalog.dtypes import DTYPES
 from netspec.catalog.nearest import nearest, sure
-from netspec.catalog.rules import DTYPES
 from netspec.catalog.values import (
     KERAS,
     WRONG,

@@ -9,9 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 from netspec.catalog import Entry
+from netspec.catalog.dtypes import dtype_rule, policy_rule
 from netspec.catalog.values import (
     KERAS,
     LANGUAGE,
+    RUN,
     WRONG,
     Fault,
     Rule,
@@ -29,15 +31,6 @@ from netspec.catalog.values import (
     whole,
 )
 
-_NAMES = """
-float16 float32 float64 bfloat16 bool string int8 int16 int32 int64 uint8 uint16 uint32 uint64
-complex64 complex128 float8_e4m3fn float8_e5m2
-"""
-DTYPES = tuple(_NAMES.split())
-_POLICIES = ("mixed_float16", "mixed_bfloat16")
-_NO_POLICY = ("int8", "float8")  # dtypes that Keras takes for the start of a quantized policy's name
-_QUANTIZED = re.compile(r"(int8|int4|float8|gptq|awq)(/[\d/-]+)?_from_\w+")
-
 
 def rule(entry: Entry, param: str) -> Rule:
     """The rule for an argument that the entry has and that holds no Keras object.
@@ -52,77 +45,6 @@ def rule(entry: Entry, param: str) -> Rule:
         found = anything() if known is None else _BY_TYPE.get(type(known.default), anything())
     return found if isinstance(found, Rule) else found(entry)
 
-
-def _dtype(origin: str = KERAS) -> Rule:
-    base = one_of(*(name for name in DTYPES if not name.startswith(_NO_POLICY)), *_POLICIES, origin=origin)
-
-    def test(value: Any) -> Fault | None:
-        # Keras takes `int` for its usual whole number, and the names of quantized policies.
-        if isinstance(value, str) and (value == "int" or _QUANTIZED.fullmatch(value)):
-            return None
-        return base.test(value)
-
-    form = {"anyOf": [base.form, {"enum": ["int"]}, {"type": "string", "pattern": f"^({_QUANTIZED.pattern})$"}]}
-    return Rule("the name of a dtype, such as `float32`", test, form)
-
-
-def _compute_dtype(entry: Entry) -> Rule:
-    """The dtype that a layer, a loss or a metric computes in, as far as TensorFlow has its operations for it."""
-    missing: tuple[str, ...] = ()
-    if entry.kind in ("layer", "cell"):
-        if entry.name in _TABLES.split():
-            return _dtype()
-        missing = ("string",)
-        if entry.kind == "cell" or entry.name in _DECIMAL.split():
-            missing += _WHOLE_OR_COMPLEX
-        elif entry.name in _NUMERIC.split():
-            missing += ("bool", "complex64", "complex128")
-        missing += ("bfloat16", "mixed_bfloat16") if entry.name in _NO_BFLOAT.split() else ()
-    elif entry.kind == "loss":
-        missing = ("string", *_WHOLE_OR_COMPLEX)
-    elif entry.kind == "metric":
-        missing = ("string", "bool")
-    takes = [name for name in (*DTYPES, *_POLICIES) if name not in missing and not name.startswith(_NO_POLICY)]
-    known, narrow = _dtype(), one_of(*takes)
-    quantized = Fault(WRONG, "leave it out", text="a layer is quantized after training, not by its `dtype`")
-
-    def test(value: Any) -> Fault | None:
-        if isinstance(value, str) and _QUANTIZED.fullmatch(value):
-            return quantized if entry.kind in ("layer", "cell") else None
-        fault = known.test(value)
-        if fault is None and (value in missing or (value == "int" and "int32" in missing)):
-            near = "`bfloat16`" if value == "mixed_bfloat16" else f"`{value}`"
-            return Fault(KERAS, "such as `float32`", text=f"`{entry.name}` does not compute in {near}")
-        return fault
-
-    whole_name = [] if "int32" in missing else [{"enum": ["int"]}]
-    return Rule(known.expects, test, {"anyOf": [narrow.form, *whole_name]})
-
-
-_WHOLE_OR_COMPLEX = tuple(name for name in DTYPES if name.startswith(("bool", "int", "uint", "complex")))
-# What looks values up in tables, or hands its dtype on.
-_TABLES = """
-Discretization Hashing HashedCrossing IntegerLookup StringLookup TextVectorization SpectralNormalization TimeDistributed
-"""
-# Layers that TensorFlow runs on decimal numbers alone: weights, fractions, exponentials.
-_DECIMAL = """
-AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling3D AdditiveAttention
-AlphaDropout Attention AugMix AutoContrast AveragePooling1D AveragePooling2D AveragePooling3D Conv1D Conv1DTranspose
-Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D CutMix Dense DepthwiseConv1D
-DepthwiseConv2D Dropout ELU EinsumDense Embedding GRU GaussianDropout GaussianNoise GroupQueryAttention LSTM
-MaxPooling3D MixUp MultiHeadAttention RandAugment RandomContrast RandomElasticTransform RandomErasing
-RandomGaussianBlur RandomPerspective RandomSaturation RandomSharpness RandomShear ReversibleEmbedding
-STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNN Softmax Solarization SpatialDropout1D SpatialDropout2D
-SpatialDropout3D
-"""
-_NUMERIC = """
-Activation AdaptiveMaxPooling1D AdaptiveMaxPooling2D CategoryEncoding CenterCrop LeakyReLU MaxPooling1D MaxPooling2D
-Maximum Minimum Normalization PReLU RandomBrightness RandomColorDegeneration RandomCrop RandomRotation
-RandomTranslation RandomZoom ReLU Resizing
-"""
-_NO_BFLOAT = """
-AugMix CutMix RandAugment RandomPerspective RandomRotation RandomShear RandomTranslation RandomZoom STFTSpectrogram
-"""
 
 _INT = whole(None)
 _COUNT = whole(0, origin=WRONG)
@@ -193,8 +115,22 @@ def _falls(value: Any) -> bool:
     return any(right < left for left, right in pairwise(value))
 
 
+def _mixed(value: Any) -> bool:
+    return len({type(each) for each in value}) > 1
+
+
 def _twice(value: Any) -> bool:
     return len(set(value)) < len(value)
+
+
+_BITS = {"type": "integer", "minimum": 1, "maximum": 8}
+
+
+def _bits(value: Any) -> Fault | None:
+    """How many bits of each color are kept."""
+    fault = sizes(2, origin=WRONG).test(value)
+    each = value if isinstance(value, (list, tuple)) else [value]
+    return Fault(WRONG) if fault is None and any(one > 8 for one in each) else fault
 
 
 def _nested(value: Any) -> Fault | None:
@@ -205,11 +141,15 @@ def _nested(value: Any) -> Fault | None:
             break
         if isinstance(depth[0], list):
             if any(not isinstance(each, list) or len(each) != len(depth[0]) for each in depth):
-                return Fault(KERAS)
+                return Fault(RUN, text="lists in a list must be of one shape")
             depth = [one for each in depth for one in each]
         else:
             return next((fault for fault in map(number().test, depth) if fault is not None), None)
     return number().test(depth)
+
+
+_ROWS = [{"type": "array", "minItems": 1, "items": {"type": kind}} for kind in ("number", "array")]
+_DEEP = {"anyOf": [{"type": "number"}, *_ROWS]}
 
 
 def _pattern(value: Any) -> Fault | None:
@@ -219,12 +159,12 @@ def _pattern(value: Any) -> Fault | None:
     try:
         re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
-        return Fault(KERAS, text=f"`{value[:40]}` is no regular expression: {error}")
+        return Fault(RUN, text=f"`{value[:40]}` is no regular expression: {error}")
     return None
 
 
 def _no_flash(value: Any) -> Fault | None:
-    return None if value is False else Fault(KERAS if value is True else LANGUAGE, "leave it out")
+    return None if value is False else Fault(RUN if value is True else LANGUAGE, "leave it out")
 
 
 def _clipping(value: Any) -> Fault | None:
@@ -312,7 +252,15 @@ _BY_NAME: dict[str, Rule | Callable[[Entry], Rule]] = {
     "value_range": distinct(
         many(number(), "numbers", count=2, origin=WRONG), "the lower first", lambda ends: ends[0] >= ends[1], WRONG
     ),
-    "renorm_clipping": Rule("a mapping of `rmin`, `rmax` and `dmax` to numbers", _clipping),
+    "renorm_clipping": Rule(
+        "a mapping of `rmin`, `rmax` and `dmax` to numbers",
+        _clipping,
+        {
+            "type": "object",
+            "propertyNames": {"enum": ["rmin", "rmax", "dmax"]},
+            "additionalProperties": _NOT_NEGATIVE.form,
+        },
+    ),
     **_each("factor brightness_factor saturation_factor", span(-1, 1)),
     **_each("contrast_factor hue_factor sigma", span(0, 1)),
     **_each("height_factor width_factor", span(-1, 1, strict=True)),
@@ -352,8 +300,9 @@ _BY_NAME: dict[str, Rule | Callable[[Entry], Rule]] = {
     "flash_attention": Rule("`false`, since TensorFlow has none", _no_flash, {"enum": [False]}),
     # Lists and texts.
     "vocabulary": distinct(many(_WORD, "texts"), "each once", _twice, WRONG),
-    **_each("idf_weights boundaries values label_weights", _NUMBERS),
-    "bin_boundaries": distinct(_NUMBERS, "from the least to the largest", _falls),
+    **_each("idf_weights boundaries label_weights", _NUMBERS),
+    "values": distinct(_NUMBERS, "all of them or none with a decimal point", _mixed, RUN),
+    "bin_boundaries": distinct(_NUMBERS, "from the least to the largest", _falls, RUN),
     "ngrams": either(_SIZE, many(_SIZE, "whole numbers above 0")),
     "salt": either(_INT, many(_INT, "whole numbers", count=2)),
     "target_class_ids": many(_COUNT, "whole numbers, 0 or more"),
@@ -362,13 +311,13 @@ _BY_NAME: dict[str, Rule | Callable[[Entry], Rule]] = {
     **_each("equation bias_axes monitor name", text()),
     "mask_token": _WORD,
     "weights": null("weights come from training"),
-    "dtype": _compute_dtype,
-    "reverse_dtype": _dtype(WRONG),
+    "dtype": policy_rule,
+    "reverse_dtype": dtype_rule(WRONG),
     **_each("quantization_config gptq_unpacked_column_size", null("a model is quantized after training")),
     "decay_rate": _NOT_NEGATIVE,
     "oov_token": _WORD,
     "mask_value": either(_WORD, _INT),
-    "value": Rule("a number or a list of numbers", _nested),
+    "value": Rule("a number or a list of numbers", _nested, _DEEP),
     "t_mul": _POSITIVE,
 }
 
@@ -388,7 +337,8 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("Masking", "mask_value"): number(),
     **{(name, "alpha"): _NOT_NEGATIVE for name in ("AugMix", "MixUp")},
     ("Normalization", "variance"): either(_NOT_NEGATIVE, many(_NOT_NEGATIVE, "them")),
-    ("AlphaDropout", "rate"): number(0, below=1, origin=KERAS),
+    ("MultiHeadAttention", "output_shape"): either(_SIZE, many(_SIZE, "them")),
+    ("AlphaDropout", "rate"): number(0, below=1, origin=RUN),
     ("GaussianNoise", "stddev"): number(0, 1, origin=KERAS),
     **{(name, "axis"): _INT for name in ("BatchNormalization", "GroupNormalization", "Concatenate")},
     **{(name, "scale"): flag() for name in ("BatchNormalization", "GroupNormalization", "LayerNormalization")},
@@ -404,7 +354,7 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("Discretization", "output_mode"): one_of("int", "one_hot", "multi_hot", "count"),
     ("IntegerLookup", "vocabulary"): distinct(_INTS, "each once", _twice, WRONG),
     **{("IntegerLookup", name): _INT for name in ("mask_token", "oov_token")},
-    **{(name, "dtype"): _dtype(WRONG) for name in ("IntegerLookup", "StringLookup")},
+    **{(name, "dtype"): dtype_rule(WRONG) for name in ("IntegerLookup", "StringLookup")},
     **{("RandomZoom", name): either(_ZOOM, many(_ZOOM, "them", count=2)) for name in ("height_factor", "width_factor")},
     ("RandomFlip", "mode"): one_of("horizontal", "vertical", "horizontal_and_vertical", origin=WRONG),
     ("RandomGaussianBlur", "kernel_size"): Rule(
@@ -415,7 +365,11 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     **{(name, "factor"): span(0, 1) for name in _WHOLE_FACTOR.split()},
     **{(name, "factor"): span(0, 1, strict=True) for name in ("AugMix", "RandAugment")},
     ("RandomGrayscale", "factor"): number(0, 1, origin=KERAS),
-    ("RandomPosterization", "factor"): span(1, 8),
+    ("RandomPosterization", "factor"): Rule(
+        "a whole number from 1 to 8 or a list of 2 of them",
+        _bits,
+        {"anyOf": [_BITS, {"type": "array", "items": _BITS, "minItems": 2, "maxItems": 2}]},
+    ),
     ("RandomPerspective", "scale"): number(0, 1, origin=KERAS),
     **{(name, "scale"): span(0, 1) for name in ("RandomElasticTransform", "RandomErasing")},
     # What is not a layer.
@@ -433,10 +387,11 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("CategoricalGeneralizedCrossEntropy", "q"): number(above=0, below=1, origin=KERAS),
     ("MinMaxNorm", "rate"): _PROBABILITY,
     ("VarianceScaling", "scale"): number(above=0, origin=KERAS),
-    ("VarianceScaling", "mode"): one_of("fan_in", "fan_out", "fan_avg", folds=True),
+    ("VarianceScaling", "mode"): one_of("fan_in", "fan_out", "fan_avg"),
     **{(name, "mean"): number() for name in ("RandomNormal", "TruncatedNormal")},
     ("OrthogonalRegularizer", "mode"): one_of("rows", "columns"),
-    ("OrthogonalRegularizer", "factor"): _NOT_BELOW_ZERO,
+    ("OrthogonalRegularizer", "factor"): number(0, origin=RUN, point=True),
+    ("CosineDecayRestarts", "initial_learning_rate"): number(0, origin=RUN, point=True),
     **{(name, "mode"): one_of("auto", "min", "max", origin=WRONG) for name in ("EarlyStopping", "ReduceLROnPlateau")},
     ("ReduceLROnPlateau", "factor"): number(above=0, below=1),
 }

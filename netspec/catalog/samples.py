@@ -49,12 +49,12 @@ def spec(entry: Entry) -> str:
         "op": _step,
         "cell": lambda entry: _model(f"RNN: {flow(_written(entry))}", [10, 8]),
         "activation": lambda entry: _model(f"Dense: {{units: 8, activation: {entry.name}}}"),
-        "initializer": lambda entry: _model(f"Dense: {{units: 8, kernel_initializer: {flow(_written(entry))}}}"),
+        "initializer": _initializer,
         "regularizer": lambda entry: _model(f"Dense: {{units: 8, kernel_regularizer: {flow(_written(entry))}}}"),
         "constraint": lambda entry: _model(f"Dense: {{units: 8, kernel_constraint: {flow(_written(entry))}}}"),
         "schedule": lambda entry: _trained(f"{{SGD: {{learning_rate: {flow(_written(entry))}}}}}"),
         "optimizer": lambda entry: _trained(flow(_written(entry))),
-        "callback": lambda entry: _trained("adam") + f"fit:\n  callbacks:\n    - {flow(_written(entry), 0)}\n",
+        "callback": _callback,
         "loss": _loss,
         "metric": _metric,
     }
@@ -142,6 +142,17 @@ def _written(entry: Entry) -> Any:
     (first, *rest) = args
     alone = not rest and entry.first is not None and entry.first.name == first and entry.kind != "schedule"
     return {entry.name: args[first] if alone else args}
+
+
+def _callback(entry: Entry) -> str:
+    optimizer = "{Adam: {use_ema: true}}" if entry.name == "SwapEMAWeights" else "adam"
+    return _trained(optimizer) + f"fit:\n  callbacks:\n    - {flow(_written(entry), 0)}\n"
+
+
+def _initializer(entry: Entry) -> str:
+    if entry.name == "STFT":  # fills kernels of one channel
+        return _model("Conv1D: {filters: 33, kernel_size: 64, kernel_initializer: STFT}", [1000, 1])
+    return _model(f"Dense: {{units: 8, kernel_initializer: {flow(_written(entry))}}}")
 
 
 _SIGMOID, _SOFTMAX = "Dense: {units: 1, activation: sigmoid}", "Dense: {units: 3, activation: softmax}"

@@ -31,6 +31,15 @@ def at_odds(kind: str, cls: str, args: Mapping[str, Any]) -> tuple[str, str, str
         if isinstance(bounds, list) and isinstance(values, list) and len(values) != len(bounds) + 1:
             said = f"`values` needs one more than `boundaries`, which has {len(bounds)}; got {len(values)}"
             return "values", said, f"list {len(bounds) + 1} values"
+    elif kind == "cell" and cls != "StackedRNNCells" and args.get("dtype") == "bfloat16":
+        start = args.get("recurrent_initializer", "Orthogonal")
+        if getattr(start, "cls", start) == "Orthogonal":
+            return "dtype", "an orthogonal `recurrent_initializer` cannot be made in bfloat16", "take mixed_bfloat16"
+    elif cls == "CosineDecay" and args.get("warmup_target") is not None and args.get("warmup_steps", 0) != 0:
+        start = args.get("initial_learning_rate")
+        if isinstance(start, int):
+            said = f"`initial_learning_rate`: Keras wants a decimal point beside `warmup_target`, got `{start}`"
+            return "initial_learning_rate", said, f"write `{start}.0`"
     elif kind == "metric" and cls in _BY_CLASS:
         ids, most = args.get("target_class_ids"), args.get("num_classes", _BY_CLASS[cls])
         above = [each for each in ids or () if isinstance(most, int) and isinstance(each, int) and each >= most]

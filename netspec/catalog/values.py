@@ -15,6 +15,7 @@ from netspec.catalog.nearest import nearest, sure
 
 LANGUAGE = "language"  # a rule of ours
 KERAS = "keras"  # Keras raises, when it builds or calls the layer
+RUN = "run"  # Keras raises when it makes the weights or runs the first step
 WRONG = "wrong"  # Keras says nothing, and the result is surely not what was meant
 
 LARGEST = 2**63 - 1
@@ -181,7 +182,7 @@ def number(
         )
         if fits and point and isinstance(value, int):
             said = f"Keras wants a decimal point here, got `{value}`"
-            return Fault(KERAS, f"write `{value}.0`", text=said, fix=float(value))
+            return Fault(RUN if origin == RUN else KERAS, f"write `{value}.0`", text=said, fix=float(value))
         return None if fits else Fault(origin)
 
     bounds_by_key = {"minimum": low, "maximum": high, "exclusiveMinimum": above, "exclusiveMaximum": below}

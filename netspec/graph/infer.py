@@ -167,13 +167,13 @@ class _Inference:
                 taken = [TensorType(each.shape, got.dtype) for each, got in zip(taken, given, strict=True)]
             self.again[key] = self._again(graph, taken, weights)
             if not self.uncast and isinstance(self.again[key], Inferred):
-                self.again[key] = self._declared_alike(graph, given, self.again[key])
+                self.again[key] = self._as_said(graph, given, self.again[key])
         found = self.again[key]
         if isinstance(found, ShapeError):
             raise found
         return found
 
-    def _declared_alike(self, graph: Graph, given: tuple[TensorType, ...], real: Any) -> Inferred:
+    def _as_said(self, graph: Graph, given: tuple[TensorType, ...], real: Any) -> Inferred:
         """The outputs as they will come, less the dtypes that Keras declares otherwise.
 
         For a nested model on other shapes it asks the layers inside one by one, and leaves out the cast before each.
@@ -300,9 +300,9 @@ def _frozen(layer: Any, *, copied: bool = False) -> bool | None:
     if args.get("trainable") is False and not lost:
         return True
     cells = args.get("cell", args.get("cells"))
-    parts = [*(cells if isinstance(cells, list) else [cells]), args.get("layer"), args.get("backward_layer")]
-    copied = copied or layer.cls == "Bidirectional"
-    answers = {_frozen(part, copied=copied) for part in parts if part is not None}
+    parts = [(part, copied) for part in (cells if isinstance(cells, list) else [cells])]
+    parts += [(args.get("layer"), copied or layer.cls == "Bidirectional"), (args.get("backward_layer"), copied)]
+    answers = {_frozen(part, copied=copy) for part, copy in parts if part is not None}
     return None if len(answers) > 1 else next(iter(answers), False)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog import OPS, Entry, legacy
 from netspec.catalog.arguments import Meaning, Problem, meaning
-from netspec.catalog.fillers import cannot_fill
+from netspec.catalog.fillers import cannot_fill, needs_one
 from netspec.catalog.nearest import fold, nearest, rename
 from netspec.catalog.together import at_odds
 from netspec.catalog.values import describe
@@ -146,7 +146,7 @@ class Objects:
                 self._unknown_argument(entry, name, where, given)
             else:
                 made = self.value(entry, name, value, where, depth, bare=bare)
-                if made is BAD or self._unfit(entry, name, made, given):
+                if made is BAD or self._unfit(entry, name, made, given, path):
                     sound = False
                 else:
                     args[name] = made
@@ -223,8 +223,12 @@ class Objects:
         fix = rename(name, free) if close in free else None
         self._report.add("NS205", where, message, key=True, help=cure if known else None, fix=fix)
 
-    def _unfit(self, entry: Entry, name: str, made: Any, given: Mapping[str, Any]) -> bool:
+    def _unfit(self, entry: Entry, name: str, made: Any, given: Mapping[str, Any], path: Path) -> bool:
         """Whether an initializer, a regularizer or a constraint does not go with its weight (reported)."""
+        if made is None and name.endswith("_initializer") and needs_one(entry.name, name, given):
+            said = f"`{name}`: `{entry.name}` needs one, got `null`"
+            self._report.add("NS206", (*path, name), said, help="leave it out for the usual one")
+            return True
         if not isinstance(made, KerasObject) or made.kind not in ("initializer", "regularizer", "constraint"):
             return False
         why = cannot_fill(entry.name, name, made.cls, given, made.args)

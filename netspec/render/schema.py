@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from netspec import catalog
-from netspec.catalog.rules import DTYPES
+from netspec.catalog.dtypes import DTYPES
 from netspec.language import schema as envelope
 from netspec.render import schema_words as words
 from netspec.render.schema_forms import (

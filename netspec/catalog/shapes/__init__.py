@@ -117,7 +117,7 @@ def _check_texts(cls: str, args: Mapping[str, Any], tensors: Sequence[TensorType
     A symbolic call takes both, for it casts; there is no such cast of values.
     """
     texts = tuple(at for at, tensor in enumerate(tensors) if tensor.dtype == "string")
-    if texts and (weighs or cls in _NUMERIC):
+    if texts and (weighs or cls in _NUMERIC or (cls == "StringLookup" and args.get("invert", False))):
         raise ShapeError(
             f"`{cls}` computes with numbers, got a tensor of strings",
             code="NS406",

@@ -17,6 +17,7 @@ _CHANNELS = (
     *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
 )
 _ALONG_AXIS = ("BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization")
+_STRETCHED = ("LayerNormalization", "RMSNormalization", "AdditiveAttention")  # their weights are laid over an axis of 1 as well
 _SAME_RANK = ("BatchNormalization", "GroupNormalization", "PReLU", "EinsumDense")
 
 
@@ -27,6 +28,8 @@ def pinned(cls: str, args: Mapping[str, Any], dims: Dims) -> tuple[int, ...]:
     ((-1,), (2, 3, 4))
     """
     stateful = (0,) if args.get("stateful", False) else ()
+    if cls == "AdditiveAttention" and not args.get("use_scale", True):
+        return ()
     if cls in _LAST:
         return (*stateful, -1)
     if cls in _CHANNELS:
@@ -74,11 +77,14 @@ def check_again(cls: str, args: Mapping[str, Any], first: Sequence[TensorType], 
                 code="NS407",
                 inputs=(at,),
             )
+        if at and cls == "AdditiveAttention":
+            return  # its scale is as wide as the query
         for axis in pinned(cls, args, old):
             if not (-len(old) <= axis < len(old) and -len(new) <= axis < len(new)):
                 continue
             had, has = old[axis], new[axis]
-            if isinstance(had, int) and isinstance(has, int) and had != has:
+            stretched = cls in _STRETCHED and 1 in (had, has)
+            if isinstance(had, int) and isinstance(has, int) and had != has and not stretched:
                 where = "the last axis" if axis in (-1, len(old) - 1) else f"axis {axis}"
                 raise ShapeError(
                     f"`{cls}` was first called on {show(old)}, which fixes {where} at {had}; got {show(new)}",

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from netspec.catalog.shapes.rule import Ask, Dims, axis_at, bad_argument, need_size, one, rule, size, times, total
+from netspec.catalog.shapes.rule import (
+    Ask,
+    Dims,
+    axis_at,
+    bad_argument,
+    differ,
+    need_size,
+    one,
+    rule,
+    size,
+    times,
+    total,
+)
 from netspec.catalog.types import Dim, Inferred, ShapeError, show
 
 
@@ -66,8 +78,13 @@ def rms_normalization(ask: Ask) -> Inferred:
     >>> rms_normalization(Ask("RMSNormalization", {}, {"x": TensorType((None, 9, 4))}, {})).weights.trainable
     4
     """
-    dims = ask.dims
-    return one(ask, dims, size(*_along(ask, dims, _axes(ask), fixed=True)))
+    dims, axes = ask.dims, _axes(ask)
+    sizes = _along(ask, dims, axes, fixed=True)
+    laid = [dims[axis] for axis in sorted(axis % len(dims) for axis in axes)]
+    if any(differ(mine, dim) for mine, dim in zip(laid, dims[len(dims) - len(laid) :], strict=True) if mine != 1):
+        said = f"Keras scales along the last axes alone; got {list(axes)} for {show(dims)}"
+        raise bad_argument(ask, "axis", said)
+    return one(ask, dims, size(*sizes))
 
 
 @rule("UnitNormalization")

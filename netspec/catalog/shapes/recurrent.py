@@ -87,6 +87,15 @@ def state_names(cls: str, args: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{name}_{at}" for at, group in enumerate(names) for name in group)
 
 
+def _check_start(ask: Ask) -> None:
+    """Refuse weights of bfloat16 with recurrent ones that start orthogonal, which TensorFlow cannot compute."""
+    start = ask.get("recurrent_initializer", "Orthogonal")
+    orthogonal = getattr(start, "cls", start) == "Orthogonal"
+    if orthogonal and ask.get("dtype", None) == "bfloat16" and ask.cls != "RNN":
+        said = "an orthogonal `recurrent_initializer`, the usual one, cannot be made in bfloat16; take mixed_bfloat16"
+        raise bad_argument(ask, "dtype", said)
+
+
 def _answer(ask: Ask, output: Dims, states: Sequence[Dims], weights: int | Unknown) -> Inferred:
     shapes = (output, *states) if ask.get("return_state", False) else (output,)
     counts = Weights(UNKNOWN, UNKNOWN) if quantized(ask) else Weights(weights, 0)
@@ -152,6 +161,7 @@ def recurrent(ask: Ask) -> Inferred:
     dims = need_rank(ask, 3)
     features = need_size(ask, dims, 2)
     _fixed_batch(ask, dims)
+    _check_start(ask)
     _initial_states(ask, cells)
     weights: int | Unknown = 0
     for cell in cells:
@@ -187,6 +197,7 @@ def conv_lstm(ask: Ask) -> Inferred:
         )
     channels = need_size(ask, dims, 2 if walk.first else -1)
     _fixed_batch(ask, dims)
+    _check_start(ask)
     space = slide(ask, step, walk)
     state = walk.join(dims[0], space, filters)
     kernel, recurrent_kernel = size(*walk.kernel, channels, 4, filters), size(*walk.kernel, filters, 4, filters)

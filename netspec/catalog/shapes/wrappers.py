@@ -11,6 +11,7 @@ from netspec.catalog.shapes.rule import (
     Ask,
     Dims,
     bad_argument,
+    differ,
     dims_of,
     need_rank_from,
     quantized,
@@ -112,6 +113,10 @@ def bidirectional(ask: Ask) -> Inferred:
     if isinstance(child.outputs[0].shape, Unknown):
         return NOTHING_KNOWN
     output, *states = (dims_of(tensor) for tensor in child.outputs)
+    other = twin.outputs[0].shape
+    if not isinstance(other, Unknown) and differ(output[-1], other[-1]):
+        said = f"Keras takes both layers to be of one size, got {output[-1]} and {other[-1]}"
+        raise bad_argument(ask, "backward_layer", said)
     mode = ask.get("merge_mode", "concat")
     merged: list[Dims] = [output, output] if mode is None else [output]
     if mode == "concat":

@@ -16,7 +16,7 @@ _WAITING = frozenset(("EarlyStopping", "ReduceLROnPlateau"))
 
 
 def check_fitting(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
-    """NS513, NS519, NS521, NS522 and NS524."""
+    """NS206, NS513, NS519, NS521, NS522 and NS524."""
     _batches(spec, found.typed.graph, report)
     if all(loss is None for loss in plan.losses.values()):
         return
@@ -53,6 +53,13 @@ def _order(spec: Spec, found: Survey, report: Report) -> None:
                 return  # one cause, whatever the number of layers
 
 
+def _averages(optimizer: object) -> bool:
+    """Whether the optimizer, or the one inside a LossScaleOptimizer, keeps moving averages of the weights."""
+    while isinstance(optimizer, KerasObject) and "inner_optimizer" in optimizer.args:
+        optimizer = optimizer.args["inner_optimizer"]
+    return isinstance(optimizer, KerasObject) and optimizer.args.get("use_ema") is True
+
+
 def _callbacks(spec: Spec, plan: Training, report: Report) -> None:
     epochs = spec.fit.epochs
     rate = plan.optimizer.args.get("learning_rate") if isinstance(plan.optimizer, KerasObject) else None
@@ -62,6 +69,10 @@ def _callbacks(spec: Spec, plan: Training, report: Report) -> None:
             spans = [(rate.path, "the schedule")]
             cure = "leave out the callback, or give `learning_rate` a number"
             report.add("NS524", callback.path, message, key=True, spans=spans, help=cure)
+        elif callback.cls == "SwapEMAWeights" and not _averages(plan.optimizer):
+            message = "`SwapEMAWeights` needs averages of the weights, which the optimizer does not keep"
+            cure = "give the optimizer `use_ema: true`, or leave out the callback"
+            report.add("NS206", callback.path, message, key=True, help=cure)
         elif callback.cls in _WAITING and epochs > 1 and not callback.args.get("restore_best_weights"):
             entry = catalog.find("callback", callback.cls)
             param = None if entry is None else entry.param("patience")
