@@ -160,7 +160,9 @@ def repository(folder: Path, config: dict[str, Any]) -> dict[str, str]:
     (folder / "compose.yaml").write_text(OTHER, encoding="utf-8")
     (folder / "notes.txt").write_text(BAD, encoding="utf-8")
     (folder / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    # Nothing of git's, nor the lock that `make test` gives to pip by a path that only holds in this folder.
+    ours = ("GIT_", "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     env |= {
         "PRE_COMMIT_HOME": str(folder.parent / "cache"),
         "GIT_CONFIG_GLOBAL": os.devnull,

@@ -77,7 +77,8 @@ def json_report(
         "suppressed": [{**each.diagnostic.as_json(), "reason": each.reason} for each in suppressed],
         "failures": [failure.as_json() for failure in failures],
         "data": [
-            {"file": file, "source": each.origin.strip("`"), "rows": each.rows, "whole": each.whole} for file, each in looked
+            {"file": file, "source": each.origin.strip("`"), "rows": each.rows, "whole": each.whole}
+            for file, each in looked
         ],
     }
     return json.dumps(report, ensure_ascii=True, allow_nan=False, indent=2) + "\n"

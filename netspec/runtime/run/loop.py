@@ -5,46 +5,29 @@ Import it after `engine.keras()`. Fixed batch sizes and stateful layers are deal
 
 from __future__ import annotations
 
-import csv
-import errno
-import io
-import json
 import math
-import os
-import shutil
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.saving import saving_lib  # the public way takes no file in memory
 from tensorflow.python.framework import config  # the public module only switches determinism on
 
 from netspec.catalog.types import Unknown
 from netspec.graph.ir import Checked
 from netspec.runtime.data import batches
 from netspec.runtime.data.sources import DataError
-from netspec.runtime.run import runs
+from netspec.runtime.run import stopping
+from netspec.runtime.run.keeping import Keeper, check_finite
 from netspec.runtime.run.progress import Pace, Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
 from netspec.runtime.run.splits import Part, output_types
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-_MEMORY = 1 << 30  # weights of more bytes are written to the disk at once
-
-
-class NotFinite(Exception):
-    """A loss or a weight of epoch `epoch` is NaN or infinite; `what` says which."""
-
-    def __init__(self, epoch: int, what: str) -> None:
-        super().__init__(what)
-        self.epoch, self.what = epoch, what
 
 
 def repeatable(seed: int, *, jit: bool = False) -> bool:
@@ -88,113 +71,11 @@ def steps(checked: Checked, rows: int) -> int:
     return rows // size if drops(checked) else math.ceil(rows / size)
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: a row of history.csv, the last weights, the best weights; stops at what is not finite.
-
-    `saved` is the last epoch whose weights are kept, 0 for none.
-    """
-
-    def __init__(self, run: Path, monitor: str, progress: Progress) -> None:
-        super().__init__()
-        self._run, self._progress = run, progress
-        self.monitor = monitor
-        self.history: list[dict[str, Number]] = []
-        self.saved = self.best_epoch = 0
-        self._best, self._begun = math.inf, 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._begun = time.perf_counter()
-        self._progress.epoch_begins(epoch + 1)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Keeps the epoch."""
-        values = {name: plain(value) for name, value in (logs or {}).items()}
-        self.history.append(values)
-        self._append(epoch + 1, values)
-        self._progress.epoch_ends(epoch + 1, time.perf_counter() - self._begun, values)
-        _check_finite(epoch + 1, "the loss", values.get("loss"))
-        for variable in self.model.weights:
-            array = variable.value.numpy()
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise NotFinite(epoch + 1, f"the weight `{variable.path}` is not finite")
-        self.save()
-        self.saved = epoch + 1
-        watched = values.get(self.monitor)
-        if isinstance(watched, float) and watched < self._best:
-            self._best, self.best_epoch = watched, epoch + 1
-            _link(self._run / runs.LAST, self._run / runs.BEST)
-        _check_finite(epoch + 1, "the validation loss", values.get("val_loss"))
-
-    def save(self) -> None:
-        """Write the weights as they are now.
-
-        Raises:
-            OSError: the disk is full, or the folder cannot be written.
-        """
-        path = self._run / runs.LAST
-        size = sum(variable.value.dtype.size * math.prod(variable.shape) for variable in _variables(self.model))
-        if size > shutil.disk_usage(self._run).free:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        if size > _MEMORY:
-            with runs.whole(path, suffix=".weights.h5") as temporary:
-                self.model.save_weights(temporary)
-            return
-        # HDF5 takes the process down when the disk fills up under it, so it writes to memory and we to the disk.
-        content = io.BytesIO()
-        store = saving_lib.H5IOStore(content, mode="w")
-        saving_lib._save_state(
-            self.model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set()
-        )
-        store.close()
-        with runs.whole(path) as temporary, temporary.open("wb") as file:
-            file.write(content.getbuffer())
-
-    def _append(self, epoch: int, values: Mapping[str, Number]) -> None:
-        path = self._run / runs.HISTORY
-        row = [json.dumps(value) if isinstance(value, list) else repr(value) for value in values.values()]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if epoch == 1:
-            writer.writerow(("epoch", *values))
-        writer.writerow((epoch, *row))
-        before = path.stat().st_size if path.exists() else 0
-        try:
-            with path.open("ab") as file:
-                file.write(text.getvalue().encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            error.filename = str(path)
-            with suppress(OSError):
-                os.truncate(path, before)  # half a row is none
-            raise
-
-
-def _variables(model: Any) -> list[Any]:
-    """All that a file of weights holds."""
-    return [*model.weights, *(model.optimizer.variables if model.optimizer is not None else ())]
-
-
-def _check_finite(epoch: int, what: str, value: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise NotFinite(epoch, f"{what} is {value}")
-
-
-def _link(source: Path, target: Path) -> None:
-    """A second name for a file that is never written in place; a copy where the file system knows no links."""
-    with runs.whole(target) as temporary:
-        temporary.unlink(missing_ok=True)
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
-
-
 class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
     """Keras's list of callbacks without its work for every batch, which is a conversion of all metrics to numbers.
 
-    Callbacks that want to hear of batches are told; else only the running loss is looked at, ten times a second.
+    Callbacks that want to hear of batches are told; else only the running loss is looked at, ten times a second. After
+    each call of a step is where Ctrl-C ends the work.
     """
 
     def __init__(
@@ -220,11 +101,12 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Passed on to those who asked; shows the loss, and stops a run whose loss is not finite."""
+        stopping.check()
         if self._heard:
             super().on_train_batch_end(batch, logs)
         if self._progress is not None and logs and self._pace():
             loss = float(logs["loss"])
-            _check_finite(self._epoch, "the loss", loss)
+            check_finite(self._epoch, "the loss", loss)
             self._progress.stepped(batch + 1, loss)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -232,6 +114,14 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Nobody asks."""
+        stopping.check()
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Nobody asks."""
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Nobody asks."""
+        stopping.check()
 
 
 class _Restart(keras.callbacks.Callback):  # type: ignore[misc]
@@ -308,9 +198,10 @@ def train(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
         try:
-            model.fit(
-                data, epochs=checked.fit.epochs, validation_data=held, callbacks=followers, shuffle=False, verbose=0
-            )
+            with stopping.between_steps():
+                model.fit(
+                    data, epochs=checked.fit.epochs, validation_data=held, callbacks=followers, shuffle=False, verbose=0
+                )
         except REFUSALS as error:
             raise refused(error, ()) from error
     if callbacks or getattr(model.optimizer, "use_ema", False):
@@ -358,7 +249,8 @@ def evaluate(model: Any, checked: Checked, part: Part, *, size: int | None = Non
             raise refused(error, ()) from error
     data = _batched(part, checked, size or batch_size(checked))
     try:
-        found = model.evaluate(data, callbacks=Followers((), model=model), verbose=0, return_dict=True)
+        with stopping.between_steps():
+            found = model.evaluate(data, callbacks=Followers((), model=model), verbose=0, return_dict=True)
     except REFUSALS as error:
         raise refused(error, ()) from error
     return {name: plain(value) for name, value in found.items()}
@@ -380,7 +272,8 @@ def predict(
         x = {name: _filled(array, math.ceil(rows / fixed) * fixed) for name, array in x.items()}
     data = batches.dataset(x, None, batch_size=fixed or size or batch_size(checked), shuffle=False, seed=0)
     try:
-        found = model.predict(data, verbose=0)
+        with stopping.between_steps():
+            found = model.predict(data, callbacks=Followers((), model=model), verbose=0)
     except REFUSALS as error:
         raise refused(error, ()) from error
     outputs = checked.typed.graph.outputs
@@ -395,6 +288,7 @@ def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict
     model.reset_metrics()
     total, found = 0.0, {}
     for start in range(0, part.rows, size):
+        stopping.check()
         stop = min(start + size, part.rows)
         x = {name: _filled(array[start:stop], size) for name, array in part.x.items()}
         predicted = tf.nest.map_structure(lambda tensor: tensor[: stop - start], model(_fed(x), training=False))  # noqa: B023

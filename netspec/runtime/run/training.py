@@ -31,7 +31,7 @@ from netspec.runtime.run.scores import Number, Scores
 from netspec.runtime.run.splits import Part, Splits
 
 if TYPE_CHECKING:
-    from netspec.runtime.run.loop import Keeper
+    from netspec.runtime.run.keeping import Keeper
 
 # How many numbers an optimizer keeps for each weight that it trains; with momentum one more where it is 0 here.
 _SLOTS = {
@@ -161,7 +161,7 @@ class _Attempt:
         check_memory(checked)
         engine.keras()
         from netspec.runtime.data import batches
-        from netspec.runtime.run import loop
+        from netspec.runtime.run import keeping, loop
 
         steps = loop.steps(checked, parts.train.rows)
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
@@ -174,12 +174,12 @@ class _Attempt:
         run = self.run
         assert run is not None
         shown = progress(checked.fit.epochs, steps, quiet=quiet)
-        keeper = self._keeper = loop.Keeper(run, "val_loss" if parts.validation else "loss", shown)
+        keeper = self._keeper = keeping.Keeper(run, "val_loss" if parts.validation else "loss", shown)
         try:
             loop.train(
                 model, checked, parts.train, parts.validation, seed=seed, callbacks=own, keeper=keeper, progress=shown
             )
-        except loop.NotFinite as error:
+        except keeping.NotFinite as error:
             raise self._not_finite(error.epoch, error.what) from None
         finally:
             shown.close()
