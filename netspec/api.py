@@ -117,7 +117,7 @@ def fit(
 
     Raises:
         SpecError: the spec has errors.
-        netspec.runtime.data.sources.DataError: the data does not fit the spec; file, row and column are named.
+        netspec.runtime.data.faults.DataError: the data does not fit the spec; file, row and column are named.
         netspec.runtime.run.runs.RunError: the run folder exists, or cannot be written.
     """
     analysis = analyze(path, overrides=settings(overrides))
@@ -149,7 +149,7 @@ def evaluate(
 
     Raises:
         netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
-        netspec.runtime.data.sources.DataError: a file, row or column that does not fit.
+        netspec.runtime.data.faults.DataError: a file, row or column that does not fit.
     """
     folder = find_run(run)
     from netspec.runtime.run import inference
@@ -185,7 +185,7 @@ def predict(
 
     Raises:
         netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
-        netspec.runtime.data.sources.DataError: a file, row or column that does not fit.
+        netspec.runtime.data.faults.DataError: a file, row or column that does not fit.
     """
     folder = find_run(run)
     from netspec.runtime.run import inference

@@ -17,7 +17,7 @@ np = pytest.importorskip("numpy")
 
 from netspec.diagnostics import ERROR  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
-from netspec.runtime.data.sources import DataError  # noqa: E402
+from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.run import splits  # noqa: E402
 
 Verdict = tuple[str, str]  # of fit and of validate

@@ -11,7 +11,7 @@ pytest.importorskip("pyarrow")
 
 from netspec.catalog.types import UNKNOWN, TensorType  # noqa: E402
 from netspec.runtime.data.dummy import dummy  # noqa: E402
-from netspec.runtime.data.sources import DataError  # noqa: E402
+from netspec.runtime.data.faults import DataError  # noqa: E402
 
 
 def _one(shape: tuple[Any, ...], loss: str, n: int = 40) -> Any:

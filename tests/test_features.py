@@ -24,8 +24,10 @@ from netspec.language.schema import (  # noqa: E402
     Validation,
 )
 from netspec.runtime.data import tokens  # noqa: E402
+from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.features import Prepared, fit, load, needed, split  # noqa: E402
-from netspec.runtime.data.sources import DataError, Table, read  # noqa: E402
+from netspec.runtime.data.sources import read  # noqa: E402
+from netspec.runtime.data.tables import Table  # noqa: E402
 
 
 def _table(**columns: Any) -> Table:
@@ -436,7 +438,7 @@ def test_what_is_saved_gives_the_same_bits(tmp_path: Path) -> None:
 def test_nothing_is_learned_from_other_rows(tmp_path: Path) -> None:
     rows = "\n".join(f"word{n},{n},{n % 2}" for n in range(400))
     (tmp_path / "t.csv").write_text(f"t,n,o\n{rows}\n")
-    table = read(Source(csv="t.csv"), tmp_path)
+    table = read(Source(csv=("t.csv",)), tmp_path)
     train, held = split(table, Validation(fraction=0.25), 1)
     data = Data(features={"t": Feature(column="t", text=Text(vocabulary=500, length=1)), "n": Feature(normalize=True)})
     inputs = {"t": TensorType((None, 1), "int32"), "n": TensorType((None, 1))}

@@ -23,14 +23,14 @@ HEAVY = frozenset({"h5py", "jax", "keras", "numpy", "pandas", "pyarrow", "scipy"
 # graph meets layer expressions inside arguments, so it calls the parser; cli.find tells specs from other YAML files;
 # render and runtime ask graph.infer and graph.training about the weights and the metrics of a graph.
 GROUND = {"diagnostics", "errors"}
-TYPES = {"graph.ir", "language.schema", "language.spec"}
+TYPES = {"graph.ir", "language.names", "language.schema", "language.spec"}
 EDGES: Mapping[str, set[str]] = {
     "diagnostics": set(),
     "errors": set(),
     "rules": GROUND,
     "catalog": set(),
     "language": {"catalog", *GROUND},
-    "probe": {"catalog", "language.schema", "language.spec", *GROUND},
+    "probe": {"catalog", "language.names", "language.schema", "language.spec", *GROUND},
     "graph": {"catalog", "language.limits", "language.parse", "language.schema", "language.spec", *GROUND},
     "pipeline": {"catalog.types", "graph", "language", "probe", *GROUND},
     "fixing": {"language.document", "language.source", "pipeline", *GROUND},

@@ -15,7 +15,7 @@ import pytest
 from netspec.graph.ir import Checked
 from netspec.pipeline import analyze_text
 from netspec.render import results
-from netspec.runtime.data.sources import DataError
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import BuildError
 from netspec.runtime.run import inference, runs, training
 from netspec.runtime.run.inference import UsageError

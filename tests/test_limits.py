@@ -12,8 +12,10 @@ from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.language.schema import Data, Feature, Source  # noqa: E402
 from netspec.runtime.data.dummy import dummy  # noqa: E402
 from netspec.runtime.data.encoders import one_hot  # noqa: E402
+from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.features import Prepared, fit, load  # noqa: E402
-from netspec.runtime.data.sources import DataError, Table, read  # noqa: E402
+from netspec.runtime.data.sources import read  # noqa: E402
+from netspec.runtime.data.tables import Table  # noqa: E402
 
 
 def _prepared(array: np.ndarray, shape: tuple[int | None, ...], dtype: str, limit: int | None = None) -> np.ndarray:
@@ -60,7 +62,7 @@ def test_arrays_that_cannot_fit_are_never_made() -> None:
 
 def test_a_cell_longer_than_pythons_own_limit(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f'a,b\n1,x\n2,"{"y" * 300_000}"\nthree,z\n', encoding="utf-8")
-    table = read(Source(csv="t.csv"), tmp_path)
+    table = read(Source(csv=("t.csv",)), tmp_path)
     assert len(table.columns["b"][1].as_py()) == 300_000
     with pytest.raises(DataError) as caught:
         fit(Data(features={"x": Feature(column="a")}), {"x": TensorType((None, 1), "float32")}, {}, table)

@@ -19,7 +19,7 @@ from netspec.probe.tables import ProbeError, columns
 
 def _csv(folder: Path, data: bytes) -> Source:
     (folder / "t.csv").write_bytes(data)
-    return Source(csv="t.csv")
+    return Source(csv=("t.csv",))
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_the_header_is_read_as_csv_has_it(tmp_path: Path, data: bytes, expected:
 
 def test_separators(tmp_path: Path) -> None:
     (tmp_path / "t").write_text("a;b\tc\n1;2\t3\n")
-    assert columns(Source(csv="t", separator=";"), tmp_path) == ("a", "b\tc")
-    assert columns(Source(tsv="t"), tmp_path) == ("a;b", "c")
+    assert columns(Source(csv=("t",), separator=";"), tmp_path) == ("a", "b\tc")
+    assert columns(Source(tsv=("t",)), tmp_path) == ("a;b", "c")
 
 
 def test_a_letter_cut_in_two_at_the_first_megabyte_is_no_mistake(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_only_the_first_megabyte_is_read(tmp_path: Path) -> None:
         file.truncate(1 << 36)  # sparse
     started = time.perf_counter()
     with pytest.raises(ProbeError):
-        columns(Source(csv="t.csv"), tmp_path / "missing")
-    assert columns(Source(csv="t.csv"), tmp_path) == ("a", "b")
+        columns(Source(csv=("t.csv",)), tmp_path / "missing")
+    assert columns(Source(csv=("t.csv",)), tmp_path) == ("a", "b")
     assert time.perf_counter() - started < 1
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket"))
         for name in ("fifo", "folder", "socket", "/dev/zero"):
-            for source in (Source(csv=name), Source(npz=name), Source(npy={"a": name})):
+            for source in (Source(csv=(name,)), Source(npz=name), Source(npy={"a": name})):
                 with pytest.raises(ProbeError) as caught:
                     columns(source, tmp_path)
                 assert caught.value.code == "NS705"
@@ -94,7 +94,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
 def test_names_that_lead_nowhere(tmp_path: Path, name: str) -> None:
     (tmp_path / "t.csv").write_text("a\n1\n")
     with pytest.raises(ProbeError) as caught:
-        columns(Source(csv=name), tmp_path)
+        columns(Source(csv=(name,)), tmp_path)
     assert caught.value.code in ("NS701", "NS705")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netspec.pipeline import analyze_text
-from netspec.runtime.run import runs
+from netspec.runtime.run import origins, runs
 from netspec.runtime.run.runs import RunError
 
 NOON = datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ def record(here: Path, out: Path | None = None) -> tuple[Path, dict[str, object]
     run = runs.create("tiny", NOON, out)
     resolved = runs.resolved(analysis.checked, seed=7, steps_per_execution=2, dummy=None)
     runs.write_json(run / runs.RESOLVED, resolved)
-    runs.write_json(run / runs.ENVIRONMENT, runs.environment(str(here), seed=7, command=("x",), started=NOON))
+    runs.write_json(run / runs.ENVIRONMENT, origins.environment(str(here), seed=7, command=("x",), started=NOON))
     return run, resolved
 
 
@@ -99,7 +99,7 @@ def test_a_record_reads_back_and_analyses_to_the_same_spec(here: Path) -> None:
     again = analyze_text(json.dumps(found.spec), folder=str(found.folder)).checked
     assert again is not None and again.fit.seed == 7
     assert again.data is not None and again.data.features["x"].column == "$x"
-    assert not runs.differences(found)
+    assert not origins.differences(found)
 
 
 def test_other_versions_are_told(here: Path) -> None:
@@ -107,7 +107,7 @@ def test_other_versions_are_told(here: Path) -> None:
     environment = json.loads((run / runs.ENVIRONMENT).read_text(encoding="utf-8"))
     environment["versions"]["keras"] = "3.1.0"
     runs.write_json(run / runs.ENVIRONMENT, environment)
-    (note,) = runs.differences(runs.load(run))
+    (note,) = origins.differences(runs.load(run))
     assert note.startswith("the run was made with keras 3.1.0, this is 3.")
 
 
@@ -186,23 +186,23 @@ def test_data_files_that_have_changed_are_found(here: Path) -> None:
     run, _ = record(here)
     checked = analyze_text(SPEC, folder=str(here)).checked
     assert checked is not None
-    marks = runs.fingerprints(checked)
+    marks = origins.fingerprints(checked)
     assert list(marks) == [str(here / "rows.csv")] and marks[str(here / "rows.csv")]["bytes"] == 9
     environment = json.loads((run / runs.ENVIRONMENT).read_text(encoding="utf-8"))
     runs.write_json(run / runs.ENVIRONMENT, {**environment, "data": marks})
-    assert runs.changed(runs.load(run)) == ()
+    assert origins.changed(runs.load(run)) == ()
     (here / "rows.csv").write_text("$x;y\n1;3\n", encoding="utf-8")
-    assert runs.changed(runs.load(run)) == (str(here / "rows.csv"),)
+    assert origins.changed(runs.load(run)) == (str(here / "rows.csv"),)
 
 
 def test_git_state_is_that_of_the_specs_folder(here: Path) -> None:
     import subprocess
 
-    assert "git" not in runs.environment(str(here), seed=1, command=(), started=NOON)
+    assert "git" not in origins.environment(str(here), seed=1, command=(), started=NOON)
     for command in (["init", "-q"], ["add", "a"], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]):
         (here / "a").write_text("1", encoding="utf-8")
         subprocess.run(["git", *command], cwd=here, check=True)
-    git = runs.environment(str(here), seed=1, command=(), started=NOON)["git"]
+    git = origins.environment(str(here), seed=1, command=(), started=NOON)["git"]
     assert len(git["commit"]) == 40 and git["dirty"] is False
     (here / "a").write_text("2", encoding="utf-8")
-    assert runs.environment(str(here), seed=1, command=(), started=NOON)["git"]["dirty"] is True
+    assert origins.environment(str(here), seed=1, command=(), started=NOON)["git"]["dirty"] is True

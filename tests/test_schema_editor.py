@@ -73,7 +73,7 @@ PROBLEMS = {
     "  - Dense: 8\noptimizer: {SGD: {lr: 0.1}}\n": ["Property lr is not allowed."],
     "  - Dense: 8\nfit: {epochs: '5'}\n": ["expected a whole number"],
     "  - Dense: 8\ndata: {train: rows.xlsx}\n": [
-        "expected a file that ends in .csv, .tsv or .npz, or a mapping such as {csv: rows.txt}"
+        "expected a file that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}"
     ],
     "  - Dense: 8\ndata: {dataset: digits, train: rows.csv}\n": ["expected either `train` or `dataset`"],
     "  - Dense: 8\nbudget: {parameters: 5m}\n": ["expected a number above 0, such as 5M (k, M, G, T)"],

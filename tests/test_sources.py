@@ -18,12 +18,15 @@ pa = pytest.importorskip("pyarrow")
 
 from netspec.language.schema import Source  # noqa: E402
 from netspec.runtime.data.columns import lists, numbers, texts  # noqa: E402
-from netspec.runtime.data.sources import DataError, Table, dataset, read  # noqa: E402
+from netspec.runtime.data.faults import DataError  # noqa: E402
+from netspec.runtime.data.named import dataset  # noqa: E402
+from netspec.runtime.data.sources import read  # noqa: E402
+from netspec.runtime.data.tables import Table  # noqa: E402
 
 
 def _read(folder: Path, data: bytes | str, columns: list[str] | None = None, **source: Any) -> Table:
     (folder / "t.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
-    return read(Source(csv="t.csv", **source), folder, columns=columns)
+    return read(Source(csv=("t.csv",), **source), folder, columns=columns)
 
 
 def _cells(table: Table, name: str) -> list[str]:
@@ -40,7 +43,7 @@ def test_cells_stay_the_text_that_they_are(tmp_path: Path) -> None:
 def test_bom_separator_tabs_and_blank_lines(tmp_path: Path) -> None:
     assert _cells(_read(tmp_path, b"\xef\xbb\xbfa;b\n\n1;2,5\n\n", separator=";"), "b") == ["2,5"]
     (tmp_path / "t.tsv").write_text("a\tb\n1,2\t3\n")
-    assert _cells(read(Source(tsv="t.tsv"), tmp_path), "a") == ["1,2"]
+    assert _cells(read(Source(tsv=("t.tsv",)), tmp_path), "a") == ["1,2"]
 
 
 def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
@@ -52,7 +55,7 @@ def test_columns_that_are_read_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     np.savez(tmp_path / "t.npz", a=np.arange(2), b=np.arange(2))
     np.save(tmp_path / "a.npy", np.arange(2))
-    for source in (Source(csv="t.csv"), Source(npz="t.npz"), Source(npy={"a": "a.npy", "b": "a.npy"})):
+    for source in (Source(csv=("t.csv",)), Source(npz="t.npz"), Source(npy={"a": "a.npy", "b": "a.npy"})):
         assert list(read(source, tmp_path, columns=["a"], also=["b", "c"]).columns) == ["a", "b"]
 
 
@@ -140,7 +143,7 @@ def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").touch()
     found = {}
     for name in ("none.csv", "fifo", ".", "a\0b", "/dev/zero", "empty.npz"):
-        for source in (Source(csv=name), Source(npz=name), Source(npy={"a": name})):
+        for source in (Source(csv=(name,)), Source(npz=name), Source(npy={"a": name})):
             with pytest.raises(DataError) as caught:
                 read(source, tmp_path)
             found[name] = caught.value.code

@@ -25,7 +25,7 @@ from netspec.graph.ir import Checked
 from netspec.graph.limits import limits
 from netspec.pipeline import analyze, analyze_text
 from netspec.render import results
-from netspec.runtime.data.sources import DataError
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import TooBig
 from netspec.runtime.run import inference, runs, training
 from netspec.runtime.run.training import FitResult

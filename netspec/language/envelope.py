@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
-from pathlib import PurePath
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -14,10 +13,10 @@ from netspec.catalog.arguments import DTYPES
 from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Budget, Closed, Data, Fit, Input
+from netspec.language.names import SUFFIXES, kind_of
+from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input
 
 _T = TypeVar("_T", bound=Closed)
-_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".npz": "npz"}
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -246,28 +245,33 @@ def _readable(full: Mapping[str, Any]) -> Data:
 
 
 def _source(value: Any, path: Path, report: Report) -> Any:
-    """A table by its file name alone, or as a mapping."""
-    if not isinstance(value, str):
+    """A table by the name of its file alone, by a list of names of one kind, or as a mapping."""
+    if isinstance(value, dict):
+        single = {kind: [value[kind]] for kind in TABLES if isinstance(value.get(kind), str)}
+        return {**value, **single}
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) for name in names):
         return value
-    kind = _SUFFIXES.get(PurePath(value).suffix.lower())
-    if kind is None:
-        report.add(
-            "NS709",
-            path,
-            f"the kind of `{value[:80]}` cannot be told from its name",
-            help="a name that ends in " + ", ".join(_SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`",
-        )
-    return {kind or "csv": value}
+    kinds = [kind_of(name) for name in names]
+    for at, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+        place = (*path, at) if isinstance(value, list) else path
+        if kind is None:
+            cure = "a name that ends in " + ", ".join(SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`"
+            report.add("NS709", place, f"the kind of `{name[:80]}` cannot be told from its name", help=cure)
+        elif isinstance(value, list) and (kind != kinds[0] or kind not in TABLES):
+            said = f"the files of one source are tables of one kind, got `{kinds[0]}` and `{kind}`"
+            report.add("NS709", place, said if kind != kinds[0] else f"a source reads one `{kind}` file")
+            break
+    kind = kinds[0] or "csv"
+    return {kind: names if kind in TABLES else names[0]}
 
 
 def _validation(value: Any, path: Path, report: Report) -> Any:
     """A fraction, a file, or a mapping of either."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"fraction": value}
-    if isinstance(value, str):
+    if isinstance(value, str | list) or (isinstance(value, dict) and not value.keys() & {"fraction", "by", "column"}):
         return {"source": _source(value, path, report)}
-    if isinstance(value, dict) and not value.keys() & {"fraction", "by"}:
-        return {"source": value}
     return value
 
 
@@ -291,11 +295,12 @@ def _one_of_each(data: Data, report: Report) -> None:
     ):
         if source is None:
             continue
-        kinds = [kind for kind in ("csv", "tsv", "npz", "npy") if getattr(source, kind)]
+        kinds = [kind for kind in KINDS if getattr(source, kind)]
         if len(kinds) != 1:
             got = "none" if not kinds else ", ".join(f"`{kind}`" for kind in kinds)
             cure = "for example `csv: rows.csv`" if not kinds else f"leave one: `{kinds[0]}`"
-            message = f"a source is exactly one of `csv`, `tsv`, `npz` and `npy`, got {got}"
+            known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
+            message = f"a source is exactly one of {known} and `{KINDS[-1]}`, got {got}"
             report.add("NS709", ("data", key), message, help=cure)
     if data.dataset and data.train:
         message, cure = "`dataset` brings its own rows, so `train` has no place", "leave out one of the two"

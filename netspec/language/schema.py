@@ -14,6 +14,8 @@ Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
+TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow")  # kinds of tables that may lie in several files
+KINDS = (*TABLES, "npz", "npy")
 
 
 def _amount(units: str) -> WithJsonSchema:
@@ -99,18 +101,29 @@ class Target(Closed):
 
 
 class Source(Closed):
-    """A table of rows: exactly one of the four kinds. Paths are relative to the spec."""
+    """A table of rows, of exactly one kind. Paths are relative to the spec; patterns and folders stand for files."""
 
-    csv: Name | None = None
-    tsv: Name | None = None
+    csv: Strings | None = None
+    tsv: Strings | None = None
+    jsonl: Strings | None = None
+    parquet: Strings | None = None
+    arrow: Strings | None = None
     npz: Name | None = None
     npy: dict[str, str] | None = None  # column name -> file
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
 
     @property
+    def kind(self) -> str:
+        """The one kind that it is of."""
+        return next(kind for kind in KINDS if getattr(self, kind))
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """Every file that this source reads."""
-        return tuple(self.npy.values()) if self.npy else tuple(f for f in (self.csv, self.tsv, self.npz) if f)
+        """Every file, pattern and folder that this source names."""
+        if self.npy:
+            return tuple(self.npy.values())
+        named = getattr(self, self.kind)
+        return (named,) if isinstance(named, str) else tuple(named)
 
 
 class Validation(Closed):

@@ -5,6 +5,7 @@ Whatever is refused here, fit would refuse; fit looks at all rows, this at the f
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Data, Feature, Source, Target
+from netspec.language.names import expanded, is_pattern
+from netspec.language.schema import TABLES, Data, Feature, Source, Target
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, columns
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from netspec.probe.look import Parts
 
 LABEL = "label"
+_BROKEN = (OSError, EOFError, zlib.error)  # what unpacking raises
+_MOST_FILES = 3  # of one source are looked at
 DATASET_COLUMNS = {
     "cifar10": ("image", LABEL),
     "digits": ("image", LABEL),
@@ -51,17 +55,14 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
 
             parts = look.parts(data, known, found)
             look.dataset(data, parts, report)
-    for path, source in _sources(data):
-        missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
-        for at, name in missing:
-            cure = "fit needs it; paths are relative to the spec"
-            report.add("NS701", (*path, *at), f"`{name}` is not there", help=cure)
-        if missing:
-            continue
+    for path, source in _each_file(data, folder, report):
         try:
             header = columns(source, folder)
         except ProbeError as error:
             report.add(error.code, path, error.message, help=error.help)
+            continue
+        except _BROKEN as error:
+            report.add("NS705", path, f"`{source.files[0]}` cannot be unpacked: {error}")
             continue
         if header is None:
             continue
@@ -75,7 +76,30 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
             looked += look.source(data, parts, source, header, path, folder, report)
         except ProbeError as error:
             report.add(error.code, path, error.message, help=error.help)
+        except _BROKEN as error:
+            report.add("NS705", path, f"`{source.files[0]}` cannot be unpacked: {error}")
     return tuple(looked)
+
+
+def _each_file(data: Data, folder: FilePath, report: Report) -> list[tuple[Path, Source]]:
+    """Every source whose files are there, the files of one as sources of their own: the first few of them."""
+    found: list[tuple[Path, Source]] = []
+    for path, source in _sources(data):
+        missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
+        for at, name in missing:
+            cure = "fit needs it; paths are relative to the spec"
+            report.add("NS701", (*path, *at), f"`{name}` is not there", help=cure)
+        if missing:
+            continue
+        if source.kind not in TABLES:
+            found.append((path, source))
+            continue
+        files = expanded(source, folder)
+        if not files:
+            cure = "fit needs one; paths are relative to the spec"
+            report.add("NS701", (*path, source.kind), f"no file answers to `{source.files[0]}`", help=cure)
+        found += [(path, source.model_copy(update={source.kind: (name,)})) for name in files[:_MOST_FILES]]
+    return found
 
 
 def _sources(data: Data) -> list[tuple[Path, Source]]:
@@ -94,8 +118,7 @@ def _files(source: Source) -> list[tuple[Path, str]]:
     """Every file of a source, and where below the source it is named."""
     if source.npy:
         return [(("npy", column), name) for column, name in source.npy.items()]
-    kinds = {"csv": source.csv, "tsv": source.tsv, "npz": source.npz}
-    return [((kind,), name) for kind, name in kinds.items() if name]
+    return [((source.kind,), name) for name in source.files if not is_pattern(name)]
 
 
 def _check_names(key: str, given: Mapping[str, object], known: tuple[str, ...], what: str, report: Report) -> None:

@@ -96,8 +96,10 @@ def source(
         raise ProbeError(f"`{source.files[0]}` has {count} columns named `{twice}`; names must differ")
     if set(needed) - set(header):
         return []
-    kind = source.csv or source.tsv
-    sheet = text.sheet(kind, folder, separator(source), header) if kind else arrays.sheet(source, folder, needed)
+    if source.kind in ("csv", "tsv"):
+        sheet = text.sheet(source.files[0], folder, separator(source), header)
+    else:
+        sheet = arrays.sheet(source, folder, needed)
     sheet.earlier = frozenset(parts.said)
     learning = path[1] == "train"
     targets, inputs = _shapes(parts, sheet, report)

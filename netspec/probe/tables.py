@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from netspec.language.names import PACKED
 from netspec.language.schema import Source
 
 MOST_HEADER = 1 << 20  # bytes of a text file's header, and of an archive's directory
@@ -40,10 +41,10 @@ def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
     if source.npz is not None:
         with opened(source.npz, folder) as file:
             return _members(source.npz, file)
-    text = source.csv or source.tsv
-    if text is None:
+    (text,) = source.files
+    if source.kind not in ("csv", "tsv") or text.lower().endswith(".zst"):
         return None
-    with opened(text, folder) as file:
+    with unpacked(text, folder) as file:
         return _header(text, file, separator(source))
 
 
@@ -73,6 +74,21 @@ def opened(name: str, folder: Path) -> BinaryIO:
         raise ProbeError(f"`{name}` is empty", "NS704", "it needs a header with the columns' names and rows below")
     what = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
     raise ProbeError(f"`{name}` is {what}; expected a data file")
+
+
+def unpacked(name: str, folder: Path) -> BinaryIO:
+    """The same, of a packed file what is inside; for those that cannot be unpacked `columns` is None."""
+    file = opened(name, folder)
+    suffix = Path(name).suffix.lower()
+    if suffix not in PACKED:
+        return file
+    if suffix == ".gz":
+        import gzip
+
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    import bz2
+
+    return cast(BinaryIO, bz2.BZ2File(file))
 
 
 def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from netspec.probe.sheet import MOST_ROWS, MOST_TEXT, TEXT, Block, Column, Sheet
-from netspec.probe.tables import ProbeError, opened
+from netspec.probe.tables import ProbeError, unpacked
 
 _LONGEST = 1 << 20  # characters of a line and of a cell: a longer one ends the look, for fit may take it
 _ROWS, _CHARACTERS = 1000, 1 << 20  # of a block
@@ -65,7 +65,7 @@ def _blocks(
     rows: list[Sequence[str]] = []
     lines: list[int] = []
     try:
-        with opened(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        with unpacked(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             source = _Lines(file)
             reader = csv.reader(source, delimiter=separator)
             flushed, line, started = 0, 1, False
@@ -119,7 +119,7 @@ def _block(sheet: Sheet, names: Sequence[str], rows: list[Sequence[str]], lines:
 def _not_utf8(name: str, folder: Path) -> ProbeError:
     """The line of the first byte that is no UTF-8, by a second reading."""
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
-    with opened(name, folder) as file:
+    with unpacked(name, folder) as file:
         while True:
             block = file.read(1 << 20)
             try:
@@ -136,7 +136,7 @@ def _not_utf8(name: str, folder: Path) -> ProbeError:
 def _check_quotes(name: str, folder: Path, separator: str) -> None:
     """A quote that is never closed swallows the rest of the file without a word."""
     number = -1
-    with opened(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+    with unpacked(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(_Lines(file), delimiter=separator, strict=True)
         try:
             for cells in reader:

@@ -11,6 +11,7 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog.dtypes import DTYPES
 from netspec.language import schema as envelope
+from netspec.language.schema import KINDS, TABLES
 from netspec.render import schema_words as words
 from netspec.render.schema_forms import (
     NAME,
@@ -215,23 +216,24 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     _retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
     _retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
     _retype(fields["Feature"], "category", _part("Category", {"enum": [True]}, null=True))
-    says = "a file that ends in .csv, .tsv or .npz, or a mapping such as {csv: rows.txt}"
+    says = "a file that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}"
     for key in ("train", "test"):
-        _retype(fields["Data"], key, choice("table", ref("Source"), says, TABLE, null=True))
-    sources = ("csv", "tsv", "npz", "npy")
+        _retype(fields["Data"], key, choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
+    column = {"type": "string", "minLength": 1}
+    for kind in TABLES:
+        _retype(fields["Source"], kind, union(column, many(column), NULL))
     part = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
     some: Form = {"anyOf": [{"not": {"type": "object"}}, {"required": ["fraction"]}, {"required": ["by"]}]}
     body: Form = {
-        "if": {"type": "object", "anyOf": [{"required": [source]} for source in sources]},
+        "if": {"type": "object", "anyOf": [{"required": [source]} for source in KINDS]},
         "then": ref("Source"),
         "else": {"allOf": [ref("Validation"), some]},
     }
     _retype(
         fields["Data"],
         "validation",
-        choice("validation", body, f"a part such as 0.1, or {says}", part, TABLE, null=True),
+        choice("validation", body, f"a part such as 0.1, or {says}", part, TABLE, many(TABLE), null=True),
     )
-    column = {"type": "string", "minLength": 1}
     for key, name, said in (("features", "Feature", words.FEATURE), ("targets", "Target", words.TARGET)):
         each = {"description": said, **_part(name, column, many(column))}
         columns: Form = {"type": "object", "additionalProperties": each}
@@ -240,7 +242,8 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     kinds = ("text", "sequence", "category", "multi_hot")
     at_most = "at most one of `text`, `sequence`, `category` and `multi_hot`"
     definitions["Feature"]["allOf"].append(one_given(kinds, at_most, or_none=True))
-    definitions["Source"]["allOf"] = [one_given(sources, "exactly one of `csv`, `tsv`, `npz` and `npy`")]
+    known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
+    definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
     definitions["Data"]["allOf"] = [one_given(("dataset", "train"), "either `train` or `dataset`")]
 
 

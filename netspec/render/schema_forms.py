@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netspec.language.names import PACKED, SUFFIXES, TEXTS
+
 Form = dict[str, Any]
 
 _VARIABLE = r"\$([A-Za-z_][A-Za-z0-9_]*|\([\s\S]*\))"
@@ -28,10 +30,24 @@ OUTPUT: Form = {
     "pattern": f"^([^.]*|{_VARIABLE})$",
     "patternErrorMessage": "expected the name of a step; a mapping such as {h: encoder.h} picks one of several outputs",
 }
+
+
+def _suffixes() -> str:
+    """A pattern of the suffixes that tell a table's kind, in any case, packed or not."""
+
+    def any_case(suffix: str) -> str:
+        return "".join(f"[{letter}{letter.upper()}]" for letter in suffix.removeprefix("."))
+
+    packed = "|".join(map(any_case, PACKED))
+    whole = "|".join(any_case(suffix) for suffix, kind in SUFFIXES.items() if kind not in TEXTS)
+    texts = "|".join(any_case(suffix) for suffix, kind in SUFFIXES.items() if kind in TEXTS)
+    return rf"({whole}|({texts})(\.({packed}))?)"
+
+
 TABLE: Form = {
     "type": "string",
-    "pattern": rf"([^/]\.([cC][sS][vV]|[tT][sS][vV]|[nN][pP][zZ])/*|^{_VARIABLE})$",
-    "patternErrorMessage": "expected a name that ends in .csv, .tsv or .npz, or a mapping such as {csv: rows.txt}",
+    "pattern": rf"([^/]\.{_suffixes()}/*|^{_VARIABLE})$",
+    "patternErrorMessage": "expected a name that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}",
 }
 
 

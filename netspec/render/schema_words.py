@@ -92,8 +92,12 @@ FIELDS = {
         "classes": "the classes in their order, where sorting is not it",
     },
     "Source": {
-        "csv": "a file of values between commas, with names in its first line; relative to the spec",
-        "tsv": "a file of values between tabs, with names in its first line; relative to the spec",
+        "csv": "files of values between commas, with names in the first line: a name, a pattern, a folder, or a list; "
+        "relative to the spec; packed where they end in .gz, .zst or .bz2",
+        "tsv": "the same with values between tabs",
+        "jsonl": "files with a JSON object a line, whose keys are the columns; named as csv",
+        "parquet": "Parquet files; named as csv",
+        "arrow": "Arrow or Feather files; named as csv",
         "npz": "a NumPy archive, whose members are the columns; relative to the spec",
         "npy": "NumPy files as columns: name to file, relative to the spec",
         "separator": "what stands between two values, where it is neither comma nor tab",

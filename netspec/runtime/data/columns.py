@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from netspec.probe.cells import MISSING, is_missing, number, whole_numbers, with_a_point
 from netspec.probe.forms import reads_as_numbers
-from netspec.runtime.data.sources import DataError, Table
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.tables import Table
 
 
 def is_text(table: Table, name: str) -> bool:

@@ -14,8 +14,9 @@ import numpy as np
 from netspec.language.schema import Feature
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import bad_cell, lists, narrow, numbers, texts
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.memory import check_room
-from netspec.runtime.data.sources import DataError, Table
+from netspec.runtime.data.tables import Table
 
 _CHUNK = 1 << 22  # numbers that are worked on at a time, in float64
 

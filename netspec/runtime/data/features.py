@@ -22,9 +22,11 @@ from netspec.probe.forms import Dims, dims_of
 from netspec.runtime.data import labels
 from netspec.runtime.data.columns import is_lists, narrow, whole
 from netspec.runtime.data.encoders import KINDS, Categories, Encoder, MultiHot, Numbers, Sequences, Words
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.labels import Label, reshaped
-from netspec.runtime.data.sources import LABEL, DataError, Table
+from netspec.runtime.data.named import LABEL
 from netspec.runtime.data.split import held_out
+from netspec.runtime.data.tables import Table
 
 _INDEX = "features.index.json"  # input and output names hold no dot, so no file of theirs has this name
 

@@ -26,7 +26,8 @@ from netspec.runtime.data.columns import (
     whole,
 )
 from netspec.runtime.data.encoders import in_order, one_hot
-from netspec.runtime.data.sources import DataError, Table
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.tables import Table
 
 
 @dataclass(frozen=True)

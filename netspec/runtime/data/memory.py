@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from netspec.catalog.types import show_bytes
-from netspec.runtime.data.sources import DataError
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import free_memory
 
 

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
-from netspec.language.schema import Source
+from netspec.language.names import SUFFIXES, kind_of
+from netspec.language.schema import TABLES, Source
 from netspec.runtime import engine
 from netspec.runtime.data import features, sources
 from netspec.runtime.data.columns import texts
-from netspec.runtime.data.sources import DataError
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.tables import Table
 from netspec.runtime.model.build import build, compile_model
-from netspec.runtime.run import runs, scores, splits
+from netspec.runtime.run import origins, runs, scores, splits
 from netspec.runtime.run.progress import say
 from netspec.runtime.run.runs import RunError, RunRecord
 from netspec.runtime.run.scores import Scores
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _MOST_COLUMNS = 5000  # of predictions in a table of text
-_KINDS = {".csv": "csv", ".tsv": "tsv", ".npz": "npz"}
+_WRITTEN = (".csv", ".tsv", ".npz")
 
 
 class UsageError(NetspecError):
@@ -122,7 +124,7 @@ def evaluate(
             part = splits.labelled(prepared, table, str(data))
         else:
             part = splits.held_out(checked, prepared, record.seed)
-            for file in runs.changed(record):
+            for file in origins.changed(record):
                 notes = (*notes, f"`{file}` has changed since training, so some of these rows may have been trained on")
     if part is None:
         raise RunError(f"`{run}` has neither test nor validation rows", help="name a file of labelled rows with --data")
@@ -195,7 +197,7 @@ def predict(
 def _opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
     """The record of a run; what is odd about it is said on stderr and handed back."""
     record = runs.load(run)
-    notes = list(runs.differences(record))
+    notes = list(origins.differences(record))
     if record.state != runs.FINISHED:
         notes.append(f"`{run}` is not finished: its state is {record.state}")
     for note in notes:
@@ -227,13 +229,14 @@ def _source(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
         shown = ", ".join(f"`{name}`" for name in columns)
         raise UsageError(f"`{data}` holds one array, expected {shown}", help="put them into one .npz file, by name")
     own = checked.data.train if checked.data is not None else None
-    kind = _KINDS.get(data.suffix.lower())
-    if kind is None and own is not None:
-        kind = next((kind for kind in ("csv", "tsv", "npz") if getattr(own, kind) is not None), None)
+    kind = kind_of(data.name)
+    if kind is None and own is not None and own.kind != "npy":
+        kind = own.kind
     if kind is None:
-        raise UsageError(f"the kind of `{data}` cannot be told from its name; expected .csv, .tsv, .npz or .npy")
+        known = ", ".join(SUFFIXES)
+        raise UsageError(f"the kind of `{data}` cannot be told from its name; expected {known} or .npy")
     separator = own.separator if own is not None and getattr(own, kind, None) else None
-    return Source.model_validate({kind: str(data), "separator": separator})
+    return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), "separator": separator})
 
 
 def _model(run: Path, checked: Checked, *, best: bool) -> Any:
@@ -263,7 +266,7 @@ def _told(error: Exception) -> str:
 
 
 def _check_target(out: Path, data: Path, force: bool) -> None:
-    if out.suffix.lower() not in _KINDS:
+    if out.suffix.lower() not in _WRITTEN:
         raise UsageError(f"`{out}`: predictions are written as .csv, .tsv or .npz")
     if out.exists() and data.exists() and out.samefile(data):
         raise UsageError(f"`{out}` is the file that the rows come from")
@@ -273,7 +276,7 @@ def _check_target(out: Path, data: Path, force: bool) -> None:
         raise UsageError(f"`{out}`: there is no folder `{out.parent}`")
 
 
-def _kept(table: sources.Table, name: str) -> Sequence[str]:
+def _kept(table: Table, name: str) -> Sequence[str]:
     """A column as the file has it: cells of text as they are, numbers of an array in their shortest form."""
     column = table.column(name)
     if isinstance(column, list):

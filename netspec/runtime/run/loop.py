@@ -19,7 +19,7 @@ from tensorflow.python.framework import config  # the public module only switche
 from netspec.catalog.types import Unknown
 from netspec.graph.ir import Checked
 from netspec.runtime.data import batches
-from netspec.runtime.data.sources import DataError
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.run import stopping
 from netspec.runtime.run.keeping import Keeper, check_finite
 from netspec.runtime.run.progress import Pace, Progress

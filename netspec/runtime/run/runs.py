@@ -6,24 +6,19 @@ Every file appears whole or not at all; metrics.json comes last and says that th
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import platform
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from netspec.catalog import keras_version
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
+from netspec.language.schema import TABLES
 
 SPEC, RESOLVED, LAST, BEST = "spec.yaml", "resolved.json", "weights.weights.h5", "best.weights.h5"
 FEATURES, HISTORY, METRICS, ENVIRONMENT = "features", "history.csv", "metrics.json", "environment.json"
@@ -33,8 +28,6 @@ FORMAT_VERSION = "1.0"
 # metrics.json first: without it a run is not finished; resolved.json last: without it a folder is no run.
 _FILES = (METRICS, SPEC, LAST, BEST, HISTORY, ENVIRONMENT, RESOLVED)
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?\Z")
-_PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow")
-_GIT_SECONDS = 10
 _UNFINISHED = "it ended before an epoch was complete"
 
 
@@ -268,122 +261,17 @@ def _absolute(source: Any, folder: str) -> Any:
     """A source as the spec writes it, with absolute paths."""
     if isinstance(source, str):
         return os.path.abspath(os.path.join(folder, source))
+    if isinstance(source, list):
+        return [_absolute(name, folder) for name in source]
     if not isinstance(source, dict):
         return source
     full = dict(source)
-    for kind in ("csv", "tsv", "npz"):
-        if isinstance(full.get(kind), str):
+    for kind in (*TABLES, "npz"):
+        if isinstance(full.get(kind), str | list):
             full[kind] = _absolute(full[kind], folder)
     if isinstance(full.get("npy"), dict):
         full["npy"] = {column: _absolute(file, folder) for column, file in full["npy"].items()}
     return full
-
-
-def environment(folder: str, *, seed: int, command: Sequence[str], started: datetime) -> dict[str, Any]:
-    """The start of environment.json: versions, platform, command and git state (left out where there is no git)."""
-    found: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "state": RUNNING,
-        "started": iso(started),
-        "seed": seed,
-        "command": list(command),
-        "versions": versions(),
-        "platform": platform.platform(),
-    }
-    git = _git(folder)
-    if git is not None:
-        found["git"] = git
-    return found
-
-
-def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
-    """Size and hash of every data file that the spec names, by absolute path; pipes and missing files are left out."""
-    data, found = checked.data, {}
-    if data is None:
-        return {}
-    held = data.validation.source if data.validation is not None else None
-    for source in (data.train, held, data.test):
-        for file in source.files if source is not None else ():
-            path = os.path.abspath(os.path.join(checked.folder, file))
-            mark = _fingerprint(Path(path))
-            if mark is not None:
-                found[path] = mark
-    return found
-
-
-def _fingerprint(path: Path) -> dict[str, Any] | None:
-    try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-    except OSError:
-        return None
-
-
-def changed(record: RunRecord) -> tuple[str, ...]:
-    """The data files that are no longer what they were when the run was made."""
-    then = record.environment.get("data")
-    if not isinstance(then, dict):
-        return ()
-    return tuple(name for name, mark in then.items() if _fingerprint(Path(name)) != mark)
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python, netspec and what it stands on; `catalogue` is the Keras that specs are checked by."""
-    found = {"python": platform.python_version(), "netspec": str(vars(sys.modules["netspec"])["__version__"])}
-    found["catalogue"] = keras_version()
-    for package in _PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
-
-
-def iso(time: datetime) -> str:
-    """A moment as the files of a run write it.
-
-    >>> iso(datetime(2026, 11, 23, 22, 59, 1, tzinfo=UTC))
-    '2026-11-23T22:59:01Z'
-    """
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _git(folder: str) -> dict[str, Any] | None:
-    """The commit that the spec's folder is at, and whether tracked files differ from it."""
-
-    def git(*args: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", folder, *args],
-                capture_output=True,
-                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-                encoding="utf-8",
-                errors="replace",
-                timeout=_GIT_SECONDS,
-                stdin=subprocess.DEVNULL,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    commit = git("rev-parse", "--verify", "HEAD")
-    if not commit:
-        return None
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": None if changed is None else bool(changed)}
-
-
-def differences(record: RunRecord) -> tuple[str, ...]:
-    """Versions that were others when the run was made, a sentence each."""
-    then, now = record.environment.get("versions"), versions()
-    if not isinstance(then, dict):
-        return ()
-    return tuple(
-        f"the run was made with {package} {then[package]}, this is {now[package]}"
-        for package in ("netspec", "keras", "tensorflow")
-        if package in then and package in now and then[package] != now[package]
-    )
 
 
 @contextlib.contextmanager

@@ -19,10 +19,11 @@ from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data
-from netspec.runtime.data import features, sources
+from netspec.runtime.data import features, named, sources
 from netspec.runtime.data.dummy import chosen, dummy
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Prepared
-from netspec.runtime.data.sources import DataError, Table
+from netspec.runtime.data.tables import Table
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -176,7 +177,7 @@ def _data(checked: Checked) -> Data:
 def _train_table(checked: Checked, data: Data) -> Table:
     if data.train is None:
         assert data.dataset is not None
-        return sources.dataset(data.dataset, "train")
+        return named.dataset(data.dataset, "train")
     columns = features.needed(data, input_types(checked), output_types(checked), losses(checked))
     return sources.read(data.train, Path(checked.folder), columns=columns, also=_scored(checked))
 
@@ -195,7 +196,7 @@ def _validation_table(checked: Checked, data: Data, prepared: Prepared) -> Table
 def _test_table(checked: Checked, data: Data, prepared: Prepared) -> Table | None:
     if data.test is not None:
         return sources.read(data.test, Path(checked.folder), columns=columns(prepared))
-    return None if data.dataset is None else sources.dataset(data.dataset, "test")
+    return None if data.dataset is None else named.dataset(data.dataset, "test")
 
 
 def columns(prepared: Prepared) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from netspec.graph.infer import own_weights
 from netspec.graph.ir import Checked, KerasObject
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks, free_memory
-from netspec.runtime.run import runs, scores, splits
+from netspec.runtime.run import origins, runs, scores, splits
 from netspec.runtime.run.progress import progress
 from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
@@ -217,11 +217,11 @@ class _Attempt:
     ) -> None:
         """Make the folder, with everything that is known before the first step."""
         checked = self._checked
-        self._environment = runs.environment(checked.folder, seed=seed, command=self._command, started=self._started)
+        self._environment = origins.environment(checked.folder, seed=seed, command=self._command, started=self._started)
         self._environment |= {"steps_per_execution": at_once, "deterministic": deterministic}
         resolved = runs.resolved(checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         if dummy is None:
-            self._environment["data"] = runs.fingerprints(checked)
+            self._environment["data"] = origins.fingerprints(checked)
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             self.held.enter_context(runs.held(out))
@@ -285,7 +285,7 @@ class _Attempt:
         """Note in environment.json how it ended."""
         if self.run is None or not self._environment:
             return
-        self._environment |= {"state": state, "finished": runs.iso(datetime.now(UTC))}
+        self._environment |= {"state": state, "finished": origins.iso(datetime.now(UTC))}
         runs.write_json(self.run / runs.ENVIRONMENT, self._environment)
 
 

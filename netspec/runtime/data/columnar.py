@@ -1,0 +1,193 @@
+"""Parquet, Arrow and Feather files and JSON Lines, read with pyarrow a block at a time, their values as columns.
+
+Numbers, texts, times (as ISO 8601 text), bytes and lists of numbers are columns; anything else is refused by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from collections.abc import Sequence as Items
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+import pyarrow.parquet
+
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.files import File, opened, opened_text
+from netspec.runtime.data.tables import Column, Table
+
+_ROWS = 1 << 16  # of a block
+_BLOCK = 1 << 22  # bytes of a block of JSON Lines
+
+
+def names(file: File, kind: str) -> list[str]:
+    """The names of the columns; of JSON Lines those of the keys of the first block."""
+    with _broken(file, kind):
+        return list(_schema(file, kind).names)
+
+
+def count(file: File, kind: str) -> int:
+    """How many rows it has."""
+    with _broken(file, kind):
+        if kind == "parquet":
+            return int(pyarrow.parquet.ParquetFile(file.path).metadata.num_rows)
+        if kind == "arrow":
+            with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
+                return sum(reader.get_batch(at).num_rows for at in range(reader.num_record_batches))
+        return sum(batch.num_rows for batch in _batches(file, kind, None))
+
+
+def blocks(file: File, kind: str, wanted: Items[str], *, before: int) -> Iterator[Table]:
+    """The rows a block at a time; `before` rows of earlier files are counted before its first."""
+    first = before + 1
+    batches = _batches(file, kind, wanted)
+    while True:
+        with _broken(file, kind):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        for start in range(0, batch.num_rows, _ROWS):
+            part = batch.slice(start, _ROWS)
+            cells = {name: column(part.column(name), file.name, name) for name in wanted}
+            yield Table(cells, part.num_rows, file.name, first=first)
+            first += part.num_rows
+
+
+def _schema(file: File, kind: str) -> Any:
+    if kind == "parquet":
+        return pyarrow.parquet.ParquetFile(file.path).schema_arrow
+    if kind == "arrow":
+        with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
+            return reader.schema
+    with opened(file.path) as stream, _json(stream) as reader:
+        return reader.schema
+
+
+def _batches(file: File, kind: str, wanted: Items[str] | None) -> Iterator[Any]:
+    if kind == "parquet":
+        with pyarrow.parquet.ParquetFile(file.path, pre_buffer=False) as parquet:
+            yield from parquet.iter_batches(_ROWS, columns=None if wanted is None else list(wanted))
+    elif kind == "arrow":
+        with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
+            for at in range(reader.num_record_batches):
+                yield reader.get_batch(at)
+    else:
+        with opened(file.path) as stream, _json(stream) as reader:
+            yield from reader
+
+
+def _json(stream: Any) -> Any:
+    read = pyarrow.json.ReadOptions(block_size=_BLOCK, use_threads=False)
+    return pyarrow.json.open_json(stream, read_options=read, parse_options=pyarrow.json.ParseOptions())
+
+
+def column(array: Any, origin: str, name: str) -> Column:
+    """An Arrow array as a column of a Table; NS705 where no column can be made of it."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return column(array.dictionary_decode(), origin, name)
+    if isinstance(kind, pa.ExtensionType):
+        return column(array.storage, origin, name)
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return array
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return array.cast(pa.string())
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return array.cast(pa.binary())
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+        return _iso(array)
+    if pa.types.is_null(kind):
+        return array.cast(pa.string())
+    if pa.types.is_decimal(kind):
+        return column(array.cast(pa.float64()), origin, name)
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return _numbers(array)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _lists(array, origin, name)
+    cure = "store each of its fields as a column of its own" if pa.types.is_struct(kind) else None
+    raise DataError("NS705", f"`{origin}`, column `{name}` holds values of the kind {kind}, which are no column", cure)
+
+
+def _numbers(array: Any) -> np.ndarray:
+    if not array.null_count:
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    wide = pc.cast(pc.cast(array, pa.int8()) if pa.types.is_boolean(array.type) else array, pa.float64(), safe=False)
+    return np.asarray(wide.to_numpy(zero_copy_only=False))
+
+
+def _iso(array: Any) -> Any:
+    """Moments as text, which the feature `date` reads."""
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        array = array.cast(pa.timestamp(array.type.unit, "UTC")).cast(pa.timestamp(array.type.unit))
+    return array.cast(pa.string())
+
+
+def _lists(array: Any, origin: str, name: str) -> Column:
+    """Lists of one length as (rows, length), other lists of whole numbers as they are."""
+    flat = array.flatten()
+    where = f"`{origin}`, column `{name}`"
+    if array.null_count or flat.null_count:
+        raise DataError("NS705", f"{where}: a list, or a number in one, is missing")
+    if pa.types.is_fixed_size_list(array.type):
+        inner = column(flat, origin, name)
+        if isinstance(inner, np.ndarray):
+            return inner.reshape(len(array), array.type.list_size, *inner.shape[1:])
+    elif pa.types.is_integer(flat.type):
+        return array.to_pylist()
+    else:
+        inner, lengths = column(flat, origin, name), pc.unique(pc.list_value_length(array)).to_pylist()
+        if isinstance(inner, np.ndarray):
+            if len(lengths) == 1:
+                return inner.reshape(len(array), lengths[0], *inner.shape[1:])
+            raise DataError("NS705", f"{where}: its lists of numbers have from {min(lengths)} to {max(lengths)} each")
+    raise DataError("NS705", f"{where} holds lists of {flat.type}; expected lists of numbers")
+
+
+@contextlib.contextmanager
+def _broken(file: File, kind: str) -> Iterator[None]:
+    """What pyarrow raises for a damaged file, as one message."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, EOFError) as error:
+        if kind == "jsonl":
+            raise _diagnose(file, error) from None
+        said = (str(error).splitlines() or [""])[0][:200]
+        what = {"parquet": "Parquet", "arrow": "Arrow"}[kind]
+        raise DataError("NS705", f"`{file.name}` is no {what} file, or it is damaged: {said}") from None
+
+
+def _diagnose(file: File, error: Exception) -> DataError:
+    """The first line of a JSON Lines file that is none, or whose values are of another kind than before."""
+    kinds: dict[str, tuple[str, int]] = {}
+    try:
+        with opened_text(file.path) as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    value = json.loads(line)
+                except (ValueError, RecursionError) as broken:
+                    return DataError("NS705", f"`{file.name}` line {number} is no JSON: {broken}")
+                if not isinstance(value, dict):
+                    return DataError("NS705", f"`{file.name}` line {number}: expected a mapping, `{{…}}`")
+                for key, cell in value.items():
+                    kind = _kind(cell)
+                    before = kinds.setdefault(key, (kind, number)) if kind else (kind, number)
+                    if kind != before[0]:
+                        said = f"`{key}` is {kind}, on line {before[1]} it is {before[0]}"
+                        return DataError("NS705", f"`{file.name}` line {number}: {said}")
+    except (OSError, EOFError, UnicodeDecodeError) as broken:
+        return DataError("NS705", f"`{file.name}` cannot be read: {broken}")
+    return DataError("NS705", f"`{file.name}` cannot be read: {(str(error).splitlines() or [''])[0][:200]}")
+
+
+def _kind(cell: Any) -> str:
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
+    return kinds.get(type(cell), "")

@@ -1,0 +1,155 @@
+"""CSV and TSV files: their cells as they are, whole or block by block, and what exactly is wrong where they are broken.
+
+Cells stay text, so `007` and `NA` survive; `columns.py` makes numbers of them where numbers belong.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterator
+from collections.abc import Sequence as Items
+
+import pyarrow as pa
+import pyarrow.csv
+
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.files import File, opened
+from netspec.runtime.data.tables import LONGEST, Table, Text, records
+
+_BLOCK = 1 << 23  # bytes; a row must fit into one block of the CSV reader
+_BLOCK_STREAMED = 1 << 22
+
+
+def header(file: File, separator: str) -> list[str]:
+    """The names of the columns. NS704 for a file without a line, NS705 for one whose first line cannot be read."""
+    try:
+        first = next(records(file.path, separator), None)
+    except csv.Error as error:
+        message = f"the header of `{file.name}` cannot be read: {error}"
+        raise DataError("NS705", message, "is a quote left open?") from None
+    except UnicodeDecodeError:
+        _check_utf8(file)
+        raise
+    if first is None:
+        raise DataError("NS704", f"`{file.name}` is empty; expected a header and rows")
+    return first[1]
+
+
+def columns(file: File, separator: str, wanted: Items[str], there: Items[str]) -> None:
+    """NS705 where two columns share a name that is asked for."""
+    for name in wanted:
+        if there.count(name) > 1:
+            message = f"`{file.name}` has {there.count(name)} columns named `{name}`; names must differ"
+            raise DataError("NS705", message)
+
+
+def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> Table:
+    """The whole file."""
+    quotes = _check_utf8(file)
+    try:
+        with opened(file.path) as stream:
+            table = pyarrow.csv.read_csv(stream, **_options(separator, wanted, _BLOCK))
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise _diagnose(file, separator, there, error) from None
+    if table.num_rows == 0:
+        raise DataError("NS704", f"`{file.name}` has a header and no rows")
+    if quotes % 2:
+        _check_quotes(file, separator)
+    cells = {name: table.column(name) for name in wanted}
+    return Table(cells, table.num_rows, file.name, text=Text(file.path, separator))
+
+
+def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> int:
+    """How many rows it has; every row is looked at on the way, so that later readings find nothing wrong."""
+    quotes = _check_utf8(file)
+    rows = sum(table.rows for table in blocks(file, separator, wanted[:1], there, before=0))
+    if rows == 0:
+        raise DataError("NS704", f"`{file.name}` has a header and no rows")
+    if quotes % 2:
+        _check_quotes(file, separator)
+    return rows
+
+
+def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *, before: int) -> Iterator[Table]:
+    """The rows some megabytes at a time; `before` rows of earlier files are counted before its first."""
+    first = before + 1
+    try:
+        with opened(file.path) as stream:
+            reader = pyarrow.csv.open_csv(stream, **_options(separator, wanted, _BLOCK_STREAMED))
+            for batch in reader:
+                if batch.num_rows:
+                    cells = {name: batch.column(name) for name in wanted}
+                    text = Text(file.path, separator, before)
+                    yield Table(cells, batch.num_rows, file.name, text=text, first=first)
+                    first += batch.num_rows
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise _diagnose(file, separator, there, error) from None
+
+
+def _options(separator: str, wanted: Items[str], block: int) -> dict[str, object]:
+    return {
+        "read_options": pyarrow.csv.ReadOptions(block_size=block),
+        "parse_options": pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        "convert_options": pyarrow.csv.ConvertOptions(
+            include_columns=list(wanted),
+            column_types={name: pa.string() for name in wanted},
+            strings_can_be_null=False,
+        ),
+    }
+
+
+def _diagnose(file: File, separator: str, there: Items[str], error: Exception) -> DataError:
+    """The first thing wrong with a text file that the fast reader refused, by a slow and exact second reading."""
+    line, number = 1, -1
+    try:
+        for number, (line, cells) in enumerate(records(file.path, separator)):
+            if len(cells) != len(there):
+                return DataError(
+                    "NS705",
+                    f"`{file.name}` row {number} (line {line}): expected {len(there)} columns, got {len(cells)}",
+                    "put cells that hold the separator in double quotes",
+                )
+    except csv.Error:
+        message = f"`{file.name}` row {number + 1} has a cell of more than {LONGEST} characters"
+        return DataError("NS705", message, "is a double quote left open?")
+    except (OSError, EOFError, UnicodeDecodeError) as broken:
+        return DataError("NS705", f"`{file.name}` cannot be read: {broken}")
+    if number < 1:
+        return DataError("NS704", f"`{file.name}` has a header and no rows")
+    return DataError("NS705", f"`{file.name}` cannot be read: {str(error).splitlines()[0]}")
+
+
+def _check_utf8(file: File) -> int:
+    """NS705 with the line of the first byte that is not UTF-8, in any column; else the number of double quotes."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, quotes = 1, 0
+    with opened(file.path) as stream:
+        while True:
+            try:
+                block = stream.read(_BLOCK)
+            except (OSError, EOFError) as error:
+                raise DataError("NS705", f"`{file.name}` cannot be unpacked: {error}") from None
+            if line == 1 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise DataError("NS705", f"`{file.name}` is UTF-16; expected UTF-8", "save the file again as UTF-8")
+            try:
+                decoder.decode(block, not block)
+            except UnicodeDecodeError as error:
+                line += error.object.count(b"\n", 0, error.start)
+                message = f"`{file.name}` line {line} is not UTF-8"
+                raise DataError("NS705", message, "save the file again as UTF-8") from None
+            if not block:
+                return quotes
+            line += block.count(b"\n")
+            quotes += block.count(b'"')
+
+
+def _check_quotes(file: File, separator: str) -> None:
+    """A quote that is never closed swallows the rest of the file without a word, so look when the count is odd."""
+    number = -1
+    try:
+        for number, _ in enumerate(records(file.path, separator, strict=True)):  # noqa: B007
+            pass
+    except csv.Error as error:
+        if "unexpected end" in str(error) or "field larger" in str(error):
+            raise DataError("NS705", f"`{file.name}` row {number + 1}: a double quote is never closed") from None
