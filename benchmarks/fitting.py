@@ -72,6 +72,7 @@ def _main(side: str, spec: str, epochs: int, rows: int) -> None:
 def _prepared(spec: str, folder: Path, rows: int) -> tuple[Checked, Any]:
     """The checked spec and its training rows as netspec prepares them; both sides get these arrays."""
     from netspec.pipeline import analyze, analyze_text
+    from netspec.runtime.data.store import Held
     from netspec.runtime.run import splits
 
     path = ROOT / "specs" / f"{spec}.yaml"
@@ -88,12 +89,8 @@ def _prepared(spec: str, folder: Path, rows: int) -> tuple[Checked, Any]:
     assert analysis.checked is not None, analysis.diagnostics
     part = splits.read(analysis.checked, _SEED).train
     if rows:
-        part = replace(part, x=_first(part.x, rows), y=_first(part.y, rows))
+        part = replace(part, examples=Held(*part.examples.head(rows)))
     return analysis.checked, part
-
-
-def _first(arrays: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    return {name: array[:rows] for name, array in arrays.items()}
 
 
 def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
@@ -143,7 +140,7 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
             loss_weights={"main_output": 1.0, "aux_output": 0.2},
             metrics={"main_output": ["accuracy"], "aux_output": ["accuracy"]},
         )
-        x, y = dict(part.x), dict(part.y)
+        x, y = dict(part.examples.x), dict(part.examples.y)
     else:
         model = handwritten.mlp_softmax()
         rate = keras.optimizers.schedules.InverseTimeDecay(0.01, decay_steps=1, decay_rate=1e-6)
@@ -152,7 +149,7 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
             loss="categorical_crossentropy",
             metrics=["accuracy"],
         )
-        (x,), (y,) = part.x.values(), part.y.values()
+        (x,), (y,) = part.examples.x.values(), part.examples.y.values()
     size, epochs = checked.fit.batch_size, int(checked.fit.epochs)
     steps = math.ceil(part.rows / size)
 

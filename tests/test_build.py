@@ -371,6 +371,6 @@ def test_examples_fit_models_with_free_dimensions_and_texts(text: str) -> None:
     assert checked is not None
     part = generated(checked, 8, seed=1).train
     model = build.build(checked)
-    (x,), (y,) = part.x.values(), part.y.values()
+    (x,), (y,) = part.examples.x.values(), part.examples.y.values()
     fed = tf.constant(x) if x.dtype == object else x
     assert model(fed).shape == y.shape

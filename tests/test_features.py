@@ -25,7 +25,8 @@ from netspec.language.schema import (  # noqa: E402
 )
 from netspec.runtime.data import tokens  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
-from netspec.runtime.data.features import Prepared, fit, load, needed, split  # noqa: E402
+from netspec.runtime.data.features import Prepared, load  # noqa: E402
+from netspec.runtime.data.learning import fit, needed, split  # noqa: E402
 from netspec.runtime.data.sources import read  # noqa: E402
 from netspec.runtime.data.tables import Table  # noqa: E402
 
@@ -44,7 +45,9 @@ def _inputs(
 
 def _labels(table: Table, shape: tuple[Any, ...], loss: str | None, target: Target | None = None) -> Prepared:
     data = Data(features={"x": Feature(column="n")}, targets={} if target is None else {"o": target})
-    return fit(data, {"x": TensorType((None, 1))}, {"o": TensorType(shape)}, table, losses={"o": loss})
+    prepared = fit(data, {"x": TensorType((None, 1))}, {"o": TensorType(shape)}, table, losses={"o": loss})
+    prepared.examples(table)
+    return prepared
 
 
 def _refused(code: str, *args: Any, of: Any = _inputs, **kwargs: Any) -> DataError:
@@ -79,8 +82,8 @@ def test_missing_numbers() -> None:
     losses = {"o": "binary_crossentropy"}
     prepared = fit(data, {"x": TensorType((None, 1))}, {"o": TensorType((None, 1))}, train, losses=losses)
     made = prepared.examples(train)
-    assert (made.x["x"].tolist(), made.y["o"].tolist(), made.rows.tolist()) == ([[2], [4]], [[1], [1]], [0, 2])
-    assert "1 row dropped: no number in `n`" in made.notes
+    assert (made.x["x"].tolist(), made.y["o"].tolist(), made.rows) == ([[2], [4]], [[1], [1]], 2)
+    assert "1 row dropped: no number in `n`" in made.used.notes()
     assert len(prepared.inputs(train)["x"]) == 3, "prediction drops nothing"
     error = _refused("NS704", _table(n=["", "na"]), Feature(column="n"), (None, 1))
     assert error.message == "`t.csv`, column `n`: no number in the 2 training rows"
@@ -288,8 +291,8 @@ def test_text_labels_become_classes() -> None:
     made = prepared.examples(table)
     assert prepared.class_names == {"o": ("cat", "dog", "emu")}
     assert made.y["o"].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
-    assert made.rows.tolist() == [0, 1, 3]
-    assert made.notes[:2] == ("3 of 4 rows of `t.csv` used", "1 row dropped: no label in `o`")
+    assert made.rows == 3
+    assert made.used.notes()[:2] == ("3 of 4 rows of `t.csv` used", "1 row dropped: no label in `o`")
     with pytest.raises(DataError, match="row 2, column `o`: expected one of the classes `cat`, `dog`, `emu`, got `gn"):
         prepared.examples(_table(n=["1", "2"], o=["cat", "gnu"]))
     said = _labels(table, (None, 3), "sparse_categorical_crossentropy", Target(classes=("emu", "dog", "cat")))
@@ -351,9 +354,9 @@ def test_no_labels_at_all() -> None:
     train = _table(n=["1", "2"], o=["1", "0"])
     prepared = _labels(train, (None, 1), "mse")
     with pytest.raises(DataError) as caught:
-        prepared.examples(_table(n=["1"], o=[""]))
+        prepared.examples(_table(n=["1"], o=[""])).used.notes()
     assert caught.value.code == "NS704"
-    assert prepared.targets(_table(n=["1", "2"], o=["", "3"]))[1].tolist() == [1]
+    assert prepared.examples(_table(n=["1", "2"], o=["", "3"])).y["o"].tolist() == [[3]]
 
 
 # Splits

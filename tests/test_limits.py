@@ -13,7 +13,8 @@ from netspec.language.schema import Data, Feature, Source  # noqa: E402
 from netspec.runtime.data.dummy import dummy  # noqa: E402
 from netspec.runtime.data.encoders import one_hot  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
-from netspec.runtime.data.features import Prepared, fit, load  # noqa: E402
+from netspec.runtime.data.features import Prepared, load  # noqa: E402
+from netspec.runtime.data.learning import fit  # noqa: E402
 from netspec.runtime.data.sources import read  # noqa: E402
 from netspec.runtime.data.tables import Table  # noqa: E402
 

@@ -73,4 +73,4 @@ def in_folder(name: str, folder: Path, kind: str) -> list[str]:
         for member in sorted(members):
             if not member.startswith((".", "_")) and kind_of(member) == kind:
                 inside.append(os.path.relpath(os.path.join(parent, member), folder))
-    return inside
+    return sorted(inside)

@@ -7,7 +7,7 @@ seed; here the order is a function of (seed, epoch), and the arrays stay outside
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ import tensorflow as tf
 from netspec.catalog.types import Shape, Unknown
 from netspec.graph.ir import Graph, TypedGraph
 from netspec.runtime.data.split import fractions
+from netspec.runtime.data.store import BLOCK, Arrays, Store, joined, repacked
 
 _WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
+POOL = 8  # blocks of a store that are shuffled together
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
 _CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
 _MOST_STEPS = 64  # the cost of a call is spread thin enough by then
@@ -50,6 +52,37 @@ def dataset(
     if not shuffle:
         return _gathered(packed, None, used, batch_size)
     return _Shuffled(packed, rows, used, batch_size, seed, epoch)
+
+
+def of_store(
+    store: Store,
+    complete: Callable[[Arrays, int], Arrays],
+    *,
+    batch_size: int,
+    shuffle: bool,
+    seed: int,
+    drop_remainder: bool = False,
+    epoch: tf.Variable | None = None,
+) -> tf.data.Dataset:
+    """The same for examples on the disk: blocks in a new order each epoch, and the rows of a few at a time shuffled.
+
+    `complete(y, rows)` gives a target to every output. Which rows come together in an epoch depends on (seed, epoch)
+    alone; memory holds `POOL` blocks, the next ones while these are used, and a row comes at most that far from the
+    rows of its block.
+    """
+    used = store.rows - store.rows % batch_size if drop_remainder else store.rows
+    if not used:
+        raise ValueError(f"{store.rows} rows make no batch of {batch_size}")
+    return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle)
+
+
+def pools(store: Store, seed: int, epoch: int) -> Iterator[tuple[Arrays, Arrays]]:
+    """The blocks of a store in the order of an epoch, `POOL` at a time, and the rows of these in an order of theirs."""
+    blocks = order(store.blocks, seed, epoch)
+    for number, start in enumerate(range(0, len(blocks), POOL)):
+        x, y = joined([store.block(int(block)) for block in blocks[start : start + POOL]])
+        rows = order(len(next(iter(x.values()))), seed + 1 + number, epoch)
+        yield {name: array[rows] for name, array in x.items()}, {name: array[rows] for name, array in y.items()}
 
 
 def order(rows: int, seed: int, epoch: int) -> np.ndarray:
@@ -107,6 +140,79 @@ class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
             rows = tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed)
             self._ordered = (number, _slices(rows, self._batch_size))
         return self._ordered[1]
+
+
+class _Streamed(tf.data.Dataset):  # type: ignore[misc]
+    """Each `iter` goes through the store in the order of the epoch at that moment.
+
+    Python is called once for a pool, a slice of which is a batch; the next pool is read while this one is used.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        complete: Callable[[Arrays, int], Arrays],
+        used: int,
+        batch_size: int,
+        seed: int,
+        epoch: tf.Variable | None,
+        shuffle: bool,
+    ) -> None:
+        self._store, self._complete, self._used, self._batch_size = store, complete, used, batch_size
+        self._seed, self._epoch, self._shuffle, self._number = seed, epoch, shuffle, 0
+        example = self._packed(*store.head(1))
+        steps = math.ceil(used / batch_size)
+        size = batch_size if used % batch_size == 0 else None
+
+        def batches(*parts: Any) -> Any:
+            sized = tf.nest.map_structure(
+                lambda part, array: tf.ensure_shape(part, (None, size, *array.shape[1:])), parts, example
+            )
+            return tf.data.Dataset.from_tensor_slices(sized)
+
+        signature = tf.nest.map_structure(
+            lambda array: tf.TensorSpec((None, None, *array.shape[1:]), array.dtype), example
+        )
+        with tf.device("CPU:0"):
+            made = tf.data.Dataset.from_generator(self._pieces, output_signature=signature)
+            made = made.prefetch(1).flat_map(batches)
+        self._inner = _fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
+        super().__init__(self._inner._variant_tensor)
+
+    def _packed(self, x: Arrays, y: Arrays) -> Any:
+        return _packed(x), _packed(self._complete(y, len(next(iter(x.values())))))
+
+    def _pieces(self) -> Iterator[Any]:
+        """Whole batches of a pool at a time, (batches, batch size, …), and at the end what fills none."""
+        size, left = self._batch_size, self._used
+        parts = pools(self._store, self._seed, self._number) if self._shuffle else self._store.pieces(self._batch_size)
+        at_once = max(1, POOL * BLOCK // max(1, size * (self._store.bytes // self._store.rows)))
+        for x, y in repacked(parts, size * at_once):
+            rows = min(len(next(iter(x.values()))), left)
+            left -= rows
+            whole = rows - rows % size
+            for start, stop, shape in ((0, whole, (-1, size)), (whole, rows, (1, rows - whole))):
+                if stop > start:
+                    part = self._packed(_cut(x, start, stop), _cut(y, start, stop))
+                    yield tf.nest.map_structure(lambda array: array.reshape(*shape, *array.shape[1:]), part)  # noqa: B023
+            if not left:
+                return
+
+    def _inputs(self) -> list[Any]:
+        return [self._inner]
+
+    @property
+    def element_spec(self) -> Any:
+        """As the data set inside has it."""
+        return self._inner.element_spec
+
+    def __iter__(self) -> Any:
+        self._number = 0 if self._epoch is None else int(self._epoch.numpy())
+        return iter(self._inner)
+
+
+def _cut(arrays: Arrays, start: int, stop: int) -> Arrays:
+    return {name: array[start:stop] for name, array in arrays.items()}
 
 
 def _small(packed: Any) -> bool:

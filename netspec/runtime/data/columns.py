@@ -95,9 +95,13 @@ def _parse_slowly(table: Table, name: str, cells: list[str | None], help: str | 
 
 def looks_numeric(table: Table, name: str) -> bool:
     """True where at least half of a text column's cells that are there are numbers, true or false."""
-    cells = [cell.strip() for cell in texts(table, name)]
-    there = [cell for cell in cells if not is_missing(cell)]
-    return reads_as_numbers(sum(number(cell) is not None for cell in there), len(there))
+    numeric, there = 0, 0
+    pairs = pc.value_counts(strings(table, name))
+    for cell, count in zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True):
+        if not is_missing(cell.strip()):
+            there += count
+            numeric += count * (number(cell.strip()) is not None)
+    return reads_as_numbers(numeric, there)
 
 
 def texts(table: Table, name: str) -> list[str]:
@@ -108,6 +112,34 @@ def texts(table: Table, name: str) -> list[str]:
     if not isinstance(column, np.ndarray):
         return [cell or "" for cell in column.to_pylist()]
     return [_digits(value) for value in column.reshape(-1).tolist()]
+
+
+def strings(table: Table, name: str) -> pa.StringArray:
+    """The same as one Arrow array, trimmed of nothing; missing cells are empty."""
+    column = table.column(name)
+    if isinstance(column, np.ndarray | list):
+        return pa.array(texts(table, name), pa.string())
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+        column = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    return column.fill_null("") if column.null_count else column
+
+
+def trimmed(table: Table, name: str) -> pa.StringArray:
+    """The same without white space around, as categories and classes are told apart."""
+    return pc.utf8_trim_whitespace(strings(table, name))
+
+
+def in_order(values: set[str]) -> tuple[str, ...]:
+    """Sorted as numbers where all are numbers, else by code point.
+
+    >>> in_order({"10", "9"}), in_order({"b", "10", "9"})
+    (('9', '10'), ('10', '9', 'b'))
+    """
+    try:
+        return tuple(sorted(values, key=lambda value: (float(value), value)))
+    except ValueError:
+        return tuple(sorted(values))
 
 
 def _digits(value: float | int | bool) -> str:

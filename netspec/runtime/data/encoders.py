@@ -1,4 +1,4 @@
-"""One encoder for each kind of feature: learned from the rows of the training part, applied to any rows.
+"""One encoder for each kind of feature, applied to any rows; `learners.py` makes them from the training part.
 
 `encode(table)` gives (rows, ...) in the encoder's own shape; `features.py` checks it against the input and reshapes it.
 Each is a frozen dataclass of plain values, so that it can be written as JSON and read back.
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from netspec.language.schema import Feature
 from netspec.runtime.data import tokens
-from netspec.runtime.data.columns import bad_cell, lists, narrow, numbers, texts
+from netspec.runtime.data.columns import bad_cell, lists, narrow, numbers, strings, trimmed
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.tables import Table
@@ -39,32 +40,8 @@ class Numbers:
     drops: bool  # rows with a missing number are dropped in training and evaluation
     fills: bool = True  # a missing number becomes `fill`; else it is refused, as in an input of whole numbers
 
-    @classmethod
-    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table, whole: bool = False) -> Numbers:
-        """Mean and standard deviation (of the population; 0 counts as 1) of the numbers that are there.
-
-        A `whole` input takes no mean that is not asked for, and one that is asked for is rounded.
-        """
-        array = cls._raw(columns, table)
-        if array.size == 0:
-            raise DataError("NS705", f"`{table.origin}`, column `{columns[0]}`: its rows hold no numbers")
-        mean, std, count = _moments(array)
-        if not count.all():
-            name = columns[int(np.argmin(count))] if len(columns) == array.shape[-1] else columns[0]
-            raise DataError("NS704", f"`{table.origin}`, column `{name}`: no number in the {table.rows} training rows")
-        fill = np.zeros_like(mean) if feature.missing == "zero" else np.round(mean) if whole else mean
-        return cls(
-            columns,
-            tuple(fill.tolist()),
-            tuple(mean.tolist()) if feature.normalize else None,
-            tuple(np.where(std == 0, 1.0, std).tolist()) if feature.normalize else None,
-            feature.rescale,
-            feature.missing == "drop",
-            feature.missing is not None or not whole,
-        )
-
     @staticmethod
-    def _raw(columns: tuple[str, ...], table: Table) -> np.ndarray:
+    def raw(columns: tuple[str, ...], table: Table) -> np.ndarray:
         cure = "say `text` for sentences, `category` for few different values"
         arrays = [numbers(table, name, help=cure) for name in columns]
         if len(arrays) == 1:
@@ -82,7 +59,7 @@ class Numbers:
 
     def encode(self, table: Table) -> np.ndarray:
         """(rows, ...) of the source's own dtype where nothing is to be done, else float32 (float64 for CSV numbers)."""
-        raw = self._raw(self.columns, table)
+        raw = self.raw(self.columns, table)
         holes = raw.dtype.kind == "f" and bool(np.isnan(raw).any())
         if not holes and self.mean is None and self.rescale is None:
             return raw
@@ -94,7 +71,7 @@ class Numbers:
         if holes and not self.fills:
             self._refuse_hole(raw, table)
         out = np.empty(raw.shape, np.float64 if raw.dtype == np.float64 and raw.ndim == 2 else np.float32)
-        for start, stop in _chunks(raw):
+        for start, stop in chunks(raw):
             block = raw[start:stop].astype(np.float64)
             if holes:
                 block = np.where(np.isnan(block), np.asarray(self.fill), block)
@@ -121,18 +98,12 @@ class Categories:
     values: tuple[tuple[str, ...], ...]
     one_hot: bool
 
-    @classmethod
-    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table) -> Categories:
-        """The values of the training part, sorted as numbers where all are numbers, else by code point."""
-        values = tuple(in_order({cell.strip() for cell in texts(table, name)} - {""}) for name in columns)
-        return cls(columns, values, bool(feature.category and feature.category.one_hot))
-
     def encode(self, table: Table) -> np.ndarray:
         """int64 numbers, or uint8 zeros and ones; an unknown or empty cell is 0, or all zeros."""
         blocks = []
         for name, values in zip(self.columns, self.values, strict=True):
-            index = {value: at for at, value in enumerate(values, 1)}
-            ids = np.array([index.get(cell.strip(), 0) for cell in texts(table, name)], np.int64)
+            places = pc.index_in(trimmed(table, name), value_set=pa.array(values, pa.string()))
+            ids = np.asarray(places.fill_null(-1).to_numpy(zero_copy_only=False), np.int64) + 1
             blocks.append(one_hot(ids, len(values) + 1)[:, 1:] if self.one_hot else ids[:, None])
         return np.concatenate(blocks, axis=1)
 
@@ -153,28 +124,13 @@ class Words:
     one_hot: bool
     vocabulary: tuple[str, ...]
 
-    @classmethod
-    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table, length: int | None) -> Words:
-        """The vocabulary of the training part; without a length, that of its longest text."""
-        text = feature.text
-        assert text is not None
-        cells = texts(table, columns[0])
-        vocabulary = tokens.vocabulary(cells, text.by, text.lower, text.vocabulary)
-        if length is None:
-            length = max(1, *(len(tokens.tokens(cell, text.by, text.lower)) for cell in cells), 0)
-        sides = text.padding, text.truncating
-        return cls(columns, text.vocabulary, length, text.by, *sides, text.lower, text.one_hot, vocabulary)
-
-    def rows(self, table: Table) -> list[list[int]]:
-        """The token numbers of each row, neither cut nor padded."""
-        index = {token: number for number, token in enumerate(self.vocabulary, tokens.FIRST)}
-        return tokens.encode(texts(table, self.columns[0]), self.by, self.lower, index)
-
     def encode(self, table: Table) -> np.ndarray:
-        """int64 token numbers, or float32 zeros and ones."""
+        """int32 token numbers, or float32 zeros and ones."""
         shape = (table.rows, self.length, self.size) if self.one_hot else (table.rows, self.length)
-        check_room(shape, 4 if self.one_hot else 8, f"the {self.by} of `{self.columns[0]}`")
-        ids = tokens.pad(self.rows(table), self.length, self.padding, self.truncating)
+        check_room(shape, 4, f"the {self.by} of `{self.columns[0]}`")
+        found, counts = tokens.flat(strings(table, self.columns[0]), self.by, self.lower)
+        ids = tokens.numbered(found, pa.array(self.vocabulary, pa.string()))
+        ids = tokens.pad(ids, counts, self.length, self.padding, self.truncating)
         if not self.one_hot:
             return ids
         hot = np.zeros((*ids.shape, self.size), np.float32)
@@ -195,20 +151,13 @@ class Sequences:
     padding: str
     truncating: str
 
-    @classmethod
-    def learn(cls, feature: Feature, columns: tuple[str, ...], table: Table, length: int | None) -> Sequences:
-        """Only the length is learned, where neither the feature nor the input gives one: that of the longest row."""
-        said = feature.sequence
-        if length is None:
-            length = max(1, *(len(row) for row in lists(table, columns[0])), 0)
-        if said is None:
-            return cls(columns, None, length, "pre", "pre")
-        return cls(columns, said.vocabulary, length, said.padding, said.truncating)
-
     def encode(self, table: Table) -> np.ndarray:
         """int64 numbers, 0 for padding."""
         check_room((table.rows, self.length), 8, f"the lists of `{self.columns[0]}`")
-        ids = tokens.pad(lists(table, self.columns[0]), self.length, self.padding, self.truncating)
+        rows = lists(table, self.columns[0])
+        counts = np.array([len(row) for row in rows], np.int64)
+        flat = np.concatenate([np.zeros(0, np.int64), *(np.asarray(row, np.int64) for row in rows)])
+        ids = tokens.pad(flat, counts, self.length, self.padding, self.truncating)
         if self.vocabulary is not None:
             ids[ids >= self.vocabulary] = 2
         return ids
@@ -245,33 +194,6 @@ def one_hot(ids: np.ndarray, width: int) -> np.ndarray:
     return hot.reshape(*ids.shape, width)
 
 
-def in_order(values: set[str]) -> tuple[str, ...]:
-    """Sorted as numbers where all are numbers, else by code point.
-
-    >>> in_order({"10", "9"}), in_order({"b", "10", "9"})
-    (('9', '10'), ('10', '9', 'b'))
-    """
-    try:
-        return tuple(sorted(values, key=lambda value: (float(value), value)))
-    except ValueError:
-        return tuple(sorted(values))
-
-
-def _chunks(array: np.ndarray) -> list[tuple[int, int]]:
+def chunks(array: np.ndarray) -> list[tuple[int, int]]:
     step = max(1, _CHUNK // max(1, array[0].size))
     return [(start, min(start + step, len(array))) for start in range(0, len(array), step)]
-
-
-def _moments(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, standard deviation and count along the last axis of what is not NaN, in two passes of chunks."""
-    width = array.shape[-1]
-    count, total, squares = np.zeros(width), np.zeros(width), np.zeros(width)
-    for start, stop in _chunks(array):
-        block = array[start:stop].reshape(-1, width).astype(np.float64)
-        count += np.count_nonzero(~np.isnan(block), axis=0)
-        total += np.nansum(block, axis=0)
-    mean = total / np.maximum(count, 1)
-    for start, stop in _chunks(array):
-        block = array[start:stop].reshape(-1, width).astype(np.float64)
-        squares += np.nansum((block - mean) ** 2, axis=0)
-    return mean, np.sqrt(squares / np.maximum(count, 1)), count

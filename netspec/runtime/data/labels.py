@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from netspec.catalog.types import show as show_shape
 from netspec.language.schema import Target
 from netspec.probe.forms import BINARY, CLASSES, ONE_HOT, SPARSE, Dims, canonical, classes_cure, fits
 from netspec.runtime.data.columns import (
     bad_cell,
+    in_order,
     is_lists,
     is_text,
     looks_numeric,
@@ -23,11 +26,14 @@ from netspec.runtime.data.columns import (
     require,
     show,
     texts,
+    trimmed,
     whole,
 )
-from netspec.runtime.data.encoders import in_order, one_hot
+from netspec.runtime.data.encoders import one_hot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table
+
+MOST_CLASSES = 100_000  # different names of classes in a column
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Label:
     def missing(self, table: Table) -> np.ndarray:
         """Which rows have no label, (rows,) of bool."""
         if self.names:
-            return np.array([not cell.strip() for cell in texts(table, self.columns[0])])
+            return np.asarray(pc.equal(trimmed(table, self.columns[0]), "").to_numpy(zero_copy_only=False))
         gone = np.zeros(table.rows, bool)
         for name in self.columns:
             array = self._parsed(table, name)
@@ -95,15 +101,13 @@ class Label:
         return whole(table, name, array)
 
     def _named(self, table: Table) -> np.ndarray:
-        index = {name: number for number, name in enumerate(self.names)}
-        ids = np.empty(table.rows, np.int64)
-        for at, cell in enumerate(texts(table, self.columns[0])):
-            number = index.get(cell.strip())
-            if number is None:
-                known = ", ".join(f"`{name}`" for name in self.names[:20]) + (", …" if len(self.names) > 20 else "")
-                raise bad_cell(table, self.columns[0], at, f"one of the classes {known}", cell)
-            ids[at] = number
-        return ids
+        cells = trimmed(table, self.columns[0])
+        places = pc.index_in(cells, value_set=pa.array(self.names, pa.string()))
+        if places.null_count:
+            at = int(np.flatnonzero(places.is_null().to_numpy(zero_copy_only=False))[0])
+            known = ", ".join(f"`{name}`" for name in self.names[:20]) + (", …" if len(self.names) > 20 else "")
+            raise bad_cell(table, self.columns[0], at, f"one of the classes {known}", cells[at].as_py())
+        return np.asarray(places.to_numpy(zero_copy_only=False), np.int64)
 
     def _fitted(self, array: np.ndarray, dims: Dims) -> np.ndarray:
         fitted = reshaped(array, dims)
@@ -133,12 +137,41 @@ class Label:
         )
 
 
-def learn(output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table) -> Label:
+class LabelLearner:
     """The form of an output's target: by `target`, the loss and the training part's labels.
 
     A column of text is a column of classes when it has `classes`, or when the loss is one of classes and fewer than
-    half of its cells are numbers; classes are numbered in sorted order or in that of `classes`.
+    half of its cells (of the first block, where there are several) are numbers; classes are numbered in sorted order
+    or in that of `classes`.
     """
+
+    def __init__(
+        self, output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table
+    ) -> None:
+        self._label = _form(output, target, columns, dims, loss, table)
+        self._given = target.classes
+        self._found: set[str] = set()
+        self.named = self._given is not None or _are_names(self._label, table)
+
+    def see(self, table: Table) -> np.ndarray:
+        """Learn the block's classes; which of its rows have no label, (rows,) of bool."""
+        if self.named and self._given is None:
+            self._found.update(pc.unique(trimmed(table, self._label.columns[0])).to_pylist())
+            if len(self._found) > MOST_CLASSES:
+                column = self._label.columns[0]
+                said = f"`{table.origin}`, column `{column}`: more than {MOST_CLASSES:,} different labels"
+                raise DataError("NS706", f"{said} for output `{self._label.output}`", "is it the right column?")
+        return replace(self._label, names=("",) if self.named else ()).missing(table)
+
+    def made(self) -> Label:
+        """The label, after the last row."""
+        names = self._given if self._given is not None else in_order(self._found - {""}) if self.named else ()
+        label = replace(self._label, names=names)
+        _check_count(label)
+        return label
+
+
+def _form(output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table) -> Label:
     name = canonical(loss)
     label = Label(output, columns, "numbers", (), dims, name)
     if target.one_hot:
@@ -158,19 +191,14 @@ def learn(output: str, target: Target, columns: tuple[str, ...], dims: Dims, los
             raise DataError("NS706", f"output `{output}`: column `{column}` holds lists; expected a number or a text")
     if len(columns) > 1 and (label.form != "numbers" or target.classes):
         raise DataError("NS706", f"output `{output}`: classes come from one column, got {len(columns)}")
-    label = replace(label, names=_names(label, target, table))
-    _check_count(label)
     return label
 
 
-def _names(label: Label, target: Target, table: Table) -> tuple[str, ...]:
-    if target.classes is not None:
-        return target.classes
+def _are_names(label: Label, table: Table) -> bool:
+    """Whether the cells are names of classes, not numbers."""
     column = label.columns[0]
     classes = label.loss in CLASSES or label.form != "numbers"
-    if len(label.columns) > 1 or not classes or not is_text(table, column) or looks_numeric(table, column):
-        return ()
-    return in_order({cell.strip() for cell in texts(table, column)} - {""})
+    return len(label.columns) == 1 and classes and is_text(table, column) and not looks_numeric(table, column)
 
 
 def _check_count(label: Label) -> None:

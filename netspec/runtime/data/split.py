@@ -9,6 +9,7 @@ import numpy as np
 
 _GAMMA = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
+_CHUNK, _BINS = 1 << 20, 1 << 16
 
 
 def fractions(rows: np.ndarray, seed: int) -> np.ndarray:
@@ -36,9 +37,32 @@ def held_out(rows: int, fraction: float, by: str, seed: int) -> np.ndarray:
     mask = np.zeros(rows, bool)
     if by == "order":
         mask[rows - count :] = True
-    else:
-        mask[np.argsort(fractions(np.arange(rows), seed), kind="stable")[:count]] = True
+    elif count:
+        top = _lowest(rows, count, seed)
+        for start in range(0, rows, _CHUNK):
+            mask[start : start + _CHUNK] = _drawn(start, rows, seed) <= top
+        # Two rows of one hash are all but impossible; then the later one stays.
+        for extra in np.flatnonzero(mask)[::-1][: int(mask.sum()) - count]:
+            mask[extra] = False
     return mask
+
+
+def _lowest(rows: int, count: int, seed: int) -> float:
+    """The hash that is the `count`-th lowest, found without holding or sorting all of them."""
+    bins = np.zeros(_BINS, np.int64)
+    for start in range(0, rows, _CHUNK):
+        bins += np.bincount((_drawn(start, rows, seed) * _BINS).astype(np.int64), minlength=_BINS)
+    at = int(np.searchsorted(np.cumsum(bins), count))
+    inside = []
+    for start in range(0, rows, _CHUNK):
+        drawn = _drawn(start, rows, seed)
+        inside.append(drawn[(drawn * _BINS).astype(np.int64) == at])
+    left = count - int(bins[:at].sum())
+    return float(np.sort(np.concatenate(inside))[left - 1])
+
+
+def _drawn(start: int, rows: int, seed: int) -> np.ndarray:
+    return fractions(np.arange(start, min(start + _CHUNK, rows)), seed)
 
 
 def _mix(value: int) -> int:

@@ -31,6 +31,8 @@ def header(file: File, separator: str) -> list[str]:
     except UnicodeDecodeError:
         _check_utf8(file)
         raise
+    except (OSError, EOFError) as error:
+        raise DataError("NS705", f"`{file.name}` cannot be unpacked: {error}") from None
     if first is None:
         raise DataError("NS704", f"`{file.name}` is empty; expected a header and rows")
     return first[1]

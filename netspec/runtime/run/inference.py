@@ -131,7 +131,7 @@ def evaluate(
     if part.name == splits.VALIDATION:
         notes = (*notes, "the spec names no test rows, so these are the rows that training was validated with")
     model = _model(run, checked, best=best)
-    compile_model(model, checked, steps_per_execution=record.steps_per_execution, scored=part.y)
+    compile_model(model, checked, steps_per_execution=record.steps_per_execution, scored=part.targets)
     from netspec.runtime.run import loop
 
     names = {} if record.generated and data is None else prepared.class_names
@@ -141,7 +141,7 @@ def evaluate(
         loop.evaluate(model, checked, part, size=batch_size),
         checked.training,
         tuple(checked.typed.graph.outputs),
-        scores.majorities(part.y, checked.training, names),
+        scores.majorities(part.examples, checked.training, names),
     )
     return Evaluation(run, runs.BEST if best else runs.LAST, found, (*notes, *part.said))
 

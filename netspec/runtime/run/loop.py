@@ -20,6 +20,7 @@ from netspec.catalog.types import Unknown
 from netspec.graph.ir import Checked
 from netspec.runtime.data import batches
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.store import Examples, Held
 from netspec.runtime.run import stopping
 from netspec.runtime.run.keeping import Keeper, check_finite
 from netspec.runtime.run.progress import Pace, Progress
@@ -171,9 +172,9 @@ def train(
     _complete_model(model, checked, part)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     size, fixed = batch_size(checked), fixed_batch(checked)
-    data = batches.dataset(
-        part.x,
-        _complete(part.y, checked, part.rows),
+    data = _fed_from(
+        part.examples,
+        checked,
         batch_size=size,
         shuffle=checked.fit.shuffle,
         seed=seed,
@@ -219,7 +220,7 @@ def _complete_model(model: Any, checked: Checked, part: Part) -> None:
         if part.rows < 2 or isinstance(tensor.shape, Unknown) or len(sizes) < len(tensor.shape) - 1:
             return  # the first step finds out
         guesses[name] = np.zeros((2, *sizes), np.float32)
-    two = {name: array[:2] for name, array in _complete(part.y, checked, part.rows).items()}
+    two = _complete(part.examples.head(2)[1], checked, 2)
     truth = _fed(two)  # of one row, Keras would take a list of labels for a column of them
     guess = _fed(guesses)
     try:
@@ -283,24 +284,30 @@ def predict(
 
 def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict[str, Number]:
     """As `Model.evaluate`, with a last batch that is filled up, run, and cut again before it is scored."""
-    y = _complete(part.y, checked, part.rows)
     _forget(model)
     model.reset_metrics()
     total, found = 0.0, {}
-    for start in range(0, part.rows, size):
+    for x, y in part.examples.pieces(size):
         stopping.check()
-        stop = min(start + size, part.rows)
-        x = {name: _filled(array[start:stop], size) for name, array in part.x.items()}
-        predicted = tf.nest.map_structure(lambda tensor: tensor[: stop - start], model(_fed(x), training=False))  # noqa: B023
-        truth = _fed({name: array[start:stop] for name, array in y.items()})
+        rows = len(next(iter(x.values())))
+        filled = {name: _filled(array, size) for name, array in x.items()}
+        predicted = tf.nest.map_structure(lambda tensor: tensor[:rows], model(_fed(filled), training=False))  # noqa: B023
+        truth = _fed(_complete(y, checked, rows))
         loss = model.compute_loss(None, truth, predicted, training=False)
-        total += float(loss) * (stop - start)
+        total += float(loss) * rows
         found = model.compute_metrics(None, truth, predicted)
     return {**{name: plain(value) for name, value in found.items()}, "loss": total / part.rows}
 
 
 def _batched(part: Part, checked: Checked, size: int) -> Any:
-    return batches.dataset(part.x, _complete(part.y, checked, part.rows), batch_size=size, shuffle=False, seed=0)
+    return _fed_from(part.examples, checked, batch_size=size, shuffle=False, seed=0)
+
+
+def _fed_from(examples: Examples, checked: Checked, **how: Any) -> Any:
+    """Batches of examples, wherever they are, with a target for every output."""
+    if isinstance(examples, Held):
+        return batches.dataset(examples.x, _complete(examples.y, checked, examples.rows), **how)
+    return batches.of_store(examples, lambda y, rows: _complete(y, checked, rows), **how)
 
 
 def _complete(y: Mapping[str, np.ndarray], checked: Checked, rows: int) -> dict[str, np.ndarray]:

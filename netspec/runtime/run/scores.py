@@ -5,6 +5,7 @@ Plain values without Keras, so that reports and metrics.json are made from them 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,15 @@ import numpy as np
 
 from netspec.graph.ir import Training
 from netspec.graph.training import loss_class, metric_name
+from netspec.runtime.data.store import Examples
 
 ALL = "(all)"
 Number = float | list[Any]  # a metric is a number, or a list of them where it has one for each class
 
 _ONE_HOT = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge", "KLDivergence"))
 _BINARY = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy"))
+_CLASSIFYING = _ONE_HOT | _BINARY | {"SparseCategoricalCrossentropy"}
+_PIECE = 1 << 16  # rows that are looked at together
 _ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 
@@ -93,30 +97,41 @@ def sorted_out(
     return Scores(split, rows, total if isinstance(total, float) else float("nan"), by_output, dict(majorities or {}))
 
 
-def majorities(
-    targets: Mapping[str, np.ndarray], training: Training, names: Mapping[str, Sequence[str]]
-) -> dict[str, Majority]:
+def majorities(examples: Examples, training: Training, names: Mapping[str, Sequence[str]]) -> dict[str, Majority]:
     """The majority class of every output whose loss and labels are those of a classification.
 
     `names` are the classes' names by output, where they have some; numbers otherwise.
     """
+    counted: dict[str, Counter[int]] = {
+        name: Counter() for name in examples.targets if loss_class(training.losses.get(name)) in _CLASSIFYING
+    }
+    for _, y in examples.pieces(_PIECE) if counted else ():
+        for name in list(counted):
+            classes = _classes(y[name], loss_class(training.losses.get(name)))
+            if classes is None:
+                del counted[name]
+                continue
+            values, counts = np.unique(classes.astype(np.int64), return_counts=True)
+            counted[name].update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     found = {}
-    for name, array in targets.items():
-        loss = loss_class(training.losses.get(name))
-        classes = None
-        if loss == "SparseCategoricalCrossentropy":
-            classes = array
-        elif loss in _ONE_HOT and array.shape[-1] > 1:
-            classes = array.argmax(axis=-1)
-        elif loss in _BINARY and (array.ndim == 1 or array.shape[-1] == 1) and np.isin(array, (0, 1)).all():
-            classes = array
-        if classes is None or not classes.size:
-            continue
-        values, counts = np.unique(classes.astype(np.int64), return_counts=True)
-        at = int(counts.argmax())
-        label, known = int(values[at]), names.get(name, ())
-        found[name] = Majority(known[label] if label < len(known) else str(label), float(counts[at] / classes.size))
+    for name, counter in counted.items():
+        total = counter.total()
+        if total:
+            label, count = min(counter.items(), key=lambda item: (-item[1], item[0]))
+            known = names.get(name, ())
+            found[name] = Majority(known[label] if label < len(known) else str(label), count / total)
     return found
+
+
+def _classes(array: np.ndarray, loss: str | None) -> np.ndarray | None:
+    """Class numbers of labels, None where they are not classes."""
+    if loss == "SparseCategoricalCrossentropy":
+        return array
+    if loss in _ONE_HOT and array.shape[-1] > 1:
+        return np.asarray(array.argmax(axis=-1))
+    if loss in _BINARY and (array.ndim == 1 or array.shape[-1] == 1) and np.isin(array, (0, 1)).all():
+        return array
+    return None
 
 
 def plain(value: Any) -> Number:

@@ -5,42 +5,45 @@ Whatever is wrong with the data is a DataError here, before anything is built.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from netspec import diagnostics
-from netspec.catalog.types import TensorType
+from netspec.catalog.types import TensorType, show_bytes
 from netspec.diagnostics import Place, Report
 from netspec.graph.infer import infer
 from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data
-from netspec.runtime.data import features, named, sources
+from netspec.runtime.data import learning, named, sources
 from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Prepared
-from netspec.runtime.data.tables import Table
+from netspec.runtime.data.store import Examples, Gatherer, Held, Store
+from netspec.runtime.data.tables import Rows
+from netspec.runtime.data.usable import Used
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one split: arrays by input and by output, and what the report says about them."""
+    """The rows of one split, by input and by output, and what the report says about them."""
 
     name: str
-    x: Mapping[str, np.ndarray]
-    y: Mapping[str, np.ndarray]
+    examples: Examples
     notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
         """How many rows."""
-        return len(next(iter(self.x.values())))
+        return self.examples.rows
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The outputs that have a target."""
+        return self.examples.targets
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -81,24 +84,24 @@ def read(checked: Checked, seed: int) -> Splits:
         DataError: a file, a column, a cell or a shape that does not fit.
     """
     data = _data(checked)
-    table = _train_table(checked, data)
-    held: Table | None = None
+    rows = _train_rows(checked, data)
+    held: Rows | None = None
     if data.validation is not None and data.validation.fraction is not None:
-        table, held = features.split(table, data.validation, seed)
-    prepared = features.fit(
+        rows, held = learning.split(rows, data.validation, seed)
+    prepared = learning.fit(
         data,
         input_types(checked),
         output_types(checked),
-        table,
+        rows,
         losses=losses(checked),
         limits=limits(checked.typed.graph),
         scored=_scored(checked),
     )
     if held is None:
-        held = _validation_table(checked, data, prepared)
-    test = _test_table(checked, data, prepared)
+        held = _validation_rows(checked, data, prepared)
+    test = _test_rows(checked, data, prepared)
     return Splits(
-        _part(TRAIN, prepared, table),
+        _part(TRAIN, prepared, rows),
         _part(VALIDATION, prepared, held) if held is not None else None,
         _part(TEST, prepared, test) if test is not None else None,
         prepared,
@@ -110,19 +113,19 @@ def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
     """The test rows of a run, else the rows that it was validated with, None where it has neither."""
     if checked.data is None:
         return None
-    test = _test_table(checked, checked.data, prepared)
+    test = _test_rows(checked, checked.data, prepared)
     if test is not None:
         return _part(TEST, prepared, test)
     validation = checked.data.validation
     if validation is not None and validation.fraction is not None:
-        return _part(VALIDATION, prepared, features.split(_train_table(checked, checked.data), validation, seed)[1])
-    table = _validation_table(checked, checked.data, prepared)
-    return None if table is None else _part(VALIDATION, prepared, table)
+        return _part(VALIDATION, prepared, learning.split(_train_rows(checked, checked.data), validation, seed)[1])
+    rows = _validation_rows(checked, checked.data, prepared)
+    return None if rows is None else _part(VALIDATION, prepared, rows)
 
 
-def labelled(prepared: Prepared, table: Table, name: str) -> Part:
-    """The rows of a table that have all labels."""
-    return _part(name, prepared, table)
+def labelled(prepared: Prepared, rows: Rows, name: str) -> Part:
+    """Those rows that have all labels."""
+    return _part(name, prepared, rows)
 
 
 def generated(checked: Checked, rows: int, seed: int) -> Splits:
@@ -136,7 +139,8 @@ def generated(checked: Checked, rows: int, seed: int) -> Splits:
     x, y = dummy(inputs, outputs, losses(checked), limits(graph), rows + 2 * held, seed)
 
     def part(name: str, start: int, stop: int) -> Part:
-        return Part(name, {key: a[start:stop] for key, a in x.items()}, {key: a[start:stop] for key, a in y.items()})
+        cut = Held({key: a[start:stop] for key, a in x.items()}, {key: a[start:stop] for key, a in y.items()})
+        return Part(name, cut)
 
     train = replace(part(TRAIN, 0, rows), notes=(f"{rows} generated examples",))
     validation = part(VALIDATION, rows, rows + held)
@@ -174,12 +178,12 @@ def _data(checked: Checked) -> Data:
     return data
 
 
-def _train_table(checked: Checked, data: Data) -> Table:
+def _train_rows(checked: Checked, data: Data) -> Rows:
     if data.train is None:
         assert data.dataset is not None
         return named.dataset(data.dataset, "train")
-    columns = features.needed(data, input_types(checked), output_types(checked), losses(checked))
-    return sources.read(data.train, Path(checked.folder), columns=columns, also=_scored(checked))
+    columns = learning.needed(data, input_types(checked), output_types(checked), losses(checked))
+    return sources.opened(data.train, Path(checked.folder), columns=columns, also=_scored(checked))
 
 
 def _scored(checked: Checked) -> tuple[str, ...]:
@@ -187,15 +191,15 @@ def _scored(checked: Checked) -> tuple[str, ...]:
     return tuple(name for name, metrics in checked.training.metrics.items() if metrics)
 
 
-def _validation_table(checked: Checked, data: Data, prepared: Prepared) -> Table | None:
+def _validation_rows(checked: Checked, data: Data, prepared: Prepared) -> Rows | None:
     if data.validation is None or data.validation.source is None:
         return None
-    return sources.read(data.validation.source, Path(checked.folder), columns=columns(prepared))
+    return sources.opened(data.validation.source, Path(checked.folder), columns=columns(prepared))
 
 
-def _test_table(checked: Checked, data: Data, prepared: Prepared) -> Table | None:
+def _test_rows(checked: Checked, data: Data, prepared: Prepared) -> Rows | None:
     if data.test is not None:
-        return sources.read(data.test, Path(checked.folder), columns=columns(prepared))
+        return sources.opened(data.test, Path(checked.folder), columns=columns(prepared))
     return None if data.dataset is None else named.dataset(data.dataset, "test")
 
 
@@ -204,6 +208,17 @@ def columns(prepared: Prepared) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*prepared.input_columns, *prepared.target_columns)))
 
 
-def _part(name: str, prepared: Prepared, table: Table) -> Part:
-    examples = prepared.examples(table)
-    return Part(name, examples.x, examples.y, examples.notes)
+def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
+    """Every row prepared: held in memory where they are few, else on the disk, which a note then says."""
+    gathered = Gatherer(rows.rows)
+    used = Used()
+    for table in rows.tables():
+        examples = prepared.examples(table)
+        used += examples.used
+        if examples.rows:
+            gathered.add(examples.x, examples.y)
+    notes = replace(used, origin=rows.origin).notes()
+    made = gathered.made()
+    if isinstance(made, Store):
+        notes = (*notes, f"prepared rows are kept on the disk, {show_bytes(made.bytes)} unpacked")
+    return Part(name, made, notes)

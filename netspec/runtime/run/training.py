@@ -168,7 +168,7 @@ class _Attempt:
             steps, batches.work(checked.typed, loop.batch_size(checked))
         )
         deterministic = loop.repeatable(seed, jit=checked.fit.jit)
-        model = build(checked, steps_per_execution=at_once, scored=parts.train.y)
+        model = build(checked, steps_per_execution=at_once, scored=parts.train.targets)
         own = callbacks(checked)
         self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
         run = self.run
@@ -256,7 +256,7 @@ class _Attempt:
                 last = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
             logged = part is parts.train or (part is parts.validation and not anew)
             logs = last if logged else loop.evaluate(model, checked, part)
-            majorities = scores.majorities(part.y, checked.training, names)
+            majorities = scores.majorities(part.examples, checked.training, names)
             outputs = tuple(checked.typed.graph.outputs)
             found.append(scores.sorted_out(part.name, part.rows, logs, checked.training, outputs, majorities))
         return tuple(found)
@@ -305,7 +305,7 @@ def _left_out(checked: Checked, part: Part, size: int, drops: bool) -> tuple[str
         found.append(f"{part.name}: every epoch leaves out {left} of {part.rows:,} rows, which fill no batch of {size}")
     metrics = checked.training.metrics
     for name in checked.typed.graph.outputs:
-        if metrics.get(name) and name not in part.y:
+        if metrics.get(name) and name not in part.targets:
             found.append(f"output `{name}` has no target, so its metrics are left out; name its column under `targets`")
     if checked.fit.jit:
         found.append("`fit.jit` compiles operations that do not repeat bit for bit")

@@ -1,0 +1,203 @@
+"""What a spec's features and targets learn from the training rows, in one pass, and which columns they need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from netspec.catalog.types import TensorType, Unknown
+from netspec.language.schema import Data, Feature, Target, Validation
+from netspec.probe.forms import dims_of
+from netspec.runtime.data import learners
+from netspec.runtime.data.columns import is_lists
+from netspec.runtime.data.encoders import MultiHot
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.features import Input, Prepared
+from netspec.runtime.data.labels import LabelLearner
+from netspec.runtime.data.learners import Learner
+from netspec.runtime.data.named import LABEL
+from netspec.runtime.data.split import held_out
+from netspec.runtime.data.tables import Rows, Table, chosen
+from netspec.runtime.data.usable import holes
+
+
+def needed(
+    data: Data,
+    inputs: Mapping[str, TensorType],
+    outputs: Mapping[str, TensorType],
+    losses: Mapping[str, str | None],
+) -> tuple[str, ...]:
+    """The columns of a file that `fit` asks for, each once, so that no other is read."""
+    names = [c for name in inputs for c in (data.features[name].names if name in data.features else ()) or (name,)]
+    for name in outputs:
+        if name in data.targets or losses.get(name) is not None:
+            names.extend((data.targets[name].names if name in data.targets else ()) or (name,))
+    return tuple(dict.fromkeys(names))
+
+
+def split(train: Rows, validation: Validation, seed: int) -> tuple[Rows, Rows]:
+    """(rows to train on, rows held out), by the hash of `split.py` or, `by: order`, the last rows."""
+    assert validation.fraction is not None
+    mask = held_out(train.rows, validation.fraction, validation.by, seed)
+    if mask.all() or not mask.any():
+        empty = "to train on" if mask.all() else "to validate with"
+        raise DataError(
+            "NS704", f"`validation: {validation.fraction:g}` of {train.rows} rows leaves none {empty}", "add rows"
+        )
+    return chosen(train, ~mask), chosen(train, mask)
+
+
+def fit(
+    data: Data,
+    inputs: Mapping[str, TensorType],
+    outputs: Mapping[str, TensorType],
+    train: Rows,
+    *,
+    losses: Mapping[str, str | None] | None = None,
+    limits: Mapping[str, int | None] | None = None,
+    scored: Collection[str] = (),
+) -> Prepared:
+    """Learn how inputs and targets are made, from the rows of `train` that have all labels, in one pass.
+
+    `inputs` and `outputs` hold shapes with the batch first; `losses` maps an output to its loss's Keras name (None: it
+    has none, and then needs no target); `limits` maps an input to the number of different ids its Embedding takes;
+    `scored` outputs have metrics, so that a column of their name is their target even without a loss.
+    Raises DataError: NS702 and NS707 for columns, NS703 for cells, NS704 without rows, NS706 and NS708 for shapes.
+    """
+    losses, limits = losses or {}, limits or {}
+    labels: dict[str, LabelLearner] = {}
+    wanted: dict[str, Learner] = {}
+    dropping: list[tuple[str, ...]] = []
+    first: Table | None = None
+    rows = 0
+    for table in train.tables():
+        if rows == 0:
+            labels = _labels(data, outputs, losses, scored, table)
+            wanted, dropping = _features(data, inputs, table)
+        rows += table.rows
+        kept = np.ones(table.rows, bool)
+        for label in labels.values():
+            kept &= ~label.see(table)
+        for columns in dropping:
+            kept &= ~holes(columns, table)
+        usable = table.take(np.flatnonzero(kept))
+        if usable.rows:
+            for learner in wanted.values():
+                learner.see(usable)
+            first = first or usable.take(np.arange(1))
+    if first is None:
+        raise DataError("NS704", f"`{train.origin}`: none of the {rows} training rows has all its labels")
+    learned = {name: label.made() for name, label in labels.items()}
+    features = {
+        name: Input(name, wanted[name].made(), dims_of(tensor), _dtype(name, tensor), limits.get(name))
+        for name, tensor in inputs.items()
+    }
+    for feature in features.values():
+        feature.encode(first)
+    for target in learned.values():
+        target.encode(first)
+    return Prepared(features, learned, tuple(note for name, each in wanted.items() for note in each.notes(name)))
+
+
+def _labels(
+    data: Data,
+    outputs: Mapping[str, TensorType],
+    losses: Mapping[str, str | None],
+    scored: Collection[str],
+    table: Table,
+) -> dict[str, LabelLearner]:
+    found = {}
+    for name, tensor in outputs.items():
+        target, loss = data.targets.get(name), losses.get(name)
+        columns = _target_columns(data, name, target, len(outputs), loss, table)
+        if not columns and name in scored and name in table.columns:
+            columns = (name,)
+        if columns:
+            found[name] = LabelLearner(name, target or Target(), columns, dims_of(tensor), loss, table)
+    return found
+
+
+def _features(
+    data: Data, inputs: Mapping[str, TensorType], table: Table
+) -> tuple[dict[str, Learner], list[tuple[str, ...]]]:
+    """A learner for every input, and the columns of those that drop rows."""
+    found, dropping = {}, []
+    for name, tensor in inputs.items():
+        feature = data.features.get(name) or Feature()
+        columns = _input_columns(data, name, feature, len(inputs), table)
+        found[name] = _learner(name, feature, columns, tensor, table)
+        if feature.missing == "drop":
+            dropping.append(columns)
+    return found, dropping
+
+
+def _learner(name: str, feature: Feature, columns: tuple[str, ...], tensor: TensorType, table: Table) -> Learner:
+    dims = dims_of(tensor)
+    own = dims[0] if dims else None
+    single = feature.text or feature.sequence or feature.multi_hot
+    if single and len(columns) > 1:
+        what = "text" if feature.text else "sequence" if feature.sequence else "multi_hot"
+        raise DataError("NS708", f"input `{name}`: `{what}` reads one column, got {len(columns)}")
+    if feature.text:
+        return learners.WordsLearner(feature, columns, feature.text.length or own)
+    if feature.multi_hot:
+        return learners.Fixed(MultiHot(columns, feature.multi_hot))
+    if feature.category:
+        return learners.CategoriesLearner(feature, columns)
+    if feature.sequence or (len(columns) == 1 and is_lists(table, columns[0])):
+        length = (feature.sequence and feature.sequence.length) or own
+        return learners.SequencesLearner(feature, columns, length)
+    return learners.NumbersLearner(feature, columns, np.dtype(_dtype(name, tensor)).kind in "iub")
+
+
+def _input_columns(data: Data, name: str, feature: Feature, count: int, table: Table) -> tuple[str, ...]:
+    """The columns that the feature names, else the one named like the input, else a data set's only other column."""
+    if feature.names:
+        for column in feature.names:
+            table.column(column)
+        return feature.names
+    if name in table.columns:
+        return (name,)
+    others = [column for column in table.columns if column != LABEL]
+    if data.dataset is not None and count == 1 and len(others) == 1:
+        return (others[0],)
+    raise DataError(
+        "NS707",
+        f"input `{name}` has no feature, and `{table.origin}` has no column `{name}`",
+        f"say under `data.features` which of its columns `{name}` is made of: "
+        + ", ".join(f"`{column}`" for column in list(table.columns)[:10]),
+    )
+
+
+def _target_columns(
+    data: Data, name: str, target: Target | None, count: int, loss: str | None, table: Table
+) -> tuple[str, ...]:
+    """The same for an output: one that has neither a target nor a loss has no columns."""
+    if target is not None and target.names:
+        for column in target.names:
+            table.column(column)
+        return target.names
+    if target is None and loss is None:
+        return ()
+    if name in table.columns:
+        return (name,)
+    if data.dataset is not None and count == 1 and LABEL in table.columns:
+        return (LABEL,)
+    raise DataError(
+        "NS707",
+        f"output `{name}` has no target, and `{table.origin}` has no column `{name}`",
+        "say under `data.targets` which column its label is in",
+    )
+
+
+def _dtype(name: str, tensor: TensorType) -> str:
+    """The array's dtype for a Keras dtype; numpy has no bfloat16, which Keras makes of float32 itself."""
+    if isinstance(tensor.dtype, Unknown) or tensor.dtype == "bfloat16":
+        return "float32"
+    try:
+        if np.dtype(tensor.dtype).kind in "biuf":
+            return tensor.dtype
+    except TypeError:
+        pass
+    raise DataError("NS708", f"input `{name}` is {tensor.dtype}; features are made for numbers and bool")

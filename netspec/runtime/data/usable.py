@@ -1,0 +1,110 @@
+"""Which rows can be used, and what the report says of the others: without a label, without a number that they need.
+
+Counted table by table and added up, so that a report speaks of a whole part whatever it is read in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netspec.runtime.data.encoders import Numbers
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.labels import Label
+from netspec.runtime.data.tables import Table
+
+if TYPE_CHECKING:
+    from netspec.runtime.data.features import Input
+
+
+@dataclass(frozen=True)
+class Used:
+    """Rows that were looked at, that are kept, that lack a label in `labels`; by column what was dropped and filled."""
+
+    origin: str = ""
+    rows: int = 0
+    kept: int = 0
+    unlabelled: int = 0
+    labels: tuple[str, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    filled: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (column, by what)
+
+    def __add__(self, more: Used) -> Used:
+        """Both together, under the first one's name."""
+        return Used(
+            self.origin or more.origin,
+            self.rows + more.rows,
+            self.kept + more.kept,
+            self.unlabelled + more.unlabelled,
+            self.labels or more.labels,
+            {key: self.dropped.get(key, 0) + more.dropped.get(key, 0) for key in {**self.dropped, **more.dropped}},
+            {key: self.filled.get(key, 0) + more.filled.get(key, 0) for key in {**self.filled, **more.filled}},
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """What the report says of these rows. Raises DataError NS704 where none is left."""
+        notes = []
+        if self.unlabelled:
+            columns = ", ".join(f"`{column}`" for column in self.labels)
+            notes.append(f"{_counted(self.unlabelled)} dropped: no label in {columns}")
+        notes += [
+            f"{_counted(count)} dropped: no number in `{column}`" for column, count in self.dropped.items() if count
+        ]
+        replaced: dict[str, list[str]] = {}
+        for (column, by), count in self.filled.items():
+            if count:
+                replaced.setdefault(by, []).append(f"{count} in `{column}`")
+        notes += [f"missing numbers replaced by {by}: {', '.join(counts)}" for by, counts in replaced.items()]
+        if not self.kept:
+            message = f"`{self.origin}`: none of the {self.rows} rows can be used"
+            raise DataError("NS704", message, "; ".join(notes) or None)
+        return (f"{self.kept} of {self.rows} rows of `{self.origin}` used", *notes)
+
+
+def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Table) -> tuple[np.ndarray, Used]:
+    """Which rows of a table to use, (rows,) of bool, and the account of it."""
+    unlabelled = without_label(labels, table)
+    kept = ~unlabelled
+    dropped: dict[str, int] = {}
+    filled: dict[str, tuple[str, np.ndarray]] = {}
+    for feature in features.values():
+        encoder = feature.encoder
+        if isinstance(encoder, Numbers):
+            for column, holes in encoder.missing(table).items():
+                if encoder.drops:
+                    dropped[column] = dropped.get(column, 0) + int((holes & kept).sum())
+                    kept &= ~holes
+                elif holes.any():
+                    filled[column] = ("the training mean" if any(encoder.fill) else "0", holes)
+    return kept, Used(
+        table.origin,
+        table.rows,
+        int(kept.sum()),
+        int(unlabelled.sum()),
+        tuple(dict.fromkeys(column for label in labels.values() for column in label.columns)),
+        dropped,
+        {(column, by): int((holes & kept).sum()) for column, (by, holes) in filled.items()},
+    )
+
+
+def without_label(labels: Mapping[str, Label], table: Table) -> np.ndarray:
+    """Which rows lack the label of an output, (rows,) of bool."""
+    gone = np.zeros(table.rows, bool)
+    for label in labels.values():
+        gone |= label.missing(table)
+    return gone
+
+
+def holes(columns: tuple[str, ...], table: Table) -> np.ndarray:
+    """Which rows lack a number in one of the columns, (rows,) of bool."""
+    gone = np.zeros(table.rows, bool)
+    for missing in Numbers(columns, (), None, None, None, True).missing(table).values():
+        gone |= missing
+    return gone
+
+
+def _counted(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
