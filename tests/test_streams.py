@@ -1,4 +1,4 @@
-"""Data of any size: read block by block they give the examples that they give whole, and every kind of file the same."""
+"""Data of any size: read block by block they give the examples that they give whole, every kind of file the same."""
 
 from __future__ import annotations
 
