@@ -15,7 +15,8 @@ from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
-    from netspec.runtime.run.inference import Evaluation, Predictions
+    from netspec.runtime.run.inference import Evaluation
+    from netspec.runtime.run.predictions import Predictions
     from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
@@ -143,7 +144,7 @@ def evaluate(
 
     Args:
         run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
-        data: a CSV, TSV or NPZ file of labelled rows to use instead of the run's own.
+        data: a file, a pattern or a folder of labelled rows to use instead of the run's own.
         best: the best weights of the run instead of the last.
         batch_size: rows in a batch; the run's own if left out.
 
@@ -173,15 +174,15 @@ def predict(
 
     Args:
         run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
-        data: a CSV, TSV or NPZ file with the columns that the features need.
+        data: a file, a pattern or a folder with the columns that the features need.
         keep: a column, or several, to carry along.
-        out: a .csv, .tsv or .npz file to write; none if left out.
+        out: a .csv, .tsv, .jsonl, .parquet or .npz file to write; none if left out.
         force: write over `out`.
         best: the best weights of the run instead of the last.
-        batch_size: rows in a batch; the run's own if left out.
+        batch_size: rows in a batch; chosen for speed if left out.
 
     Returns:
-        The predictions: `.outputs` by output name, each (rows, …); `.write(stream)` puts them down as CSV.
+        All predictions, in memory: `.outputs` by output name, each (rows, …); `.write(stream)` writes them as CSV.
 
     Raises:
         netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.

@@ -17,7 +17,7 @@ from netspec.pipeline import analyze_text
 from netspec.render import results
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import BuildError
-from netspec.runtime.run import inference, runs, training
+from netspec.runtime.run import inference, predictions, runs, training
 from netspec.runtime.run.inference import UsageError
 from netspec.runtime.run.runs import RunError
 
@@ -129,6 +129,52 @@ def test_arrays_are_written_by_output_name(trained: tuple[Path, Checked], rows: 
         assert list(arrays["id"]) == ["007", "1,5", "NA", " x "]
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".tsv"])
+def test_every_kind_of_file_holds_the_same(
+    trained: tuple[Path, Checked], rows: Path, tmp_path: Path, suffix: str
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    found = inference.predict(*trained, rows, keep=("id",), out=out)
+    if suffix == ".jsonl":
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        assert [line["id"] for line in lines] == ["007", "1,5", "NA", " x "]
+        assert [np.float32(line["kind"]["lily"]) for line in lines] == list(found.outputs["kind"][:, 0])
+        assert [np.float32(line["height"]) for line in lines] == list(found.outputs["height"][:, 0])
+        return
+    if suffix == ".parquet":
+        import pyarrow.parquet
+
+        columns = pyarrow.parquet.read_table(out).to_pydict()
+    else:
+        with out.open(encoding="utf-8", newline="") as file:
+            read = list(csv.DictReader(file, delimiter="\t"))
+        columns = {name: [row[name] for row in read] for name in read[0]}
+    assert list(columns) == list(found.columns()) and columns["id"] == ["007", "1,5", "NA", " x "]
+    assert [np.float32(cell) for cell in columns["kind_lily"]] == list(found.outputs["kind"][:, 0])
+
+
+def test_blocks_are_written_as_they_come(
+    trained: tuple[Path, Checked], rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = io.BytesIO()
+    assert inference.write_predictions(*trained, rows, whole, keep=("text",)) == 4
+    monkeypatch.setattr(inference, "_PIECE", 3)
+    blocks: list[bytes] = []
+
+    class Stream(io.BytesIO):
+        def write(self, data: Any) -> int:
+            blocks.append(bytes(data))
+            return len(data)
+
+    assert inference.write_predictions(*trained, rows, Stream(), keep=("text",)) == 4
+    assert len(blocks) == 2
+    mine, theirs = (list(csv.reader(io.StringIO(text.decode()))) for text in (b"".join(blocks), whole.getvalue()))
+    assert [row[0] for row in mine] == [row[0] for row in theirs] and mine[0] == theirs[0]
+    assert np.allclose(
+        [[float(cell) for cell in row[1:]] for row in mine[1:]], [[float(c) for c in r[1:]] for r in theirs[1:]]
+    )
+
+
 def test_nothing_is_overwritten_without_force(trained: tuple[Path, Checked], rows: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     out.write_text("precious", encoding="utf-8")
@@ -141,7 +187,7 @@ def test_nothing_is_overwritten_without_force(trained: tuple[Path, Checked], row
         inference.predict(*trained, rows, out=rows, force=True)
     with pytest.raises(UsageError, match="no folder"):
         inference.predict(*trained, rows, out=tmp_path / "no" / "out.csv")
-    with pytest.raises(UsageError, match=r"\.csv, \.tsv or \.npz"):
+    with pytest.raises(UsageError, match=r"written as \.csv, \.tsv, "):
         inference.predict(*trained, rows, out=tmp_path / "out.txt")
 
 
@@ -288,7 +334,7 @@ fit: {batch_size: 4, shuffle: false, drop_remainder: true, seed: 1}
     run = training.fit(checked, b"", out=tmp_path / "run", quiet=True).run
     found = inference.predict(run, checked, tmp_path / "rows.npz", keep=("number",))
     assert found.columns() == ("number", "y_0_0", "y_0_1", "y_1_0", "y_1_1")
-    assert [row[0] for row in found.table()][1:] == [str(at) for at in range(10)]
+    assert found.kept["number"] == [str(at) for at in range(10)]
     import keras
 
     free = keras.layers.GRU(2, return_sequences=True)
@@ -301,7 +347,7 @@ fit: {batch_size: 4, shuffle: false, drop_remainder: true, seed: 1}
         mine = x[lane::4]
         alone = np.asarray(free(mine.reshape(1, -1, 3))).reshape(-1, 2, 2)
         assert np.allclose(found.outputs["y"][lane::4], alone, atol=1e-5)
-    monkeypatch.setattr(inference, "_MOST_COLUMNS", 3)
+    monkeypatch.setattr(predictions, "MOST_COLUMNS", 3)
     with pytest.raises(UsageError, match=r"4 numbers a row.*at most 3") as told:
         found.columns()
     assert told.value.help == "write arrays instead: -o predictions.npz"

@@ -112,13 +112,15 @@ def evaluate(
 @verb
 def predict(
     run: RunArgument,
-    data: Annotated[Path, typer.Option(help="A CSV, TSV or NPZ file of raw rows.")],
+    data: Annotated[Path, typer.Option(help="A file of raw rows: CSV, JSON Lines, Parquet, Arrow, NPZ; or a folder.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A .csv or .npz file; standard output if left out.")
+        Path | None,
+        typer.Option("--out", "-o", help="A .csv, .tsv, .jsonl, .parquet or .npz file; CSV to stdout if left out."),
     ] = None,
     keep: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Carry a column of the data along.")] = None,
     best: BestOption = False,
     force: ForceOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Example: netspec predict specs/twitter.yaml --data rows.csv --keep id -o predictions.csv
 
@@ -126,12 +128,17 @@ def predict(
     """
     from netspec import api
 
-    found = api.predict(run, data, keep=keep or (), out=out, force=force, best=best)
+    folder = api.find_run(run)
+    from netspec.runtime.run import inference
+
+    target = sys.stdout.buffer if out is None else out
+    rows = inference.write_predictions(
+        folder, api.of_run(folder), data, target, keep=keep or (), force=force, best=best, quiet=quiet
+    )
     if out is None:
-        found.write(sys.stdout)
         sys.stdout.flush()
     else:
-        talk(f"{out}: {found.rows:,} rows")
+        talk(f"{out}: {rows:,} rows")
 
 
 def _checked(spec: str, settings: list[str] | None) -> Checked:

@@ -22,6 +22,7 @@ _WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoc
 POOL = 8  # blocks of a store that are shuffled together
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
 _CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
+_PREDICT_SECONDS = 5e-3
 _MOST_STEPS = 64  # the cost of a call is spread thin enough by then
 
 
@@ -280,6 +281,15 @@ def steps_per_execution(steps: int, work: float) -> int:
     seconds = 3e-4 + 3 * work / _RATE
     most = max(1, min(steps, _MOST_STEPS, int(_CALL_SECONDS / seconds)))
     return math.ceil(steps / math.ceil(steps / most)) if steps > 0 else 1
+
+
+def to_predict(work: float, least: int) -> int:
+    """How many rows of `work` multiply-adds each to predict at a time: what takes some milliseconds, at most 1,024.
+
+    >>> to_predict(6e3, 32), to_predict(1e7, 32)
+    (1024, 32)
+    """
+    return max(least, min(1024, int(_PREDICT_SECONDS * _RATE / max(work, 1.0))))
 
 
 def work(typed: TypedGraph, batch_size: int) -> float:

@@ -5,40 +5,33 @@ Rows are prepared exactly as in the run's training, by what its features/ folder
 
 from __future__ import annotations
 
-import csv
-import itertools
+import contextlib
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, Any
 
-from netspec.errors import NetspecError
+import numpy as np
+
 from netspec.graph.ir import Checked
-from netspec.language.names import SUFFIXES, kind_of
+from netspec.language.names import SUFFIXES, is_pattern, kind_of
 from netspec.language.schema import TABLES, Source
 from netspec.runtime import engine
 from netspec.runtime.data import features, sources
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.tables import Table
+from netspec.runtime.data.tables import Rows, Table
 from netspec.runtime.model.build import build, compile_model
-from netspec.runtime.run import origins, runs, scores, splits
-from netspec.runtime.run.progress import say
+from netspec.runtime.run import origins, predictions, runs, scores, splits
+from netspec.runtime.run.predictions import Predictions, UsageError, Writer
+from netspec.runtime.run.progress import counting, say
 from netspec.runtime.run.runs import RunError, RunRecord
 from netspec.runtime.run.scores import Scores
 
-if TYPE_CHECKING:
-    import numpy as np
-
-_MOST_COLUMNS = 5000  # of predictions in a table of text
-_WRITTEN = (".csv", ".tsv", ".npz")
-
-
-class UsageError(NetspecError):
-    """An argument of a verb that does not fit."""
+_PIECE = 1 << 16  # rows that are predicted together
 
 
 @dataclass(frozen=True)
@@ -49,48 +42,6 @@ class Evaluation:
     weights: str
     scores: Scores
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Every output's array by name, a row for each input row, in order; and the columns that were carried along."""
-
-    outputs: Mapping[str, np.ndarray]
-    names: Mapping[str, tuple[str, ...]]  # of the classes, where an output has named ones
-    kept: Mapping[str, Sequence[str]]
-    rows: int
-
-    def columns(self) -> tuple[str, ...]:
-        """The header: what is carried along, then `<output>` for one value, `<output>_<class>` for several.
-
-        Raises:
-            UsageError: too many columns, or two of one name.
-        """
-        width = sum(int(array[0].size) if self.rows else 0 for array in self.outputs.values())
-        if width > _MOST_COLUMNS:
-            raise UsageError(
-                f"the outputs hold {width:,} numbers a row, a table at most {_MOST_COLUMNS:,}",
-                help="write arrays instead: -o predictions.npz",
-            )
-        columns = list(self.kept)
-        for name, array in self.outputs.items():
-            columns.extend(_columns(name, array.shape[1:], self.names.get(name, ())))
-        twice = next((column for column in columns if columns.count(column) > 1), None)
-        if twice is not None:
-            raise UsageError(f"two columns would be named `{twice}`", help="keep another column, or write a .npz file")
-        return tuple(columns)
-
-    def table(self) -> Iterator[list[str]]:
-        """The header and the rows, as text; numbers with as many digits as they need to be read back unchanged."""
-        yield list(self.columns())
-        flat = [array.reshape(self.rows, -1) for array in self.outputs.values()]
-        for row in range(self.rows):
-            kept = [cells[row] for cells in self.kept.values()]
-            yield [*kept, *(str(number) for array in flat for number in array[row])]
-
-    def write(self, stream: TextIO, separator: str = ",") -> None:
-        """The table as CSV."""
-        csv.writer(stream, delimiter=separator, lineterminator="\n").writerows(self.table())
 
 
 def evaluate(
@@ -120,8 +71,8 @@ def evaluate(
         prepared = _prepared(record)
         if data is not None:
             wanted = splits.columns(prepared)
-            table = sources.read(_source(data, checked, wanted), Path(), columns=wanted)
-            part = splits.labelled(prepared, table, str(data))
+            rows = sources.opened(_source(data, checked, wanted), Path(), columns=wanted)
+            part = splits.labelled(prepared, rows, str(data))
         else:
             part = splits.held_out(checked, prepared, record.seed)
             for file in origins.changed(record):
@@ -162,15 +113,15 @@ def predict(
     Args:
         run: the run folder.
         checked: the spec of the run, every value as it was then.
-        data: a CSV, TSV, NPZ or NPY file with the columns that the features are made of; targets are not needed.
+        data: a file or a folder with the columns that the features are made of; targets are not needed.
         keep: columns to carry along, as the file has them.
-        out: a .csv, .tsv or .npz file, which appears whole or not at all; nothing is written if left out.
+        out: a .csv, .tsv, .jsonl, .parquet or .npz file, which appears whole or not at all; none if left out.
         force: write over `out`.
         best: the best weights instead of the last.
-        batch_size: rows in a batch; the run's own if left out.
+        batch_size: rows in a batch; chosen for speed if left out, which changes no more than the last digits.
 
     Returns:
-        The predictions; `write` puts them into a stream as CSV.
+        All predictions, in memory; `write` puts them into a stream as CSV.
 
     Raises:
         RunError: the run is damaged, or was trained on generated examples.
@@ -179,19 +130,89 @@ def predict(
     """
     if out is not None:
         _check_target(out, data, force)
-    record, _ = _opened(run)
-    prepared = _prepared(record)
-    wanted = tuple(dict.fromkeys((*prepared.input_columns, *keep)))
-    table = sources.read(_source(data, checked, wanted), Path(), columns=wanted)
-    kept = {name: _kept(table, name) for name in dict.fromkeys(keep)}
-    x = prepared.inputs(table)
-    model = _model(run, checked, best=best)
-    from netspec.runtime.run import loop
+    found = _Predicting(run, checked, data, keep, best, batch_size)
+    with _into(out) as target:
+        parts = []
+        for outputs, kept in found.blocks():
+            if target is not None:
+                target.write(outputs, kept, found.names)
+            parts.append((outputs, kept))
+        everything, carried = predictions.joined(parts)
+    return Predictions(everything, found.names, carried, found.rows)
 
-    found = Predictions(loop.predict(model, checked, x, size=batch_size), prepared.class_names, kept, table.rows)
-    if out is not None:
-        _write(found, out)
-    return found
+
+def write_predictions(
+    run: Path,
+    checked: Checked,
+    data: Path,
+    out: Path | IO[bytes],
+    *,
+    keep: Sequence[str] = (),
+    force: bool = False,
+    best: bool = False,
+    quiet: bool = False,
+) -> int:
+    """The same, written to a file or as CSV to a stream block by block, so that memory does not hold them; how many.
+
+    Raises: as `predict`.
+    """
+    if isinstance(out, Path):
+        _check_target(out, data, force)
+    found = _Predicting(run, checked, data, keep, best, None)
+    with (
+        _into(out) if isinstance(out, Path) else predictions.Text(out) as target,
+        counting("predicting", found.rows, quiet=quiet) as count,
+    ):
+        assert target is not None
+        for outputs, kept in found.blocks():
+            target.write(outputs, kept, found.names)
+            if not isinstance(out, Path):
+                out.flush()
+            count(len(next(iter(outputs.values()))))
+    return found.rows
+
+
+class _Predicting:
+    """A run's model, and the rows of a file a block at a time."""
+
+    def __init__(
+        self, run: Path, checked: Checked, data: Path, keep: Sequence[str], best: bool, batch_size: int | None
+    ) -> None:
+        record, _ = _opened(run)
+        self._prepared, self._checked, self._keep = _prepared(record), checked, tuple(dict.fromkeys(keep))
+        wanted = tuple(dict.fromkeys((*self._prepared.input_columns, *keep)))
+        self._rows = sources.opened(_source(data, checked, wanted), Path(), columns=wanted)
+        self.rows, self.names = self._rows.rows, self._prepared.class_names
+        self._model = _model(run, checked, best=best)
+        self._batch_size = batch_size
+
+    def blocks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Sequence[str]]]]:
+        """Every output's array and the kept columns, block by block, in order."""
+        from netspec.runtime.run import loop
+
+        stateful = loop.fixed_batch(self._checked) is not None
+        for table in (sources.joined(self._rows),) if stateful else _pieces(self._rows):
+            kept = {name: _kept(table, name) for name in self._keep}
+            x = self._prepared.inputs(table)
+            yield loop.predict(self._model, self._checked, x, size=self._batch_size), kept
+
+
+def _pieces(rows: Rows) -> Iterator[Table]:
+    """Tables of not too many rows, so that what is prepared and predicted of one fits into memory."""
+    for table in rows.tables():
+        for start in range(0, table.rows, _PIECE):
+            yield table.take(np.arange(start, min(start + _PIECE, table.rows)))
+
+
+@contextlib.contextmanager
+def _into(out: Path | None) -> Iterator[Writer | None]:
+    """A file of predictions, which appears when the block ends well."""
+    if out is None:
+        yield None
+        return
+    suffix = out.suffix.lower()
+    with runs.whole(out, suffix=suffix) as temporary, predictions.writer(temporary, suffix) as target:
+        yield target
 
 
 def _opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
@@ -221,7 +242,7 @@ def _prepared(record: RunRecord) -> features.Prepared:
 
 def _source(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
     """A file as a source, by its suffix, else of the run's own kind; a CSV with the separator of the run's own."""
-    if not data.exists():
+    if not data.exists() and not is_pattern(str(data)):
         raise UsageError(f"`{data}`: no such file")
     if data.suffix.lower() == ".npy":
         if len(columns) == 1:
@@ -266,8 +287,9 @@ def _told(error: Exception) -> str:
 
 
 def _check_target(out: Path, data: Path, force: bool) -> None:
-    if out.suffix.lower() not in _WRITTEN:
-        raise UsageError(f"`{out}`: predictions are written as .csv, .tsv or .npz")
+    if out.suffix.lower() not in predictions.SUFFIXES:
+        known = ", ".join(predictions.SUFFIXES)
+        raise UsageError(f"`{out}`: predictions are written as {known}")
     if out.exists() and data.exists() and out.samefile(data):
         raise UsageError(f"`{out}` is the file that the rows come from")
     if out.exists() and not force:
@@ -286,35 +308,3 @@ def _kept(table: Table, name: str) -> Sequence[str]:
     if column.ndim != 1:
         raise UsageError(f"column `{name}` holds {column[0].size} numbers a row; one can be kept beside predictions")
     return [str(value) for value in column]
-
-
-def _columns(name: str, shape: tuple[int, ...], classes: Sequence[str]) -> list[str]:
-    """The columns of one output.
-
-    >>> _columns("y", (1,), ()), _columns("y", (2,), ("no", "yes")), _columns("y", (2, 1), ())
-    (['y'], ['y_no', 'y_yes'], ['y_0_0', 'y_1_0'])
-    """
-    if shape in ((), (1,)):
-        return [name]
-    if len(shape) == 1 and len(classes) == shape[0]:
-        return [f"{name}_{label}" for label in classes]
-    return ["_".join((name, *map(str, at))) for at in itertools.product(*map(range, shape))]
-
-
-def _write(found: Predictions, out: Path) -> None:
-    suffix = out.suffix.lower()
-    if suffix != ".npz":
-        found.columns()  # what cannot be written is said before a file is opened
-    with runs.whole(out, suffix=suffix) as temporary:
-        if suffix == ".npz":
-            import numpy as np
-
-            kept = {name: np.array(cells, dtype=np.str_) for name, cells in found.kept.items()}
-            clash = next((name for name in kept if name in found.outputs), None)
-            if clash is not None:
-                raise UsageError(f"column `{clash}` has the name of an output")
-            with temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **kept, **found.outputs)
-        else:
-            with temporary.open("w", encoding="utf-8", newline="") as text:
-                found.write(text, "\t" if suffix == ".tsv" else ",")

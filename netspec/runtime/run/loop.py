@@ -271,7 +271,8 @@ def predict(
     if fixed is not None:
         _forget(model)
         x = {name: _filled(array, math.ceil(rows / fixed) * fixed) for name, array in x.items()}
-    data = batches.dataset(x, None, batch_size=fixed or size or batch_size(checked), shuffle=False, seed=0)
+    size = fixed or size or batches.to_predict(batches.work(checked.typed, 1), batch_size(checked))
+    data = batches.dataset(x, None, batch_size=size, shuffle=False, seed=0)
     try:
         with stopping.between_steps():
             found = model.predict(data, callbacks=Followers((), model=model), verbose=0)

@@ -5,9 +5,10 @@ Nothing here asks for a number more often than it is shown.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TextIO
 
 
@@ -117,6 +118,29 @@ def progress(epochs: int, steps: int, *, quiet: bool, stream: TextIO | None = No
     if quiet or stream is None:
         return Silent()
     return Bar(epochs, steps, stream) if stream.isatty() else Lines(epochs, stream)
+
+
+@contextlib.contextmanager
+def counting(
+    what: str, total: int, *, quiet: bool = False, stream: TextIO | None = None
+) -> Iterator[Callable[[int], None]]:
+    """Shows on a terminal how many of `total` rows are done; nothing in a pipe.
+
+    What it gives is to be called with the number of further rows that are done.
+    """
+    stream = stream or sys.stderr
+    if quiet or stream is None or not stream.isatty():
+        yield lambda rows: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Rich
+
+    console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Rich(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as shown:
+        task = shown.add_task("", total=total)
+        yield lambda rows: shown.advance(task, rows)
 
 
 def line(number: int, epochs: int, seconds: float, logs: Mapping[str, Any]) -> str:
