@@ -17,7 +17,8 @@ _CHANNELS = (
     *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
 )
 _ALONG_AXIS = ("BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization")
-_STRETCHED = ("LayerNormalization", "RMSNormalization", "AdditiveAttention")  # their weights are laid over an axis of 1 as well
+# Their weights are laid over an axis of 1 as well.
+_STRETCHED = ("LayerNormalization", "RMSNormalization", "AdditiveAttention")
 _SAME_RANK = ("BatchNormalization", "GroupNormalization", "PReLU", "EinsumDense")
 
 

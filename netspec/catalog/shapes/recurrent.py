@@ -156,8 +156,9 @@ def recurrent(ask: Ask) -> Inferred:
         return NOTHING_KNOWN
     if any(cell.units <= 0 for cell in cells):
         raise bad_argument(ask, "units", "`units` must be positive")
-    if own is None and len(ask.dims) != 3:
-        return NOTHING_KNOWN
+    if own is None and len(ask.dims) > 3:
+        need_size(ask, ask.dims, len(ask.dims) - 1)
+        return NOTHING_KNOWN  # cells may take steps of several axes
     dims = need_rank(ask, 3)
     features = need_size(ask, dims, 2)
     _fixed_batch(ask, dims)
