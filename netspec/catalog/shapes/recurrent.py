@@ -114,29 +114,41 @@ def _fixed_batch(ask: Ask, dims: Dims) -> None:
 
 
 def _initial_states(ask: Ask, cells: Sequence[Cell]) -> None:
-    """Given first states must be as wide as the cells' own: Keras says so only when it runs them."""
+    """Given first states must be as wide as the cells' own, cell by cell: Keras says so only when it runs them."""
     given = ask.inputs.get("initial_state")
-    if given is None or len(cells) != 1:
+    if given is None:
         return
     states = (given,) if isinstance(given, TensorType) else tuple(given)
-    cell = cells[0]
-    if len(states) < cell.states:
+    widths = [cell.units for cell in cells for _ in range(cell.states)]
+    if len(states) < len(widths) or (len(cells) > 1 and len(states) > len(widths)):
         raise ShapeError(
-            f"{ask.name} needs {cell.states} initial states, got {len(states)}",
+            f"{ask.name} needs {len(widths)} initial states, got {len(states)}",
             inputs=tuple(range(1, len(states) + 1)),
             help=f"take them from a {ask.name} with `return_state: true`",
         )
-    for at, state in enumerate(states[: cell.states], start=1):
+    for at, (state, units) in enumerate(zip(states, widths, strict=False), start=1):
         if isinstance(state.shape, Unknown):
             continue
         width = state.shape[-1] if state.shape else UNKNOWN
-        if len(state.shape) == 2 and isinstance(width, int) and width != cell.units:
-            raise ShapeError(
-                f"{ask.name} has {cell.units} units, so its initial states are (batch, {cell.units}); "
-                f"got {show(state.shape)}",
-                inputs=(at,),
-                axis=-1,
-            )
+        if len(state.shape) == 2 and isinstance(width, int) and width != units:
+            said = f"{ask.name} has {units} units, so its initial states are (batch, {units})"
+            if len(cells) > 1:
+                said = f"{ask.name}: initial state {at} belongs to a cell of {units} units, so it is (batch, {units})"
+            raise ShapeError(f"{said}; got {show(state.shape)}", inputs=(at,), axis=-1)
+
+
+def by_cell(cls: str, args: Mapping[str, Any], states: Sequence[Any]) -> list[Any]:
+    """First states, one after the other, as Keras takes them: those of a stack of cells in a list for each cell."""
+    if cls == "Bidirectional":
+        inner, half = args["layer"], len(states) // 2
+        parts = (states[:half], states[half:])
+        return [each for part in parts for each in by_cell(inner.cls, inner.args, part)]
+    cell = args.get("cell")
+    cells = cells_of(args) if isinstance(cell, Sequence) or getattr(cell, "cls", "") == "StackedRNNCells" else None
+    if cells is None or len(states) != sum(each.states for each in cells):
+        return list(states)
+    waiting = iter(states)
+    return [[next(waiting) for _ in range(each.states)] for each in cells]
 
 
 @rule("LSTM", "GRU", "SimpleRNN", "RNN")
