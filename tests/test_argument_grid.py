@@ -160,6 +160,13 @@ FOUND = [
     ("EinsumDense: {equation: '...x,xy->y', output_shape: 4}", "[5, 8]", "the same end"),
     ("RNN: {GRUCell: 3}", "[8]", "3 axes"),
     ("RNN: {GRUCell: 3}", "[5, 8, null]", "a fixed size"),
+    ("STFTSpectrogram: {frame_length: 1}", "[12, 2]", "`frame_step: 1`"),
+    ("STFTSpectrogram: {frame_length: 1, frame_step: 1}", "[12, 2]", None),
+    (
+        "StringLookup: {vocabulary: [a, b], num_oov_indices: 4611686018427387904, max_tokens: 9}",
+        "{shape: [1], dtype: string}",
+        "`max_tokens` is 9",
+    ),
     ("Dot: 0", None, "which is the batch"),
     ("Dense: {units: 3, dtype: int32}", "[8]", "does not compute in `int32`"),
     ("Dense: {units: 3, dtype: int8_from_float32}", "[8]", "quantized after training"),
