@@ -167,6 +167,8 @@ FOUND = [
         "{shape: [1], dtype: string}",
         "`max_tokens` is 9",
     ),
+    ("TimeDistributed: {LSTM: {units: 3, return_state: true}}", "[5, 6, 8]", "this one has 3"),
+    ("Bidirectional: {layer: {LSTM: 3}, backward_layer: {Dense: 3}}", "[5, 8]", "only a recurrent layer"),
     ("Dot: 0", None, "which is the batch"),
     ("Dense: {units: 3, dtype: int32}", "[8]", "does not compute in `int32`"),
     ("Dense: {units: 3, dtype: int8_from_float32}", "[8]", "quantized after training"),
@@ -207,6 +209,24 @@ def test_what_keras_would_find_later(step: str, shape: str | None, said: str | N
     inputs, source = ("a: [5, 8], b: [5, 8]", "\n    from: [a, b]") if shape is None else (f"x: {shape}", "")
     found = analyze_text(f"inputs: {{{inputs}}}\nlayers:\n  - {step}{source}\n").diagnostics
     assert [said in each.message for each in found] == [True] if said is not None else found == (), found
+
+
+STATES = [
+    ("Bidirectional: {GRU: 3}", "[h, h]", None),
+    ("Bidirectional: {GRU: 3}", "[h, g]", "so its initial states are (batch, 3); got (batch, 2)"),
+    ("Bidirectional: {LSTM: 3}", "[h, h]", "needs 2 initial states, got 1"),
+    ("RNN: {cell: [{LSTMCell: 3}, {GRUCell: 2}]}", "[h, h, g]", None),
+    ("RNN: {cell: [{LSTMCell: 3}, {GRUCell: 2}]}", "[h, g]", "needs 3 initial states, got 2"),
+    ("RNN: {cell: [{LSTMCell: 3}, {GRUCell: 2}]}", "[h, g, h]", "initial state 2 belongs to a cell of 3 units"),
+]
+
+
+@pytest.mark.parametrize(("step", "states", "said"), STATES, ids=[f"{step} {states}" for step, states, _ in STATES])
+def test_states_that_a_run_would_find_wrong(step: str, states: str, said: str | None) -> None:
+    head = "inputs: {x: [5, 8], h: [3], g: [2]}\nlayers:\n"
+    text = f"  - {step}\n    from: {{sequences: x, initial_state: {states}}}\n"
+    errors = [each for each in analyze_text(head + text).diagnostics if each.severity == "error"]
+    assert [said in each.message for each in errors] == [True] if said is not None else not errors, errors
 
 
 TRAINED = [
