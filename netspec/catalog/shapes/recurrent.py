@@ -113,14 +113,19 @@ def _fixed_batch(ask: Ask, dims: Dims) -> None:
         )
 
 
-def _initial_states(ask: Ask, cells: Sequence[Cell]) -> None:
-    """Given first states must be as wide as the cells' own, cell by cell: Keras says so only when it runs them."""
+def _initial_states(ask: Ask, cells: Sequence[Cell]) -> bool:
+    """Given first states must be as wide as the cells' own, cell by cell: Keras says so only when it runs them.
+
+    False where nothing can be said: of a stack with other numbers of states, Keras may run a part and leave the rest.
+    """
     given = ask.inputs.get("initial_state")
     if given is None:
-        return
+        return True
     states = (given,) if isinstance(given, TensorType) else tuple(given)
     widths = [cell.units for cell in cells for _ in range(cell.states)]
-    if len(states) < len(widths) or (len(cells) > 1 and len(states) > len(widths)):
+    if len(cells) > 1 and len(states) != len(widths):
+        return False
+    if len(states) < len(widths):
         raise ShapeError(
             f"{ask.name} needs {len(widths)} initial states, got {len(states)}",
             inputs=tuple(range(1, len(states) + 1)),
@@ -135,6 +140,7 @@ def _initial_states(ask: Ask, cells: Sequence[Cell]) -> None:
             if len(cells) > 1:
                 said = f"{ask.name}: initial state {at} belongs to a cell of {units} units, so it is (batch, {units})"
             raise ShapeError(f"{said}; got {show(state.shape)}", inputs=(at,), axis=-1)
+    return True
 
 
 def by_cell(cls: str, args: Mapping[str, Any], states: Sequence[Any]) -> list[Any]:
@@ -175,7 +181,8 @@ def recurrent(ask: Ask) -> Inferred:
     features = need_size(ask, dims, 2)
     _fixed_batch(ask, dims)
     _check_start(ask)
-    _initial_states(ask, cells)
+    if not _initial_states(ask, cells):
+        return NOTHING_KNOWN
     weights: int | Unknown = 0
     for cell in cells:
         weights = total(weights, cell.weights(features))
