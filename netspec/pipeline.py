@@ -16,7 +16,7 @@ from netspec.diagnostics import ERROR, Diagnostic, Report, Suppressed
 from netspec.graph.budget import check_costs
 from netspec.graph.checks import check
 from netspec.graph.infer import infer
-from netspec.graph.ir import Checked, Tensor, Training, TypedGraph
+from netspec.graph.ir import Checked, Graph, Tensor, Training, TypedGraph
 from netspec.graph.limits import limits
 from netspec.graph.resolve import resolve
 from netspec.graph.training import declared_outputs, loss_class, training
@@ -133,6 +133,7 @@ def _analyze(
     graph = resolve(spec.model, spec.name, tuple(spec.variables), report)
     resolved = report.ok
     typed = infer(graph, report)
+    spec = _batched(spec, graph)
     plan = training(spec, typed, report)
     check(spec, typed, plan, report, resolved=resolved)
     if resolved:
@@ -146,6 +147,13 @@ def _analyze(
     if report.ok and graph.outputs:
         checked = Checked(spec.name, typed, plan, spec.data, spec.fit, folder, data)
     return replace(_told(document, report, settings, typed, checked), looked=looked, batch_size=spec.fit.batch_size)
+
+
+def _batched(spec: Spec, graph: Graph) -> Spec:
+    """The spec with the batch size that its inputs prescribe, where `fit` says none."""
+    if graph.fixed_batch is None or "batch_size" in spec.fit.model_fields_set:
+        return spec
+    return replace(spec, fit=spec.fit.model_copy(update={"batch_size": graph.fixed_batch}))
 
 
 def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:

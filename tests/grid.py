@@ -314,7 +314,7 @@ def _simple() -> Iterator[Grid]:
         ("abc,cd->abd", [5, 6], None),
         ("...x,xy->...y", 6, "y"), ("ab...,bc->ac...", [6], "c"), ("abc,cde->abde", [None, 2, 3], "de"),
         ("abc,abc->abc", [7, 8], None), ("ab,bc->ad", [6], None), ("ab,cd->ad", [6], None), ("abc,bc->a", [], None),
-        ("a,b", [6], None),
+        ("a,b", [6], None), ("abc,ad->bcd", [4], "b"), ("abc,abc->ab", [7], None), ("...x,xy->y", 6, None),
         ("abcd,cde->abe", [None, 6], "e"), ("...xy,yz->...xz", [None, 6], "z"), ("abc,dc->abd", [None, 6], "a"),
     ]  # fmt: skip
     for equation, shape, bias in equations:

@@ -153,6 +153,22 @@ FOUND = [
     ("AdaptiveMaxPooling1D: 1", "[8, 3]", "cannot make size 1 of 8"),
     ("AdaptiveAveragePooling1D: 2", "[null, 3]", "needs a fixed size on axis 1"),
     ("Dropout: {rate: 0.5, noise_shape: [null, 3]}", "[8]", "does not fit the input"),
+    ("Dropout: {rate: 0, noise_shape: [null, 3]}", "[8]", None),
+    ("EinsumDense: {equation: 'abc,bc->a', output_shape: []}", "[5, 8]", None),
+    ("EinsumDense: {equation: 'abc,abc->ab', output_shape: [3]}", "[5, 8]", "axis `b`"),
+    ("EinsumDense: {equation: 'abc,ad->bcd', output_shape: [5, 4]}", "[5, 8, 4]", "axis `c`"),
+    ("EinsumDense: {equation: '...x,xy->y', output_shape: 4}", "[5, 8]", "the same end"),
+    ("RNN: {GRUCell: 3}", "[8]", "3 axes"),
+    ("RNN: {GRUCell: 3}", "[5, 8, null]", "a fixed size"),
+    ("STFTSpectrogram: {frame_length: 1}", "[12, 2]", "`frame_step: 1`"),
+    ("STFTSpectrogram: {frame_length: 1, frame_step: 1}", "[12, 2]", None),
+    (
+        "StringLookup: {vocabulary: [a, b], num_oov_indices: 4611686018427387904, max_tokens: 9}",
+        "{shape: [1], dtype: string}",
+        "`max_tokens` is 9",
+    ),
+    ("TimeDistributed: {LSTM: {units: 3, return_state: true}}", "[5, 6, 8]", "this one has 3"),
+    ("Bidirectional: {layer: {LSTM: 3}, backward_layer: {Dense: 3}}", "[5, 8]", "only a recurrent layer"),
     ("Dot: 0", None, "which is the batch"),
     ("Dense: {units: 3, dtype: int32}", "[8]", "does not compute in `int32`"),
     ("Dense: {units: 3, dtype: int8_from_float32}", "[8]", "quantized after training"),
@@ -193,6 +209,23 @@ def test_what_keras_would_find_later(step: str, shape: str | None, said: str | N
     inputs, source = ("a: [5, 8], b: [5, 8]", "\n    from: [a, b]") if shape is None else (f"x: {shape}", "")
     found = analyze_text(f"inputs: {{{inputs}}}\nlayers:\n  - {step}{source}\n").diagnostics
     assert [said in each.message for each in found] == [True] if said is not None else found == (), found
+
+
+STATES = [
+    ("Bidirectional: {GRU: 3}", "[h, h]", None),
+    ("Bidirectional: {GRU: 3}", "[h, g]", "so its initial states are (batch, 3); got (batch, 2)"),
+    ("Bidirectional: {LSTM: 3}", "[h, h]", "needs 2 initial states, got 1"),
+    ("RNN: {cell: [{LSTMCell: 3}, {GRUCell: 2}]}", "[h, h, g]", None),
+    ("RNN: {cell: [{LSTMCell: 3}, {GRUCell: 2}]}", "[h, g, h]", "initial state 2 belongs to a cell of 3 units"),
+]
+
+
+@pytest.mark.parametrize(("step", "states", "said"), STATES, ids=[f"{step} {states}" for step, states, _ in STATES])
+def test_states_that_a_run_would_find_wrong(step: str, states: str, said: str | None) -> None:
+    head = "inputs: {x: [5, 8], h: [3], g: [2]}\nlayers:\n"
+    text = f"  - {step}\n    from: {{sequences: x, initial_state: {states}}}\n"
+    errors = [each for each in analyze_text(head + text).diagnostics if each.severity == "error"]
+    assert [said in each.message for each in errors] == [True] if said is not None else not errors, errors
 
 
 TRAINED = [

@@ -222,6 +222,16 @@ def test_a_budget_may_be_set_from_outside_and_by_variables() -> None:
     assert only("{parameters: $(most * 2)}", MODEL + "vars: {most: 1000}\n").code == "NS602"
 
 
+def test_a_fixed_batch_size_is_that_of_training_and_of_memory() -> None:
+    """A size that an input prescribes needs not be said twice, and another one is refused."""
+    fixed = MODEL.replace("{x: [20]}", "{x: {shape: [20], batch_size: 4}}")
+    for rest in ("", "fit: {epochs: 2}\n", "fit: {batch_size: 4}\n"):
+        found = analyze_text(fixed + rest)
+        assert found.checked is not None and found.diagnostics == ()
+        assert found.checked.fit.batch_size == found.batch_size == 4
+    assert [each.code for each in analyze_text(fixed + "fit: {batch_size: 32}\n").diagnostics] == ["NS513"]
+
+
 def test_a_fixed_batch_size_is_the_only_one() -> None:
     fixed = MODEL.replace("{x: [20]}", "{x: {shape: [20], batch_size: 4}}") + "fit: {batch_size: 4}\n"
     assert "a batch of 4 takes" in only("{memory: 1kB}", fixed).message

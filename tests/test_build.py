@@ -340,6 +340,30 @@ def test_a_deep_model_inside_a_model_is_built_and_saved(tmp_path: Path) -> None:
     assert build.save(checked, tmp_path / "deep.keras")[1] == 24_000
 
 
+STACK = "{cell: [{LSTMCell: 3}, {GRUCell: 2}]"
+
+
+@pytest.mark.parametrize(
+    ("layer", "states"),
+    [
+        (f"RNN: {STACK}}}", "[h, c, g]"),
+        ("RNN: {cell: [{LSTMCell: 3}]}", "[h, c]"),
+        ("RNN: {cell: {LSTMCell: 3}}", "[h, c]"),
+        (f"RNN: {STACK.replace('[', '{StackedRNNCells: {cells: [').replace(']', ']}}')}}}", "[h, c, g]"),
+        (f"Bidirectional: {{RNN: {STACK}}}}}", "[h, c, g, c, h, g]"),
+    ],
+)
+def test_a_stack_of_cells_starts_from_the_states_that_it_is_given(layer: str, states: str) -> None:
+    head = "inputs: {x: [6, 4], h: [3], c: [3], g: [2]}\nlayers:\n"
+    text = f"{head}  - {layer}\n    from: {{sequences: x, initial_state: {states}}}\n"
+    checked = analyze_text(text).checked
+    assert checked is not None
+    model = build.build(checked)
+    zeros = [np.zeros((2, *each.shape[1:])) for each in model.inputs]
+    started = [zeros[0], *(each + 1 for each in zeros[1:])]
+    assert not np.allclose(model(zeros), model(started))
+
+
 def test_what_keras_adds_by_itself_never_takes_the_name_of_a_step() -> None:
     text = """
 inputs: {x: {shape: [5], dtype: int32}}

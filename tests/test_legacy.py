@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from netspec.catalog import find
+from netspec.catalog import find, names
 from netspec.catalog.legacy import _KEYS, _REMOVED, _RENAMED, key, positional, removed, renamed
 from netspec.diagnostics import RULES, Diagnostic
 from netspec.pipeline import analyze_text
@@ -82,6 +84,8 @@ ARGUMENTS = [
     ("LeakyReLU: {alpha: 0.3}", FLAT, "`negative_slope`"),
     ("Masking: {value: 0}", SEQUENCE, "`mask_value`"),
     ("LayerNormalization: {rms_scaling: true}", FLAT, "`RMSNormalization`"),
+    ("SeparableConv2D: {filters: 8, kernel_size: 3, init: uniform}", IMAGE, "`depthwise_initializer`"),
+    ("PReLU: {init: zero}", FLAT, "`alpha_initializer`"),
     ("CategoryEncoding: {max_tokens: 3}", FLAT, "`num_tokens`"),
     ("Discretization: {bins: [0.0, 1.0]}", FLAT, "`bin_boundaries`"),
 ]
@@ -96,9 +100,21 @@ def test_embedding_and_merges() -> None:
     words = "inputs: {x: {shape: [10], dtype: int32}}\nlayers:\n"
     one(words + "  - Embedding: {input_dim: 9, output_dim: 3, input_length: 10}\n", "NS212", "leave it out")
     one(words + "  - Embedding: {input_dim: 9, output_dim: 3, dropout: 0.2}\n", "NS212", "SpatialDropout1D")
+    one(words + "  - Embedding: {input_dim: 9, output_dim: 3, init: uniform}\n", "NS212", "`embeddings_initializer`")
+    one(words + "  - Embedding: {input_dim: 9, output_dim: 3, W_regularizer: l2}\n", "NS212", "`embeddings_reg")
     two = "inputs: {a: [8], b: [8]}\nlayers:\n"
     one(two + "  - Concatenate: {concat_axis: 1}\n    from: [a, b]\n", "NS212", "`axis`")
     one(two + "  - Dot: {dot_axes: 1}\n    from: [a, b]\n", "NS212", "`axes`")
+
+
+def test_the_way_out_is_an_argument_that_the_class_has() -> None:
+    """No answer sends one from an argument that is gone to one that this class never had."""
+    for kind, gone in _REMOVED.items():
+        for name in names(kind):
+            entry = find(kind, name)
+            for param in gone if entry is not None and entry.form == "class" else ():
+                new = re.findall(r"(?:^use|or|and) `([a-z]\w*)", removed(kind, name, param) or "")
+                assert entry is None or entry.param(param) or not new or any(map(entry.param, new)), (name, param, new)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +172,10 @@ LAYERS = [
     ("Flatten()", "`Flatten`"),
     ("layers.Dense: 64", "`Dense`"),
     ("keras.layers.Dense: 64", "`Dense`"),
+    ("keras.layers.core.Dense: 64", "`Dense`"),
+    ("keras.layers.convolutional.Conv2D: 64", "`Conv2D`"),
+    ("np_utils.to_categorical: 3", "`one_hot: true`"),
+    ("multi_gpu_model: 2", "leave it out"),
     ("tf.keras.layers.experimental.preprocessing.Rescaling: 0.5", "`Rescaling`"),
     ("K.mean: {axis: 1}", "`ops.mean`"),
 ]

@@ -122,6 +122,10 @@ def test_names_that_nobody_gave_do_not_meet_those_that_somebody_did() -> None:
         ("ops.get_item: a\n    from: x", '`key`: expected a place, or a text of places and ranges, got `"a"`'),
         ("ops.sigmoid:\n    from: i", "`ops.sigmoid` computes with floats, got int32"),
         ("ops.relu:\n    from: x\n    nam: a", "a step has no key `nam`"),
+        (  # far more than memory holds
+            "ops.tensordot: 4611686018427387904\n    from: [x, y]",
+            "`ops.tensordot`: 4611686018427387904 axes of each are asked for, got (batch, 4, 6) and (batch, 4, 6)",
+        ),
     ],
 )
 def test_mistakes(step: str, said: str) -> None:

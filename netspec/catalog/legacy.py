@@ -6,6 +6,7 @@ whole message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,8 @@ _RENAMED: dict[str, dict[str, str]] = {
         "SyncBatchNormalization": "use `BatchNormalization: {synchronized: true}`",
         "Tokenizer": "prepare text under `data`, `features`: `{column: title, text: {vocabulary: 10000, length: 100}}`",
         "ImageDataGenerator": "use steps such as `RandomFlip`, `RandomRotation` and `RandomZoom`",
+        "to_categorical": "write `one_hot: true` at the target, under `data`, or take a sparse loss",
+        "multi_gpu_model": "leave it out; how a model is spread over devices is no part of it",
         "Sequential": "write its layers as steps; a list of steps is a chain",
         "Model": "write its layers as steps, or declare it under `shared`",
         "Functional": "write its layers as steps, or declare it under `shared`",
@@ -264,7 +267,25 @@ def removed(kind: str, class_name: str, param: str) -> str | None:
     if known is None:
         return None
     applies = _ONLY.get(param)
-    return known if applies is None or kind not in ("layer", "cell") or class_name.startswith(applies) else None
+    if applies is not None and kind in ("layer", "cell") and not class_name.startswith(applies):
+        return None
+    return _of_class(kind, class_name, known)
+
+
+def _of_class(kind: str, class_name: str, cure: str) -> str | None:
+    """The cure with an argument that the class has: what was called W is not a kernel everywhere; None if it has none.
+
+    >>> _of_class("layer", "Embedding", "use `kernel_regularizer`")
+    'use `embeddings_regularizer`'
+    """
+    from netspec.catalog import find
+
+    entry, new = find(kind, class_name), re.findall(r"(?:^use|or|and) `(\w+)", cure)
+    if entry is None or not new or any(entry.param(name) for name in new):
+        return cure
+    about = new[0].removeprefix("kernel")
+    others = [f"{first}{about}" for first in ("embeddings", "depthwise", "alpha")] + ["gain"] * (new[0] == "stddev")
+    return next((f"use `{name}`" for name in others if entry.param(name)), None)
 
 
 # Words that are common enough to be meant otherwise elsewhere: the layers that did take them, by how their names begin.
@@ -315,7 +336,10 @@ def _as_activation(name: str) -> str | None:
     return f"write `Activation: {name}`"
 
 
-_PREFIXES = ("tf", "keras", "backend", "K", "legacy", "experimental", "preprocessing", "schedules")
+_PREFIXES = (
+    *("tf", "keras", "backend", "K", "legacy", "experimental", "preprocessing", "nn", "core", "convolutional"),
+    *("recurrent", "normalization", "pooling", "noise", "local", "merge"),
+)
 
 
 def _python(kind: str, text: str) -> str | None:

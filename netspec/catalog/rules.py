@@ -337,6 +337,7 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("Masking", "mask_value"): number(),
     **{(name, "alpha"): _NOT_NEGATIVE for name in ("AugMix", "MixUp")},
     ("Normalization", "variance"): either(_NOT_NEGATIVE, many(_NOT_NEGATIVE, "them")),
+    ("EinsumDense", "output_shape"): either(_SIZE, many(_DIMENSION, "whole numbers above 0 or null", low=0)),
     ("MultiHeadAttention", "output_shape"): either(_SIZE, many(_SIZE, "them")),
     ("AlphaDropout", "rate"): number(0, below=1, origin=RUN),
     ("GaussianNoise", "stddev"): number(0, 1, origin=KERAS),

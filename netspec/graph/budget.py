@@ -78,9 +78,9 @@ def _check_outputs(typed: TypedGraph, report: Report) -> None:
 
 
 def _check_budget(spec: Spec, budget: Budget, typed: TypedGraph, report: Report) -> None:
-    from netspec.graph.costs import costs, fixed_batch
+    from netspec.graph.costs import costs
 
-    fixed = fixed_batch(typed.graph)
+    fixed = typed.graph.fixed_batch
     if fixed is not None and budget.batch_size not in (None, fixed):
         message = f"batches of {budget.batch_size}, but the model's inputs take batches of {fixed} only"
         report.add("NS513", ("budget", "batch_size"), message, help=f"write `batch_size: {fixed}`, or leave it out")

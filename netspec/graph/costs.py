@@ -141,15 +141,10 @@ def costs(typed: TypedGraph, batch_size: int = 32, *, own: Mapping[int, Weights]
         batch_size: examples in a batch; an input with a fixed batch size has the last word.
         own: the `own_weights` of the model that `typed` is a part of, which may have frozen what is in it.
     """
-    size = fixed_batch(typed.graph) or batch_size
+    size = typed.graph.fixed_batch or batch_size
     known = own_weights(typed.graph, typed.weights) if own is None else own
     costing = _Costing(typed, known, size)
     return Costs(costing.rows(typed), size, known, costing.even)
-
-
-def fixed_batch(graph: Graph) -> int | None:
-    """The batch size that an input of a graph prescribes."""
-    return next((part.batch_size for part in graph.inputs.values() if part is not None and part.batch_size), None)
 
 
 def held(

@@ -98,6 +98,11 @@ class Graph:
         return tuple(call for call in self.calls if call.name in live)
 
     @property
+    def fixed_batch(self) -> int | None:
+        """The batch size that an input prescribes."""
+        return next((part.batch_size for part in self.inputs.values() if part is not None and part.batch_size), None)
+
+    @property
     def cls(self) -> str:
         """Keras's class for it, so that a wrapper can look at a nested model as at a layer."""
         return "Functional"

@@ -149,7 +149,7 @@ class Fit(Closed):
     """How to train. Left out: one epoch of batches of 32, shuffled, with a seed drawn for the run and kept in it."""
 
     epochs: Size = 1
-    batch_size: Size = 32
+    batch_size: Size = 32  # left out: that of an input which has a fixed one
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     shuffle: bool = True
     drop_remainder: bool = False

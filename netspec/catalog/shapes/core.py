@@ -105,22 +105,26 @@ _EINSUM = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-z
 
 
 def solve_einsum(ask: Ask, dims: Dims) -> tuple[Dims, Dims | None, Dims] | None:
-    """The shapes of kernel, bias and output of an EinsumDense; None where the equation's form is an exotic one."""
+    """The shapes of kernel, bias and output of an EinsumDense; None where the equation's form is an exotic one.
+
+    One of these is an equation without dots for fewer axes than there are: Keras builds it as if dots stood at its end,
+    and what it computes, or whether it can, depends on the equation.
+    """
     equation: str = ask.args["equation"]
     found = _EINSUM.fullmatch(equation)
     if found is None:
         raise bad_argument(ask, "equation", f"cannot read the equation `{equation}`; write one like `abc,cd->abd`")
     left_in, letters, right_in, kernel_letters, left_out, out_letters, right_out = found.groups()
-    left = bool(left_in and left_out and not right_in and not right_out)
-    plain = not (left_in or left_out or right_in or right_out)
-    if not left and not plain and not (right_in and right_out and not left_in and not left_out and len(letters) > 1):
+    if (left_in, right_in) != (left_out, right_out) or (left_in and right_in):
+        said = f"the dots of `{equation}` stand for the same axes on both sides, so at the same end"
+        raise bad_argument(ask, "equation", said)
+    left, plain = bool(left_in), not (left_in or right_in)
+    if (right_in and len(letters) < 2) or any(len(set(each)) < len(each) for each in (letters, out_letters)):
         return None
     given = ask.args["output_shape"]
     partial: tuple[Dim, ...] = (given,) if isinstance(given, int) else tuple(given)
     elided = len(dims) - len(letters)
-    if elided < 0 or (plain and elided) or not dims:
-        if plain and elided > 0:
-            return None
+    if elided < 0 or not dims:
         raise ShapeError(
             f"{ask.name}: the equation `{equation}` wants {len(letters)} axes, got {show(dims)}",
             code="NS402",
@@ -135,8 +139,6 @@ def solve_einsum(ask: Ask, dims: Dims) -> tuple[Dims, Dims | None, Dims] | None:
     base = elided if left else 0
     in_at = {letter: dims[at + base] for at, letter in enumerate(letters)}
     out_at = {letter: at + base for at, letter in enumerate(out_letters)}
-    if len(set(letters)) < len(letters) or len(set(out_letters)) < len(out_letters):
-        return None
     if max(out_at.values()) >= len(output):
         raise bad_argument(
             ask, "output_shape", f"`{equation}` has more output axes than `output_shape`, {given}, has sizes"
@@ -182,7 +184,7 @@ def solve_einsum(ask: Ask, dims: Dims) -> tuple[Dims, Dims | None, Dims] | None:
             argument="output_shape",
             inputs=(0,),
         )
-    return tuple(kernel), None if bias is None else tuple(bias), tuple(output)
+    return None if plain and elided else (tuple(kernel), None if bias is None else tuple(bias), tuple(output))
 
 
 @rule("Masking")

@@ -22,7 +22,7 @@ def same(ask: Ask) -> Inferred:
     >>> same(Ask("Dropout", {"rate": 0.5}, {"inputs": TensorType((None, 7, 5))}, {})).outputs[0].shape
     (None, 7, 5)
     """
-    if ask.get("noise_shape", None) is not None:
+    if ask.get("noise_shape", None) is not None and 0 < ask.get("rate", 0.5) < 1:  # else there is no noise to lay over
         _check_noise(ask, ask.get("noise_shape", None))
     return one(ask, ask.dims)
 

@@ -278,9 +278,9 @@ def tensordot(ask: Ask) -> Inferred:
     one, two, axes = dims_of(left), dims_of(right), ask.args.get("axes", 2)
     dtype = promoted(left.dtype, right.dtype)
     if isinstance(axes, int):
-        pairs = [(len(one) - axes + at, at) for at in range(axes)]
         if axes > min(len(one), len(two)):
             raise bad_argument(ask, "axes", f"{axes} axes of each are asked for, got {show(one)} and {show(two)}")
+        pairs = [(len(one) - axes + at, at) for at in range(axes)]
         if any(differ(one[a], two[b]) for a, b in pairs):
             raise TypeError("Keras says nothing about it before it runs")
         return given(((*one[: len(one) - max(axes, 0)], *two[max(axes, 0) :]), dtype))

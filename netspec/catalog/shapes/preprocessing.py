@@ -200,7 +200,9 @@ def _check_words(ask: Ask, words: list[Any], mode: str, limit: int | None) -> No
     """The mask token stands first or not at all; all words and what stands before them fit into `max_tokens`."""
     mask = ask.get("mask_token", "" if ask.cls == "TextVectorization" else None)
     unknown = ask.get("oov_token", -1 if ask.cls == "IntegerLookup" else "[UNK]")
-    special = [mask] * (mask is not None and mode == "int") + [unknown] * ask.get("num_oov_indices", 1)
+    masks, unknowns = int(mask is not None and mode == "int"), ask.get("num_oov_indices", 1)
+    in_front, enough = masks + unknowns, len(words) + 1
+    special = [mask] * masks + [unknown] * min(unknowns, enough)  # a number may be larger than memory
     known = words[len(special) :] if words[: len(special)] == special else words
     if mask is not None and mask in known:
         raise ShapeError(
@@ -208,8 +210,8 @@ def _check_words(ask: Ask, words: list[Any], mode: str, limit: int | None) -> No
             argument="vocabulary",
             help=f"leave it out of `vocabulary`, or start that with `{describe(special)}`",
         )
-    if limit is not None and len(special) + len(known) > limit:
-        count = len(special) + len(known)
+    if limit is not None and in_front + len(known) > limit:
+        count = in_front + len(known)
         raise ShapeError(
             f"{ask.name}: `max_tokens` is {limit}, but {len(known)} words with the tokens in front make {count}",
             argument="max_tokens",
@@ -366,6 +368,8 @@ def stft_spectrogram(ask: Ask) -> Inferred:
         raise bad_argument(
             ask, "frame_step", f"`frame_step` must be between 1 and `frame_length`, {frame}; got {given}"
         )
+    if given is None and frame < 2:
+        raise bad_argument(ask, "frame_length", "`frame_step` is half of `frame_length`, so 0; write `frame_step: 1`")
     if fft is not None and fft < frame:
         raise bad_argument(ask, "fft_length", f"`fft_length` must be at least `frame_length`, {frame}; got {fft}")
     length = fft or 2 ** math.ceil(math.log2(frame))

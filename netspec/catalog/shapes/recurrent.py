@@ -113,30 +113,48 @@ def _fixed_batch(ask: Ask, dims: Dims) -> None:
         )
 
 
-def _initial_states(ask: Ask, cells: Sequence[Cell]) -> None:
-    """Given first states must be as wide as the cells' own: Keras says so only when it runs them."""
+def _initial_states(ask: Ask, cells: Sequence[Cell]) -> bool:
+    """Given first states must be as wide as the cells' own, cell by cell: Keras says so only when it runs them.
+
+    False where nothing can be said: of a stack with other numbers of states, Keras may run a part and leave the rest.
+    """
     given = ask.inputs.get("initial_state")
-    if given is None or len(cells) != 1:
-        return
+    if given is None:
+        return True
     states = (given,) if isinstance(given, TensorType) else tuple(given)
-    cell = cells[0]
-    if len(states) < cell.states:
+    widths = [cell.units for cell in cells for _ in range(cell.states)]
+    if len(cells) > 1 and len(states) != len(widths):
+        return False
+    if len(states) < len(widths):
         raise ShapeError(
-            f"{ask.name} needs {cell.states} initial states, got {len(states)}",
+            f"{ask.name} needs {len(widths)} initial states, got {len(states)}",
             inputs=tuple(range(1, len(states) + 1)),
             help=f"take them from a {ask.name} with `return_state: true`",
         )
-    for at, state in enumerate(states[: cell.states], start=1):
+    for at, (state, units) in enumerate(zip(states, widths, strict=False), start=1):
         if isinstance(state.shape, Unknown):
             continue
         width = state.shape[-1] if state.shape else UNKNOWN
-        if len(state.shape) == 2 and isinstance(width, int) and width != cell.units:
-            raise ShapeError(
-                f"{ask.name} has {cell.units} units, so its initial states are (batch, {cell.units}); "
-                f"got {show(state.shape)}",
-                inputs=(at,),
-                axis=-1,
-            )
+        if len(state.shape) == 2 and isinstance(width, int) and width != units:
+            said = f"{ask.name} has {units} units, so its initial states are (batch, {units})"
+            if len(cells) > 1:
+                said = f"{ask.name}: initial state {at} belongs to a cell of {units} units, so it is (batch, {units})"
+            raise ShapeError(f"{said}; got {show(state.shape)}", inputs=(at,), axis=-1)
+    return True
+
+
+def by_cell(cls: str, args: Mapping[str, Any], states: Sequence[Any]) -> list[Any]:
+    """First states, one after the other, as Keras takes them: those of a stack of cells in a list for each cell."""
+    if cls == "Bidirectional":
+        inner, half = args["layer"], len(states) // 2
+        parts = (states[:half], states[half:])
+        return [each for part in parts for each in by_cell(inner.cls, inner.args, part)]
+    cell = args.get("cell")
+    cells = cells_of(args) if isinstance(cell, Sequence) or getattr(cell, "cls", "") == "StackedRNNCells" else None
+    if cells is None or len(states) != sum(each.states for each in cells):
+        return list(states)
+    waiting = iter(states)
+    return [[next(waiting) for _ in range(each.states)] for each in cells]
 
 
 @rule("LSTM", "GRU", "SimpleRNN", "RNN")
@@ -156,13 +174,15 @@ def recurrent(ask: Ask) -> Inferred:
         return NOTHING_KNOWN
     if any(cell.units <= 0 for cell in cells):
         raise bad_argument(ask, "units", "`units` must be positive")
-    if own is None and len(ask.dims) != 3:
-        return NOTHING_KNOWN
+    if own is None and len(ask.dims) > 3:
+        need_size(ask, ask.dims, len(ask.dims) - 1)
+        return NOTHING_KNOWN  # cells may take steps of several axes
     dims = need_rank(ask, 3)
     features = need_size(ask, dims, 2)
     _fixed_batch(ask, dims)
     _check_start(ask)
-    _initial_states(ask, cells)
+    if not _initial_states(ask, cells):
+        return NOTHING_KNOWN
     weights: int | Unknown = 0
     for cell in cells:
         weights = total(weights, cell.weights(features))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from netspec.catalog.shapes.recurrent import cells_of, state_names
@@ -57,11 +58,23 @@ def time_distributed(ask: Ask) -> Inferred:
         if error.code == "NS402" and str(getattr(ask.args["layer"], "cls", "")).startswith(_UNCHECKED):
             return NOTHING_KNOWN
         raise
+    if len(child.outputs) > 1:
+        raise bad_argument(ask, "layer", f"it takes a layer with one output, and this one has {len(child.outputs)}")
     shape = child.outputs[0].shape
-    if len(child.outputs) != 1 or isinstance(shape, Unknown):
+    if isinstance(shape, Unknown):
         return Inferred((TensorType(UNKNOWN, UNKNOWN),), child.weights)
     weights = Weights(UNKNOWN, UNKNOWN) if quantized(ask) else child.weights
     return Inferred((TensorType((shape[0], dims[1], *shape[1:]), ask.dtype),), weights)
+
+
+def _one_way(ask: Ask, layer: Any, states: Sequence[TensorType], before: int) -> Inferred:
+    """The answer of one direction, which starts from these states; `before` are those of the other that stand first."""
+    inputs: dict[str, Any] = {"sequences": ask.first, **({"initial_state": states} if states else {})}
+    try:
+        return RULES[layer.cls](Ask(layer.cls, layer.args, inputs, {}))
+    except ShapeError as error:
+        error.inputs = tuple(at and at + before for at in error.inputs)
+        raise
 
 
 def merge_names(args: Any) -> tuple[str, ...]:
@@ -95,8 +108,11 @@ def bidirectional(ask: Ask) -> Inferred:
         raise bad_argument(ask, "layer", f"only a recurrent layer can run backwards, got `{cls}`")
     args = layer.args
     if backward is not None:
-        if getattr(backward, "cls", None) not in RECURRENT:
-            return NOTHING_KNOWN
+        other_way = getattr(backward, "cls", None)
+        if other_way not in RECURRENT:
+            if other_way is None:
+                return NOTHING_KNOWN
+            raise bad_argument(ask, "backward_layer", f"only a recurrent layer can run backwards, got `{other_way}`")
         if bool(args.get("go_backwards", False)) == bool(backward.args.get("go_backwards", False)):
             raise bad_argument(ask, "backward_layer", "one of the two layers must have `go_backwards: true`")
         for flag in ("stateful", "return_sequences", "return_state"):
@@ -104,8 +120,13 @@ def bidirectional(ask: Ask) -> Inferred:
                 raise bad_argument(ask, "backward_layer", f"both layers must have the same `{flag}`")
     elif args.get("go_backwards", False):
         raise bad_argument(ask, "layer", f"the `{cls}` inside must run forwards; leave `go_backwards` out")
-    child = RULES[cls](Ask(cls, args, {"sequences": ask.first}, {}))
-    twin = child if backward is None else RULES[backward.cls](Ask(backward.cls, backward.args, ask.inputs, {}))
+    given = ask.inputs.get("initial_state", ())
+    states_in = (given,) if isinstance(given, TensorType) else tuple(given)
+    half = len(states_in) // 2
+    child = _one_way(ask, layer, states_in[:half], 0)
+    twin = child
+    if backward is not None or states_in:
+        twin = _one_way(ask, layer if backward is None else backward, states_in[half:], half)
     weights = Weights(
         total(child.weights.trainable, twin.weights.trainable),
         total(child.weights.non_trainable, twin.weights.non_trainable),

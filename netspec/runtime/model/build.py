@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from netspec.catalog import OPS
+from netspec.catalog.shapes.recurrent import by_cell
 from netspec.catalog.types import show_bytes
 from netspec.diagnostics import Path
 from netspec.errors import NetspecError
@@ -264,6 +265,8 @@ class _Builder:
         if isinstance(call.layer, LayerDef) and call.layer.cls.startswith(OPS):
             return operations.call(self._keras, call.layer, fed)
         layer = self.layer(call.layer)
+        if isinstance(fed.get("initial_state"), list):
+            fed["initial_state"] = by_cell(call.layer.cls, call.layer.args, fed["initial_state"])
         first, *rest = fed
         result = layer(fed[first], **{name: fed[name] for name in rest}, **call.arguments)
         if isinstance(result, dict):
