@@ -33,9 +33,9 @@ DATASET_COLUMNS = {
 def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tuple[Looked, ...]:
     """Files exist (a warning where not), columns are there, and their first rows fit the model; how far it looked."""
     inputs, outputs = tuple(model.inputs), tuple(model.outputs)
-    _check_names("features", data.features, inputs, "an input", report)
-    _check_names("targets", data.targets, outputs, "an output", report)
-    fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs)
+    _check_names("features", data.features, inputs, "an input", {}, report)
+    _check_names("targets", data.targets, outputs, "an output", model.steps, report)
+    fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs, model.steps)
     known = replace(  # what a misspelt name means has columns, which are not looked at
         model,
         inputs={name: tensor for name, tensor in model.inputs.items() if name not in fed},
@@ -98,12 +98,24 @@ def _files(source: Source) -> list[tuple[Path, str]]:
     return [((kind,), name) for kind, name in kinds.items() if name]
 
 
-def _check_names(key: str, given: Mapping[str, object], known: tuple[str, ...], what: str, report: Report) -> None:
+def _check_names(
+    key: str,
+    given: Mapping[str, object],
+    known: tuple[str, ...],
+    what: str,
+    public: Mapping[str, str],
+    report: Report,
+) -> None:
+    """Every name is one of `known`; `public` has the name that a step goes by as an output."""
     for name in given:
         if name not in known and known:
             close = nearest(name, known)
             cure = f"did you mean `{close}`?" if close else f"{what} is one of " + ", ".join(f"`{n}`" for n in known)
             fix = rename(name, [each for each in known if each not in given])
+            if public.get(name) in known:
+                meant = public[name]
+                cure = f"write `{meant}`, which is the name that `outputs` gives to `{name}`"
+                fix = None if meant in given else (name, meant)
             message = f"`{name}` is not {what} of the model"
             report.add("NS707", ("data", key, name), message, key=True, help=cure, fix=fix)
 
@@ -139,7 +151,7 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
         if new(f"input {name}"):
             report.add("NS707", ("data",), message, key=True, help=cure)
     single = data.dataset is not None and len(model.outputs) == 1
-    for name in _left(data.targets, model.outputs, found, single):
+    for name in _left(data.targets, model.outputs, found, single, model.steps):
         loss = model.losses.get(name)
         if isinstance(loss, str) or (name in data.targets and not isinstance(loss, Unknown)):
             cure = f"add it: `targets: {{{name}: {{column: …}}}}`"
@@ -149,20 +161,25 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
     return sound
 
 
-def _meant(given: Mapping[str, object], known: Sequence[str]) -> set[str]:
-    """The inputs or outputs that a wrong name stands for: the nearest one, or the only one that is left."""
+def _meant(given: Mapping[str, object], known: Sequence[str], public: Mapping[str, str] | None = None) -> set[str]:
+    """The inputs or outputs that a wrong name stands for: its public one, the nearest, or the only one that is left."""
     strange = [name for name in given if name not in known]
     left = [name for name in known if name not in given]
     if len(strange) == len(left) == 1:
         return set(left)
-    return {close for name in strange if (close := nearest(name, known)) is not None and close in left}
+    named = ((public or {}).get(name) or nearest(name, known) for name in strange)
+    return {name for name in named if name in left}
 
 
 def _left(
-    given: Mapping[str, Feature | Target], wanted: Mapping[str, object], found: Sequence[str], single: bool
+    given: Mapping[str, Feature | Target],
+    wanted: Mapping[str, object],
+    found: Sequence[str],
+    single: bool,
+    public: Mapping[str, str] | None = None,
 ) -> list[str]:
     """The inputs or outputs without a column: none is named, and none has their name."""
-    meant = _meant(given, tuple(wanted))  # said already
+    meant = _meant(given, tuple(wanted), public)  # said already
     return [
         name
         for name in wanted
