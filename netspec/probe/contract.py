@@ -29,6 +29,9 @@ DATASET_COLUMNS = {
     "reuters": ("words", LABEL),
 }
 
+_MOST = 12  # columns that a message names
+_SEPARATORS = {";": "`;`", "\t": "tabs", ",": "`,`", "|": "`|`"}
+
 
 def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tuple[Looked, ...]:
     """Files exist (a warning where not), columns are there, and their first rows fit the model; how far it looked."""
@@ -42,6 +45,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         outputs={name: tensor for name, tensor in model.outputs.items() if name not in taught},
     )
     looked: list[Looked] = []
+    taught_by: tuple[str, Sequence[str]] = ("", ())  # the file of the training rows, and its columns
     parts: Parts | None = None
     said: set[str] = set()
     if data.dataset is not None:
@@ -54,7 +58,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     for path, source in _sources(data):
         missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
         for at, name in missing:
-            cure = "fit needs it; paths are relative to the spec"
+            cure = "fit needs it" if FilePath(name).is_absolute() else "fit needs it; paths are relative to the spec"
             report.add("NS701", (*path, *at), f"`{name}` is not there", help=cure)
         if missing:
             continue
@@ -64,6 +68,12 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
             report.add(error.code, path, error.message, help=error.help)
             continue
         if header is None:
+            continue
+        if not _separated(data, source, header, path, report):
+            continue
+        if path[1] == "train":
+            taught_by = (source.files[0], header)
+        elif not _as_taught(data, header, source.files[0], taught_by, path, report):
             continue
         sound = _check_columns(data, header, f"`{source.files[0]}`", model, said, report)
         if not sound or not inputs:
@@ -120,6 +130,45 @@ def _check_names(
             report.add("NS707", ("data", key, name), message, key=True, help=cure, fix=fix)
 
 
+def _as_taught(
+    data: Data, header: Sequence[str], name: str, taught_by: tuple[str, Sequence[str]], path: Path, report: Report
+) -> bool:
+    """False for a file without columns that the training rows have: the file is wrong, not what names them."""
+    lacks = [column for column in _named(data) if column in taught_by[1] and column not in header]
+    if lacks:
+        what = f"column{'s' * (len(lacks) > 1)} {_shown(lacks)}"
+        message = f"`{name}` has no {what}, which `{taught_by[0]}` has; it has {_shown(header)}"
+        report.add("NS702", path, message, help="the same columns must stand in both")
+    return not lacks
+
+
+def _named(data: Data) -> list[str]:
+    """Every column that a feature or a target names, each once."""
+    parts: list[Feature | Target] = [*data.features.values(), *data.targets.values()]
+    return list(dict.fromkeys(column for part in parts for column in part.names))
+
+
+def _shown(columns: Sequence[str]) -> str:
+    return ", ".join(f"`{column}`" for column in columns[:_MOST]) + (" …" if len(columns) > _MOST else "")
+
+
+def _separated(data: Data, source: Source, header: Sequence[str], path: Path, report: Report) -> bool:
+    """False for a text file of one column that holds all that are named, with another separator between them."""
+    name = source.csv or source.tsv
+    if name is None or len(header) != 1:
+        return True
+    wanted = _named(data)
+    for separator, word in _SEPARATORS.items():
+        cells = [cell.strip().strip('"') for cell in header[0].split(separator)]
+        if len(cells) > 1 and wanted and {*wanted} <= {*cells}:
+            first = wanted[0]
+            message = f"`{name}` has no column `{first}`, because its cells are separated by {word}"
+            cure = f"write `{{csv: {name}, separator: {separator!r}}}`".replace("'", '"')
+            report.add("NS702", path, message, help=cure)
+            return False
+    return True
+
+
 def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, said: set[str], report: Report) -> bool:
     """Every column that a feature or a target names is there, and every input and trained output has one.
 
@@ -141,9 +190,8 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
                     place: Path = ("data", key, name)
                     place = (*place, "columns", at) if part.columns else (*place, "column")
                     close = nearest(column, found)
-                    shown = ", ".join(f"`{c}`" for c in found[:12]) + (" …" if len(found) > 12 else "")
                     cure = f"did you mean `{close}`?" if close else None
-                    message = f"{where} has no column `{column}`; it has {shown}"
+                    message = f"{where} has no column `{column}`; it has {_shown(found)}"
                     report.add("NS702", place, message, help=cure, fix=rename(column, found))
     for name in _left(data.features, model.inputs, found, data.dataset is not None and len(model.inputs) == 1):
         cure = f"add it: `features: {{{name}: {{column: …}}}}`"

@@ -131,10 +131,22 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
         cure = "leave out `length`, and the input's own is taken"
     elif kind == "text":
         cure = "say `one_hot: true`" if len(dims) == 2 else "leave out `one_hot`" if len(shape) == 2 else None
+    elif kind == "numbers" and None not in shape and len(shape) > 1:
+        cure = _other_input(dims, tuple(size or 1 for size in shape))
     elif kind in ("multi_hot", "category"):
         cure = f"make the input [{', '.join(map(str, shape))}]"
     said = f"input `{wanted.input}` is {show_shape((None, *dims))}, its feature gives {show_shape((None, *shape))}"
     report.add("NS708", wanted.path, said, help=cure, spans=wanted.spans)
+
+
+def _other_input(dims: tuple[int | None, ...], shape: tuple[int, ...]) -> str:
+    """The input that takes rows of an array as they are; axes in another order are put right behind it."""
+    if len(shape) == len(dims) and sorted(shape) == sorted(dim or 0 for dim in dims):
+        left = list(range(len(shape)))
+        order = [left.pop(next(at for at, axis in enumerate(left) if shape[axis] == dim)) + 1 for dim in dims]
+        return f"make the input {list(shape)}, with `Permute: {order}` behind it"
+    own = [*shape, 1] if len(dims) == len(shape) + 1 and dims[-1] == 1 else list(shape)
+    return f"make the input {own}"
 
 
 @dataclass(slots=True)
