@@ -278,7 +278,7 @@ class Report:
         *,
         key: bool = False,
         label: str = "",
-        spans: Iterable[tuple[Path, str]] = (),
+        spans: Iterable[tuple[Path, str] | tuple[Path, str, bool]] = (),
         notes: Iterable[str] = (),
         help: str | None = None,
         severity: str | None = None,
@@ -286,7 +286,8 @@ class Report:
     ) -> None:
         """Record a mistake at `path`; the same mistake at the same place is recorded once.
 
-        `fix` is the value (or key) that stands at the path, and the one that is surely meant.
+        `spans` are other places and what stands there, of the key at a path where True follows. `fix` is the value
+        (or key) that stands at the path, and the one that is surely meant.
         """
         if self._silent and any(path[:length] in self._silent for length in range(len(path) + 1)):
             return
@@ -301,7 +302,7 @@ class Report:
             place,
             message,
             label=label,
-            labels=tuple(Label(self.locator.locate(where), text) for where, text in spans),
+            labels=tuple(Label(self.locator.locate(where, key=any(of_key)), text) for where, text, *of_key in spans),
             notes=notes,
             help=help,
             severity=severity,

@@ -101,6 +101,8 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         cure, meant = f"write `{int(got)}`", int(got)
     elif expected == "a list" and isinstance(got, int | str):
         cure = f"write `[{got}]`" if len(str(got)) < 40 else "write `[…]`"
+    elif name == "`shape`" and kind in _BOUNDS and got == -1:
+        cure = "a size that may be any is `null`"
     fix = None if meant is None else (got, meant)
     report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure, fix=fix)
 
@@ -255,7 +257,9 @@ def _source(value: Any, path: Path, report: Report) -> Any:
             "NS709",
             path,
             f"the kind of `{value[:80]}` cannot be told from its name",
-            help="a name that ends in " + ", ".join(_SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`",
+            help="name each array, as in `{npy: {x: x.npy, y: y.npy}}`"
+            if value.lower().endswith(".npy")
+            else "a name that ends in " + ", ".join(_SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`",
         )
     return {kind or "csv": value}
 

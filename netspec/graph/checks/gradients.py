@@ -204,7 +204,7 @@ def _key(cause: _Cause) -> _CauseKey:
 def _report(cause: _Cause, calls: list[Call], everything: bool, report: Report) -> None:
     nearest, more = calls[0], len(calls) - 1
     what = called(nearest, report)
-    spans: list[tuple[Path, str]] = []
+    spans: list[tuple[Path, str, bool]] = []
     if cause.call is None:
         message = f"no gradient reaches {what}: it feeds output `{cause.output}` alone, {cause.why}"
         if nearest.named and nearest.name == cause.output:
@@ -212,8 +212,7 @@ def _report(cause: _Cause, calls: list[Call], everything: bool, report: Report) 
         cure = f"give output `{cause.output}` a loss" if "no loss" in cause.why else "give that loss a weight above 0"
     else:
         message = f"no gradient reaches {what}: {_stopper(cause.call)} lets none through"
-        path, _ = place(cause.call)
-        spans.append((path, "stops gradients"))
+        spans.append((place(cause.call)[0], "stops gradients", place(cause.call)[1]))
         cure = "let what it gives reach a loss by another way"
     own = isinstance(nearest.layer, LayerDef)
     if everything:

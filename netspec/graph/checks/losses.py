@@ -61,6 +61,7 @@ class _Output:
 
     def __init__(self, name: str, tail: Tail, shown: str, units: int | None, report: Report) -> None:
         self.name, self.tail, self.shown, self.units, self.report = name, tail, shown, units, report
+        self.loss: str | None = None  # how the loss is called where it has arguments
 
     @property
     def ending(self) -> Ending | None:
@@ -92,6 +93,8 @@ class _Output:
         """The loss of this output."""
         cls, activation = loss_class(loss), self.tail.activation
         args = loss.args if isinstance(loss, KerasObject) else {}
+        if isinstance(loss, KerasObject) and loss.path[:-1] == path:
+            path, self.loss = loss.path, str(loss.path[-1])
         logits = args.get("from_logits") is True
         if cls in _CLASSES and self.units == 1 and args.get("axis", -1) == -1:
             said = "is always 0" if cls != "SparseCategoricalCrossentropy" else "knows class 0 alone"
@@ -121,7 +124,8 @@ class _Output:
         if logits:
             if activation in _PROBABILITIES:
                 message = f"`from_logits: true`, but output `{self.name}` ends in {activation}, which is then applied "
-                self._say(path, message + "twice", "leave `from_logits` out, or the activation", "NS506")
+                where = (*path, "from_logits")
+                self._say(where, message + "twice", "leave `from_logits` out, or the activation", "NS506", key=True)
             return
         if activation == "linear":
             message = f"output `{self.name}` has no activation, but its loss takes probabilities"
@@ -158,10 +162,10 @@ class _Output:
         cure = "leave `axis` out" if classes % rank == rank - 1 else f"write `axis: {classes}`"
         self.report.add("NS517", (*ending.path, "axis"), message, help=f"{cure}, so that the numbers there sum to 1")
 
-    def _say(self, path: Path, message: str, cure: str, code: str = "NS504") -> None:
-        spans: list[tuple[Path, str]] = []
-        if self.ending is not None:
-            spans = [(self.ending.path, f"output `{self.name}`, {self.shown}")]
-        elif self.tail.linear is not None:
-            spans = [(self.tail.linear, f"output `{self.name}`, {self.shown}")]
-        self.report.add(code, path, message, spans=spans, help=cure)
+    def _say(self, path: Path, message: str, cure: str, code: str = "NS504", *, key: bool = False) -> None:
+        spans: list[tuple[Path, str, bool]] = []
+        at = self.ending.path if self.ending is not None else self.tail.linear
+        if at is not None:
+            spans = [(at, f"output `{self.name}`, {self.shown}", at[-1] != "activation")]
+        key = key or path[-1:] == (self.loss,)  # `{Hinge: {}}` is called by its name
+        self.report.add(code, path, message, key=key, spans=spans, help=cure)
