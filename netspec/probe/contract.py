@@ -69,7 +69,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
             continue
         if header is None:
             continue
-        if not _separated(data, source, header, path, report):
+        if not _headed(data, source, header, path, report):
             continue
         if path[1] == "train":
             taught_by = (source.files[0], header)
@@ -152,12 +152,20 @@ def _shown(columns: Sequence[str]) -> str:
     return ", ".join(f"`{column}`" for column in columns[:_MOST]) + (" …" if len(columns) > _MOST else "")
 
 
-def _separated(data: Data, source: Source, header: Sequence[str], path: Path, report: Report) -> bool:
-    """False for a text file of one column that holds all that are named, with another separator between them."""
-    name = source.csv or source.tsv
-    if name is None or len(header) != 1:
+def _headed(data: Data, source: Source, header: Sequence[str], path: Path, report: Report) -> bool:
+    """False for a text file without a header, or of one column that holds all that are named, otherwise separated."""
+    name, wanted = source.csv or source.tsv, _named(data)
+    if name is None or not {*wanted} - {*header}:
         return True
-    wanted = _named(data)
+    from netspec.probe.cells import number
+
+    if all(number(cell.strip()) is not None for cell in header):
+        lacks = next(column for column in wanted if column not in header)
+        message = f"`{name}` has no column `{lacks}`, because its first line, {_shown(header)}, is no header"
+        report.add("NS702", path, message, help="write the columns' names above it")
+        return False
+    if len(header) > 1:
+        return True
     for separator, word in _SEPARATORS.items():
         cells = [cell.strip().strip('"') for cell in header[0].split(separator)]
         if len(cells) > 1 and wanted and {*wanted} <= {*cells}:

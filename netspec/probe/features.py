@@ -6,6 +6,7 @@ What is refused here is what fit refuses. `check_shape` needs a file's columns, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from netspec.probe.cells import is_missing, number, whole_numbers, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
 
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
 _WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 _TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite
 
@@ -285,6 +287,10 @@ class Numbers(Check):
                 cure = "say `text` for sentences, `category` for few different values"
                 if point:
                     cure = f"write `{point}`: the decimal mark is a point"
+                elif _DATE.match(bad.got):
+                    cure = "turn times into numbers first: the hour, the day of the week, or days since a first one"
+                elif bad.got.endswith("%") and number(bad.got[:-1].strip()) is not None:
+                    cure = f"write `{bad.got[:-1].strip()}`, without the sign"
                 elif self.there.get(column, 0) > bad.count:
                     cure = "mend the cell, or leave it empty: " + _filled(feature)
                 elif self._are_lists(bad.got):
