@@ -31,7 +31,10 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
     """The Spec that a document with its variables already replaced holds; None where it is not meant to be one."""
     if not isinstance(data, dict) or not data.keys() & {"layers", "inputs"}:
         got = "it has neither `inputs` nor `layers`" if isinstance(data, dict) else f"got `{describe(data)}`"
-        report.add("NS110", (), f"a spec is a mapping with `inputs` and `layers`; {got}")
+        near = [(key, nearest(key, ("inputs", "layers"))) for key in data] if isinstance(data, dict) else []
+        pairs = [f"`{name}` for `{key}`" for key, name in near if name]
+        cure = f"did you mean {' and '.join(pairs[:2])}?" if pairs else None
+        report.add("NS110", (), f"a spec is a mapping with `inputs` and `layers`; {got}", help=cure)
         return None
     meant = unknown_keys(data, _TOP_KEYS, (), "a spec", report)
     _version(data, report)
