@@ -165,7 +165,7 @@ class Ways(Around):
         if error.argument == "groups" or (layer.cls == "GroupNormalization" and error.argument is not None):
             return _groups(layer, shape)
         states = call.inputs.get("initial_state")
-        if states is not None and tensor in (states if isinstance(states, tuple) else (states,)):
+        if states is not None and error.help is None and tensor in (states if isinstance(states, tuple) else (states,)):
             units = layer.args.get("units")
             if isinstance(units, int) and len(shape) == 2 and isinstance(shape[1], int):
                 return f"put `Dense: {units}` {self.behind(tensor)}, or write `units: {shape[1]}`"

@@ -279,7 +279,7 @@ class Numbers(Check):
 
     def finish(self) -> None:
         """Say what was found, column by column."""
-        wanted, feature = self.wanted, self.wanted.feature
+        wanted, feature, told = self.wanted, self.wanted.feature, False
         for column in wanted.columns:
             bad = self.found.get(("text", column))
             if bad is not None:
@@ -301,7 +301,9 @@ class Numbers(Check):
             self.say("huge", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
             cure = "say `missing: zero`, `missing: mean` for the rounded mean, or `missing: drop` to leave out the row"
             self.say("missing", column, "NS703", f"expected a number for an input of {wanted.dtype}, got {{}}", cure)
-            self.say("part", column, "NS703", "expected a whole number, got {}", "make the input float32")
+            if not told:  # the input is wrong, once, however many columns show it
+                self.say("part", column, "NS703", "expected a whole number, got {}", "make the input float32")
+                told = ("part", column) in self.found
             self.say("range", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
             self.say("limit", column, "NS712", *beyond(wanted, self.found.get(("limit", column))))
             nothing = self.there.get(column, 0) == 0 and not any(name == column for _, name in self.found)

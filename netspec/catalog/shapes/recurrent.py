@@ -124,18 +124,20 @@ def _initial_states(ask: Ask, cells: Sequence[Cell]) -> None:
         raise ShapeError(
             f"{ask.name} needs {cell.states} initial states, got {len(states)}",
             inputs=tuple(range(1, len(states) + 1)),
-            help=f"take them from a {ask.name} with `return_state: true`",
+            help=f"take them from another {ask.name} with `return_state: true`",
         )
     for at, state in enumerate(states[: cell.states], start=1):
         if isinstance(state.shape, Unknown):
             continue
         width = state.shape[-1] if state.shape else UNKNOWN
-        if len(state.shape) == 2 and isinstance(width, int) and width != cell.units:
+        wide = len(state.shape) == 2 and isinstance(width, int) and width != cell.units
+        if wide or (len(state.shape) > 2 and state.shape[0] is None):
             raise ShapeError(
                 f"{ask.name} has {cell.units} units, so its initial states are (batch, {cell.units}); "
                 f"got {show(state.shape)}",
                 inputs=(at,),
-                axis=-1,
+                axis=-1 if wide else None,
+                help=None if wide else "a state is one row: take the last step, or what `return_state: true` gives",
             )
 
 
