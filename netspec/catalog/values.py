@@ -79,7 +79,7 @@ def _spell(value: Any, depth: int) -> str:
     if isinstance(value, dict):
         pairs = list(value.items())[:8] if depth else []
         return "{" + (", ".join(f"{str(key)[:_SHOWN]}: {_spell(each, depth - 1)}" for key, each in pairs) or "…") + "}"
-    return type(value).__name__
+    return "…"
 
 
 def _is_whole(value: Any) -> bool:

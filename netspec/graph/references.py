@@ -35,6 +35,7 @@ class Scope:
     calls_of: dict[str, list[Call]] = field(default_factory=dict)  # shared name -> its calls so far
     wrapped: set[str] = field(default_factory=set)  # shared names used inside a wrapper
     broken_repeats: set[str] = field(default_factory=set)  # names of which `repeat` would have made others
+    missed: bool = False  # something that `use` asks for is not there
     stateless: set[str] = field(default_factory=set)  # names whose missing states are reported
     _first_uses: dict[str, Step] | None = None
     _unnamed: dict[str, list[Step]] | None = None  # steps without a name, by their folded class
@@ -58,6 +59,7 @@ class Scope:
                 cure = "use a layer, or another shared thing"
             self.report.add("NS302", path, message, help=cure)
             return None
+        self.missed = True
         if self.part.open:
             return None
         kind, where = self.names.declared.get(name, (None, ()))

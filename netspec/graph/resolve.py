@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from netspec import catalog
 from netspec.catalog import shapes
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Place, Report
@@ -77,6 +78,8 @@ class _Resolver:
 
     def _warn_about_unused(self) -> None:
         steps, shared = self._part.steps, self._part.shared
+        if not steps or self._scope.missed or any(_asks_inside(step.what) for step in steps):
+            return  # they are written under another key, or what is asked for is this
         if any(step.what is None or (isinstance(step.what, Use) and step.what.target not in shared) for step in steps):
             return  # the step that is wrong may be the use
         inside: set[str] | None = None  # what nested models try to use, who see nothing of this: reported there
@@ -378,6 +381,13 @@ class _Resolver:
             message = f"the last step has {len(above.outputs)} outputs; say which are the model's"
             self._report.add("NS308", above.path, message, help=cure)
         return {}, False
+
+
+def _asks_inside(what: LayerExpr | Use | ModelPart | None) -> bool:
+    """Whether a step is a layer that is unknown and may wrap something shared."""
+    if not isinstance(what, LayerExpr) or not isinstance(what.args, dict) or catalog.find("layer", what.cls):
+        return False
+    return any("use" in each for each in (what.args, *what.args.values()) if isinstance(each, dict))
 
 
 def _used_inside(part: ModelPart) -> set[str]:

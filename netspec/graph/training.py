@@ -39,7 +39,7 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
         if made is not BAD:
             callbacks.append(KerasObject("callback", made, {}, path) if isinstance(made, str) else made)
     result = Training(losses, weights, metrics, _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer, tuple(callbacks))
-    if outputs and sound:
+    if outputs and sound and not spec.meant & {"losses", "metrics"}:
         _check_monitors(spec, result, outputs, report)
     return result
 
@@ -49,6 +49,8 @@ def declared_outputs(spec: Spec, graph: Graph) -> tuple[str, ...]:
 
     A list of outputs with a misspelt name stands for the step that is meant, as what trains it does.
     """
+    if "outputs" in spec.meant:
+        return ()
     if spec.model.outputs is not None:
         strange = {name for name, step in spec.model.outputs.items() if name == step and name not in graph.outputs}
         steps = [name for step in spec.model.steps for name in step.names] if strange else []

@@ -50,6 +50,7 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
         data=data_part(data.get("data"), report) if data.get("data") is not None else None,
         fit=fit,
         budget=budget_part(data["budget"], report) if data.get("budget") is not None else None,
+        meant=frozenset(meant - data.keys()),
     )
 
 
@@ -68,6 +69,7 @@ def model_part(data: Mapping[str, Any], path: Path, report: Report, meant: Colle
     outputs, paths = _outputs(data.get("outputs"), (*path, "outputs"), report)
     refused = not inputs or not steps or not isinstance(data.get("shared"), dict | None)
     refused = refused or any(key in meant and key not in data for key in _MODEL_KEYS)
+    refused = refused or report.says("NS102", "duplicate key `name`")  # the other name is lost
     return ModelPart(inputs, shared, steps, outputs, paths, path, refused)
 
 
