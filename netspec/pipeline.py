@@ -170,7 +170,8 @@ def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:
         frozenset(name for name, metrics in plan.metrics.items() if metrics),
         limits(graph),
         {name: calls[tensor.call] for name, tensor in graph.outputs.items() if tensor.call in calls},
-        {step: name for name, step in (spec.model.outputs or {}).items() if step != name},
+        dict.fromkeys((name for step in spec.model.steps for name in step.names if name not in outputs), "")
+        | {step: name for name, step in (spec.model.outputs or {}).items() if step != name},
     )
 
 

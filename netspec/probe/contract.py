@@ -122,7 +122,9 @@ def _check_names(
             close = nearest(name, known)
             cure = f"did you mean `{close}`?" if close else f"{what} is one of " + ", ".join(f"`{n}`" for n in known)
             fix = rename(name, [each for each in known if each not in given])
-            if public.get(name) in known:
+            if name in public and not public[name]:
+                cure, fix = f"list `{name}` under `outputs` if it is to be one", None
+            elif public.get(name) in known:
                 meant = public[name]
                 cure = f"write `{meant}`, which is the name that `outputs` gives to `{name}`"
                 fix = None if meant in given else (name, meant)
@@ -153,7 +155,7 @@ def _shown(columns: Sequence[str]) -> str:
 
 
 def _headed(data: Data, source: Source, header: Sequence[str], path: Path, report: Report) -> bool:
-    """False for a text file without a header, or of one column that holds all that are named, otherwise separated."""
+    """False for a text file without a header, or of one column that holds some that are named, otherwise separated."""
     name, wanted = source.csv or source.tsv, _named(data)
     if name is None or not {*wanted} - {*header}:
         return True
@@ -168,8 +170,8 @@ def _headed(data: Data, source: Source, header: Sequence[str], path: Path, repor
         return True
     for separator, word in _SEPARATORS.items():
         cells = [cell.strip().strip('"') for cell in header[0].split(separator)]
-        if len(cells) > 1 and wanted and {*wanted} <= {*cells}:
-            first = wanted[0]
+        if len(cells) > 1 and (named := [column for column in wanted if column in cells]):
+            first = named[0]
             message = f"`{name}` has no column `{first}`, because its cells are separated by {word}"
             cure = f"write `{{csv: {name}, separator: {separator!r}}}`".replace("'", '"')
             report.add("NS702", path, message, help=cure)
@@ -223,7 +225,8 @@ def _meant(given: Mapping[str, object], known: Sequence[str], public: Mapping[st
     left = [name for name in known if name not in given]
     if len(strange) == len(left) == 1:
         return set(left)
-    named = ((public or {}).get(name) or nearest(name, known) for name in strange)
+    other = public or {}
+    named = (other[name] if name in other else nearest(name, known) for name in strange)
     return {name for name in named if name in left}
 
 

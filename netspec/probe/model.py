@@ -25,7 +25,9 @@ class Model:
     scored: frozenset[str] = frozenset()
     limits: Mapping[str, int | None] = field(default_factory=dict)
     made: Mapping[str, Path] = field(default_factory=dict)
-    steps: Mapping[str, str] = field(default_factory=dict)  # of a step that is an output under another name, that name
+    steps: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of a step that is no output by its own name, the name that it has as one, if any
 
 
 @dataclass(frozen=True, slots=True)
