@@ -263,12 +263,16 @@ class Report:
     _failed: bool = False  # an error is among what was left out
     _found: dict[tuple[str, Place, str], Diagnostic] = field(default_factory=dict)
     _silent: set[Path] = field(default_factory=set)
+    _lists: set[Path] = field(default_factory=set)
     _silent_places: set[Place] = field(default_factory=set)  # a shorthand that is written out has other paths
 
     def silence(self, path: Path) -> None:
         """Say nothing more at `path` or below it: the mistake that stands there is recorded already."""
         self._silent.add(path)
         self._silent_places.add(self.locator.locate(path))
+        while path and isinstance(path[-1], int):  # nor is the list that holds it judged as a whole
+            path = path[:-1]
+            self._lists.add(path)
 
     def add(
         self,
@@ -278,7 +282,7 @@ class Report:
         *,
         key: bool = False,
         label: str = "",
-        spans: Iterable[tuple[Path, str]] = (),
+        spans: Iterable[tuple[Path, str] | tuple[Path, str, bool]] = (),
         notes: Iterable[str] = (),
         help: str | None = None,
         severity: str | None = None,
@@ -286,9 +290,11 @@ class Report:
     ) -> None:
         """Record a mistake at `path`; the same mistake at the same place is recorded once.
 
-        `fix` is the value (or key) that stands at the path, and the one that is surely meant.
+        `spans` are other places and what stands there, of the key at a path where True follows. `fix` is the value
+        (or key) that stands at the path, and the one that is surely meant.
         """
-        if self._silent and any(path[:length] in self._silent for length in range(len(path) + 1)):
+        below = range(len(path) + 1) if self._silent else ()
+        if path in self._lists or any(path[:length] in self._silent for length in below):
             return
         if self.full:
             self._leave_out(severity or RULES[code].severity)
@@ -301,7 +307,7 @@ class Report:
             place,
             message,
             label=label,
-            labels=tuple(Label(self.locator.locate(where), text) for where, text in spans),
+            labels=tuple(Label(self.locator.locate(where, key=any(of_key)), text) for where, text, *of_key in spans),
             notes=notes,
             help=help,
             severity=severity,
@@ -339,6 +345,10 @@ class Report:
         later = list(self._found.values())[mark:] if len(self._found) > mark else []
         error = next((found for found in later if found.severity == ERROR), None)
         return None if error is None else (error.code, error.place, error.message)
+
+    def says(self, code: str, start: str) -> bool:
+        """Whether a message of `code` that starts so is recorded."""
+        return any(key[0] == code and key[2].startswith(start) for key in self._found)
 
     def note(self, known: tuple[str, Place, str], text: str) -> None:
         """Add a fact to a mistake that is recorded already."""

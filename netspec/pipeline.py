@@ -162,11 +162,14 @@ def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:
 
     graph, nothing = typed.graph, TensorType(UNKNOWN, UNKNOWN)
     outputs = dict.fromkeys(declared_outputs(spec, graph), nothing)
-    outputs |= {name: typed.types[tensor] for name, tensor in graph.outputs.items()}
+    if "outputs" not in spec.meant:
+        outputs |= {name: typed.types[tensor] for name, tensor in graph.outputs.items()}
     raw = spec.losses
     by_output = raw if isinstance(raw, dict) else {}
     losses = {name: loss_class(loss) for name, loss in plan.losses.items()}
     refused = [name for name in outputs if losses.get(name) is None and by_output.get(name, raw) is not None]
+    if "losses" in spec.meant:
+        refused = list(outputs)
     calls = {call.name: call.path for call in graph.calls}
     return Model(
         {} if spec.model.open else {name: typed.types[Tensor(name)] for name in graph.inputs},
@@ -175,6 +178,8 @@ def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:
         frozenset(name for name, metrics in plan.metrics.items() if metrics),
         limits(graph),
         {name: calls[tensor.call] for name, tensor in graph.outputs.items() if tensor.call in calls},
+        dict.fromkeys((name for step in spec.model.steps for name in step.names if name not in outputs), "")
+        | {step: name for name, step in (spec.model.outputs or {}).items() if step != name},
     )
 
 

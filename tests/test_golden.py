@@ -23,7 +23,6 @@ ELSEWHERE = {  # codes that no file can show here, and where they come from
     "NS211": "--set (tests/test_overrides.py)",
     "NS408": "validate --exact",
     "NS409": "validate --exact",
-    "NS511": "fit",
     "NS604": "whatever imports Keras (tests/test_catalog_verbs.py)",
     "NS801": "runs",
     "NS802": "fit",

@@ -79,7 +79,7 @@ def _spell(value: Any, depth: int) -> str:
     if isinstance(value, dict):
         pairs = list(value.items())[:8] if depth else []
         return "{" + (", ".join(f"{str(key)[:_SHOWN]}: {_spell(each, depth - 1)}" for key, each in pairs) or "…") + "}"
-    return type(value).__name__
+    return "…"
 
 
 def _is_whole(value: Any) -> bool:
@@ -183,6 +183,8 @@ def number(
         if fits and point and isinstance(value, int):
             said = f"Keras wants a decimal point here, got `{value}`"
             return Fault(RUN if origin == RUN else KERAS, f"write `{value}.0`", text=said, fix=float(value))
+        if not fits and (low, high) == (0, 1) and 2 <= value <= 100:
+            return Fault(origin, f"{value:g} % is `{value / 100:g}`")
         return None if fits else Fault(origin)
 
     bounds_by_key = {"minimum": low, "maximum": high, "exclusiveMinimum": above, "exclusiveMaximum": below}

@@ -11,6 +11,7 @@ from netspec.graph.ir import Call, Graph, Tensor
 from netspec.language.limits import MOST_STEPS
 
 _NEAR = 100  # steps
+_PRODUCTS = frozenset(f"ops.{name}" for name in ("dot", "einsum", "inner", "matmul", "tensordot", "vdot"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +74,13 @@ class Around:
             (source,) = call.tensors()
             yield call, source
             tensor = source
+
+
+def axis_by_axis(call: Call) -> bool:
+    """Whether a call of two tensors wants the same axes of both to be equal, which a product does not."""
+    if isinstance(call.layer, Graph):
+        return True
+    if call.layer.cls == "Dot":
+        axes = call.layer.args.get("axes")
+        return not isinstance(axes, list | tuple) or len(set(axes)) == 1
+    return call.layer.cls not in _PRODUCTS

@@ -188,7 +188,9 @@ class _Blame:
 
     def _difference(self, call: Call, tensors: Sequence[Tensor]) -> str:
         """Why the second of two tensors does not fit the first: the axes and both sizes."""
-        if len(tensors) != 2:
+        from netspec.graph.around import axis_by_axis
+
+        if len(tensors) != 2 or not axis_by_axis(call):
             return ""
         first, odd = (self._shape(tensor) for tensor in tensors)
         if isinstance(first, Unknown) or isinstance(odd, Unknown) or len(first) != len(odd):

@@ -12,9 +12,9 @@ from netspec import catalog
 from netspec.catalog.shapes.wrappers import RECURRENT
 from netspec.catalog.types import UNKNOWN, Dim, ShapeError, Unknown, show
 from netspec.catalog.values import describe
-from netspec.graph.around import Around
+from netspec.graph.around import Around, axis_by_axis
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor
-from netspec.graph.joining import alike
+from netspec.graph.joining import alike, turned
 
 _SEQUENTIAL = frozenset(("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention"))
 _FLATTENING = ("Flatten", "Global")
@@ -29,7 +29,8 @@ class Ways(Around):
     def out(self, call: Call, error: ShapeError, at_fault: Sequence[Tensor]) -> str | None:
         """What to write instead; the rule's own words where nothing better is known."""
         if len(at_fault) == 2 and error.code == "NS401":
-            return alike(self, call, at_fault) or error.help
+            fitting = alike if axis_by_axis(call) else turned
+            return fitting(self, call, at_fault) or error.help
         if not at_fault:
             return error.help
         layer, tensor = _worker(call), at_fault[-1]
@@ -164,7 +165,7 @@ class Ways(Around):
         if error.argument == "groups" or (layer.cls == "GroupNormalization" and error.argument is not None):
             return _groups(layer, shape)
         states = call.inputs.get("initial_state")
-        if states is not None and tensor in (states if isinstance(states, tuple) else (states,)):
+        if states is not None and error.help is None and tensor in (states if isinstance(states, tuple) else (states,)):
             units = layer.args.get("units")
             if isinstance(units, int) and len(shape) == 2 and isinstance(shape[1], int):
                 return f"put `Dense: {units}` {self.behind(tensor)}, or write `units: {shape[1]}`"

@@ -24,6 +24,20 @@ def alike(ways: Around, call: Call, tensors: Sequence[Tensor]) -> str | None:
     )
 
 
+def turned(ways: Around, call: Call, tensors: Sequence[Tensor]) -> str | None:
+    """A matrix that fits once its last two axes are swapped."""
+    left, right = (ways.shape(tensor) for tensor in tensors)
+    if isinstance(left, Unknown) or isinstance(right, Unknown) or len(left) < 3 or len(right) < 3:
+        return None
+    if call.layer.cls not in ("ops.matmul", "ops.dot"):
+        return None
+    for tensor, shape, fits in ((tensors[1], right, left[-1] == right[-1]), (tensors[0], left, left[-2] == right[-2])):
+        if fits and isinstance(shape[-1], int) and isinstance(shape[-2], int):
+            order = [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2]
+            return f"`ops.transpose: {order}` {ways.behind(tensor)} turns it round"
+    return None
+
+
 def _projected(ways: Around, call: Call, tensors: Sequence[Tensor]) -> str | None:
     """Past layers that made an image smaller and deeper, the image itself goes through a convolution that does both."""
     left, right = (ways.shape(tensor) for tensor in tensors)

@@ -92,7 +92,8 @@ class Names:
     def nearest(self, name: str) -> str | None:
         """The declared name that was probably meant; none once very many names have been compared."""
         self._compared += len(self.declared)
-        return nearest(name, self.declared) if self._compared <= _MOST_COMPARED else None
+        found = nearest(name, self.declared) if self._compared <= _MOST_COMPARED else None
+        return None if found is not None and found.startswith("?") else found  # one that was refused
 
 
 def _an(kind: str) -> str:

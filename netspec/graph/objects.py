@@ -5,7 +5,7 @@ Used for layers and for everything that nests in them or stands beside them: ini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -217,7 +217,7 @@ class Objects:
             message = f"Keras has dropped `{name}` of `{entry.name}`"
             self._report.add("NS212", where, message, key=True, help=gone, fix=_replaced(name, gone, free))
             return
-        close = nearest(name, known)
+        close = nearest(name, known) or _part_of(name, (param.name for param in entry.params if param.required), free)
         cure = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{k}`" for k in known[:12])
         message = f"`{entry.name}` has no argument `{name}`"
         fix = rename(name, free) if close in free else None
@@ -382,6 +382,12 @@ class Objects:
             self._report.add("NS313", path, why, help="write the layer itself, as in Bidirectional: {LSTM: 32}")
             return BAD
         return self._use(target, path) or BAD
+
+
+def _part_of(name: str, required: Iterable[str], free: Sequence[str]) -> str | None:
+    """The one argument that must still be said and has `name` as a part: `kernel_size` for `kernel`."""
+    found = [each for each in required if each in free and name in each.split("_")]
+    return found[0] if len(found) == 1 else None
 
 
 def _replaced(name: str, cure: str, known: Sequence[str]) -> tuple[str, str] | None:

@@ -5,16 +5,19 @@ A name whose step is broken means nothing and is silent: its mistake is reported
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
-from netspec.catalog.nearest import nearest, rename, sure
+from netspec.catalog import OPS
+from netspec.catalog.nearest import fold, nearest, rename, sure
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor
 from netspec.graph.names import Names
 from netspec.language.parse import listed
-from netspec.language.spec import ModelPart, Step, Use
+from netspec.language.spec import LayerExpr, ModelPart, Step, Use
 
 _MOST = 8  # choices that one message names
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _STATES = frozenset(("h", "c", "state", "states", "forward_h", "forward_c", "backward_h", "backward_c"))
 
 
@@ -32,8 +35,10 @@ class Scope:
     calls_of: dict[str, list[Call]] = field(default_factory=dict)  # shared name -> its calls so far
     wrapped: set[str] = field(default_factory=set)  # shared names used inside a wrapper
     broken_repeats: set[str] = field(default_factory=set)  # names of which `repeat` would have made others
+    missed: bool = False  # something that `use` asks for is not there
     stateless: set[str] = field(default_factory=set)  # names whose missing states are reported
     _first_uses: dict[str, Step] | None = None
+    _unnamed: dict[str, list[Step]] | None = None  # steps without a name, by their folded class
 
     def line(self, path: Path) -> int:
         """The line on which a part of the spec stands."""
@@ -54,6 +59,7 @@ class Scope:
                 cure = "use a layer, or another shared thing"
             self.report.add("NS302", path, message, help=cure)
             return None
+        self.missed = True
         if self.part.open:
             return None
         kind, where = self.names.declared.get(name, (None, ()))
@@ -68,7 +74,7 @@ class Scope:
         elif close:
             cure = f"did you mean `{close}`?"
         elif self.nested:
-            cure = "a nested model sees nothing outside itself"
+            cure = "a nested model sees nothing outside itself; declare it under the model's own `shared`"
         elif self.part.shared:
             cure = "it holds " + listed(self.part.shared)
         else:
@@ -175,6 +181,21 @@ class Scope:
                     self._first_uses.setdefault(step.what.target, step)
         return self._first_uses.get(name)
 
+    def _without_a_name(self, name: str, where: Path) -> tuple[str, int] | None:
+        """The lowest step above that has no name and is of the class that `name` spells in Keras's way."""
+        if self._unnamed is None:
+            self._unnamed = {}
+            for step in self.part.steps:
+                if not step.names and isinstance(step.what, LayerExpr):
+                    self._unnamed.setdefault(fold(step.what.cls.removeprefix(OPS)), []).append(step)
+        found = self._unnamed.get(fold(name)) or self._unnamed.get(fold(name.rpartition("_")[0]), [])
+        at = len(self.part.path) + 1  # where the step's number stands in a path
+        here = where[at] if where[at - 1 : at] == ("layers",) else None
+        above = [step for step in found if not isinstance(here, int) or int(step.path[at]) < here]
+        if not above or not isinstance(above[-1].what, LayerExpr):
+            return None
+        return above[-1].what.cls, self.line(above[-1].path)
+
     def _nowhere(self, name: str, output: str, where: Path) -> None:
         kind, path = self.names.declared.get(name, (None, ()))
         if kind == "variable":
@@ -191,13 +212,18 @@ class Scope:
                 )
             self.report.add("NS302", where, message, spans=[(path, "defined here")], help=cure)
         elif not self.part.open and name.rpartition("_")[0] not in self.broken_repeats:
-            close = self.names.nearest(name)
+            unnamed = self._without_a_name(name, where)
+            close = None if unnamed else self.names.nearest(name)
             message, cure, fix = f"no step, input or shared layer is named `{name}`", None, None
             if close:
                 if close in self.tensors and close == sure(name, self.names.declared):
                     fix = (name + output, close + output)
                 message += f"; `{close}` is, at line {self.line(self.names.declared[close][1])}"
                 cure = f"did you mean `{close}`?"
+            elif unnamed:
+                cls, line = unnamed
+                message += f"; the `{cls}` in line {line} has no name"
+                cure = f"write `name: {name}` there" if _NAME.fullmatch(name) else "give it a `name`"
             elif "," in name and all(each.strip() in self.names.declared for each in name.split(",")):
                 cure = f"write `[{name}]`"
             elif self.nested:

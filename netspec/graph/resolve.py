@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from netspec import catalog
 from netspec.catalog import shapes
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Place, Report
@@ -77,10 +78,16 @@ class _Resolver:
 
     def _warn_about_unused(self) -> None:
         steps, shared = self._part.steps, self._part.shared
+        if not steps or self._scope.missed or any(_asks_inside(step.what) for step in steps):
+            return  # they are written under another key, or what is asked for is this
         if any(step.what is None or (isinstance(step.what, Use) and step.what.target not in shared) for step in steps):
             return  # the step that is wrong may be the use
+        inside: set[str] | None = None  # what nested models try to use, who see nothing of this: reported there
         for name, thing in self._scope.things.items():
             if thing is not None and name not in self._scope.calls_of and name not in self._scope.wrapped:
+                inside = _used_inside(self._part) if inside is None else inside
+                if name in inside:
+                    continue
                 path = (*self._part.path, "shared", name)
                 cure = f"`- use: {name}` calls it; else take it out"
                 message = f"`{name}` is declared under `shared` but not used"
@@ -374,6 +381,25 @@ class _Resolver:
             message = f"the last step has {len(above.outputs)} outputs; say which are the model's"
             self._report.add("NS308", above.path, message, help=cure)
         return {}, False
+
+
+def _asks_inside(what: LayerExpr | Use | ModelPart | None) -> bool:
+    """Whether a step is a layer that is unknown and may wrap something shared."""
+    if not isinstance(what, LayerExpr) or not isinstance(what.args, dict) or catalog.find("layer", what.cls):
+        return False
+    return any("use" in each for each in (what.args, *what.args.values()) if isinstance(each, dict))
+
+
+def _used_inside(part: ModelPart) -> set[str]:
+    """What the steps of models below a part ask for with `use`."""
+    left = [*part.shared.values(), *(step.what for step in part.steps)]
+    found: set[str] = set()
+    while left:
+        inner = left.pop()
+        if isinstance(inner, ModelPart):
+            found |= {step.what.target for step in inner.steps if isinstance(step.what, Use)} - inner.shared.keys()
+            left += [*inner.shared.values(), *(step.what for step in inner.steps)]
+    return found
 
 
 def _referred(source: Any) -> list[str]:

@@ -23,8 +23,10 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
     objects = Objects(report, use=lambda name, path: None, nest=lambda raw, path: None, auto=snake)
     outputs = declared_outputs(spec, typed.graph)
     before = len(report)
-    steps = frozenset(name for step in spec.model.steps for name in step.names)
-    losses, weights = _losses(spec.losses, outputs, steps, objects, report)
+    public = {step: name for name, step in (spec.model.outputs or {}).items()}
+    steps = {name: public.get(name) for step in spec.model.steps for name in step.names}
+    refused = {name for name, step in (spec.model.outputs or {}).items() if step in spec.model.inputs}
+    losses, weights = _losses(spec.losses, outputs, refused, steps, objects, report)
     metrics = _metrics(spec.metrics, outputs, steps, objects, report)
     sound = len(report) == before
     optimizer: Any = _DEFAULT_OPTIMIZER
@@ -37,15 +39,24 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
         if made is not BAD:
             callbacks.append(KerasObject("callback", made, {}, path) if isinstance(made, str) else made)
     result = Training(losses, weights, metrics, _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer, tuple(callbacks))
-    if outputs and sound:
+    if outputs and sound and not spec.meant & {"losses", "metrics"}:
         _check_monitors(spec, result, outputs, report)
     return result
 
 
 def declared_outputs(spec: Spec, graph: Graph) -> tuple[str, ...]:
-    """The names of the model's outputs, those of broken steps included; none where they cannot be known."""
+    """The names of the model's outputs, those of broken steps included; none where they cannot be known.
+
+    A list of outputs with a misspelt name stands for the step that is meant, as what trains it does.
+    """
+    if "outputs" in spec.meant:
+        return ()
     if spec.model.outputs is not None:
-        return tuple(spec.model.outputs)
+        strange = {name for name, step in spec.model.outputs.items() if name == step and name not in graph.outputs}
+        steps = [name for step in spec.model.steps for name in step.names] if strange else []
+        strange -= {*steps, *spec.model.inputs, *spec.model.shared}
+        meant = {name: nearest(name, steps) or name for name in strange if "." not in name}
+        return tuple(dict.fromkeys(meant.get(name, name) for name in spec.model.outputs))
     if graph.outputs or not spec.model.steps or spec.model.steps[-1].repeat is not None:
         return tuple(graph.outputs)
     return spec.model.steps[-1].names[:1]
@@ -87,8 +98,14 @@ def metric_name(metric: KerasObject | str) -> str:
 
 
 def _losses(
-    raw: Any, outputs: tuple[str, ...], steps: frozenset[str], objects: Objects, report: Report
+    raw: Any,
+    outputs: tuple[str, ...],
+    refused: set[str],
+    steps: Mapping[str, str | None],
+    objects: Objects,
+    report: Report,
 ) -> tuple[dict[str, Any], dict[str, float]]:
+    """The losses and their weights by output; of what was `refused` as an output none is missed."""
     path: Path = ("losses",)
     if raw is None:
         return dict.fromkeys(outputs), {}
@@ -96,7 +113,7 @@ def _losses(
         losses: dict[str, Any] = dict.fromkeys(outputs)
         weights: dict[str, float] = {}
         strange = [name for name in raw if name not in losses] if outputs else []
-        left = [name for name in outputs if name not in raw]
+        left = [name for name in outputs if name not in raw and name not in refused]
         for name in strange:
             _not_an_output(name, outputs, steps, (*path, name), report, left)
         for name, value in raw.items():
@@ -127,12 +144,15 @@ def _by_output(raw: Mapping[str, Any], outputs: tuple[str, ...]) -> bool:
 def _not_an_output(
     name: str,
     outputs: tuple[str, ...],
-    steps: frozenset[str],
+    steps: Mapping[str, str | None],
     path: Path,
     report: Report,
     left: list[str] | None = None,
 ) -> None:
-    """A name that is no output, if a step at all; `left` are the outputs that have no loss."""
+    """A name that is no output; `left` are the outputs that have no loss.
+
+    `steps` holds the steps' names, with the public name that `outputs` gives to one.
+    """
     close = None if name in steps else nearest(name, left or outputs)
     are = "the output is" if len(outputs) == 1 else "the outputs are"
     message = f"`{name}` is not an output; {are} {listed(outputs)}"
@@ -141,9 +161,13 @@ def _not_an_output(
     cure = f"did you mean `{close}`?" if close else None
     if cure is None and len(outputs) == 1:
         cure = f"write `{outputs[0]}`"
-    if name in steps:
+    fix = rename(name, left or outputs) if close else None
+    public = steps.get(name)
+    if public in outputs:
+        cure, fix = f"write `{public}`, which is the name that `outputs` gives to `{name}`", (name, public)
+    elif name in steps:
         cure = f"list `{name}` under `outputs` if it is to be one"
-    report.add("NS501", path, message, key=True, help=cure, fix=rename(name, left or outputs) if close else None)
+    report.add("NS501", path, message, key=True, help=cure, fix=fix)
 
 
 def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, float | None]:
@@ -154,9 +178,11 @@ def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, 
     if isinstance(raw, dict) and raw.keys() & {"loss", "weight"}:
         for key in raw:
             if key not in ("loss", "weight"):
-                report.add(
-                    "NS201", (*path, key), f"a loss has no key `{key}`", key=True, help="it takes `loss` and `weight`"
-                )
+                keys = [each for each in ("loss", "weight") if each not in raw]
+                close = nearest(key, keys)
+                cure = f"did you mean `{close}`?" if close else "it takes `loss` and `weight`"
+                said = f"a loss has no key `{key}`"
+                report.add("NS201", (*path, key), said, key=True, help=cure, fix=rename(key, keys))
         weight = raw.get("weight")
         if weight is not None and (
             isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf")
@@ -194,7 +220,7 @@ def metric_path(raw: Any, output: str, at: int) -> Path:
 
 
 def _metrics(
-    raw: Any, outputs: tuple[str, ...], steps: frozenset[str], objects: Objects, report: Report
+    raw: Any, outputs: tuple[str, ...], steps: Mapping[str, str | None], objects: Objects, report: Report
 ) -> dict[str, tuple[KerasObject | str, ...]]:
     path: Path = ("metrics",)
     if raw is None:

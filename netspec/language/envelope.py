@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -54,10 +54,20 @@ def guarded(model: type[_T], value: Any, path: Path, report: Report, where: str)
     try:
         return model.model_validate(value)
     except ValidationError as failed:
-        for error in failed.errors(include_url=False, include_context=True):
+        errors = failed.errors(include_url=False, include_context=True)
+        meant = _meant(model, errors)
+        for error in errors:
+            if error["type"] == "missing" and tuple(error["loc"]) in meant:
+                continue  # it stands there misspelt
             beside = reduce(lambda part, step: part[step], error["loc"][:-1], value)
             _report(error, model, path, beside, report, where)
         return None
+
+
+def _meant(model: type[Closed], errors: Iterable[Any]) -> set[tuple[int | str, ...]]:
+    """The keys that unknown ones beside them most likely stand for, by their places."""
+    strange = [tuple(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
+    return {(*loc[:-1], close) for loc in strange if (close := nearest(str(loc[-1]), _fields(model, loc[:-1])))}
 
 
 def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Report, where: str) -> None:
@@ -100,6 +110,8 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         cure, meant = f"write `{int(got)}`", int(got)
     elif expected == "a list" and isinstance(got, int | str):
         cure = f"write `[{got}]`" if len(str(got)) < 40 else "write `[…]`"
+    elif name == "`shape`" and kind in _BOUNDS and got == -1:
+        cure = "a size that may be any is `null`"
     fix = None if meant is None else (got, meant)
     report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure, fix=fix)
 
@@ -223,7 +235,8 @@ def data_part(value: Any, report: Report) -> Data | None:
         if isinstance(full.get(key), dict):
             full[key] = {name: _columns(part, key) for name, part in full[key].items()}
     made = guarded(Data, full, path, report, "`data`")
-    if not full.get("dataset") and not full.get("train"):
+    meant = {nearest(str(key), _fields(Data, ())) for key in full}  # one may stand there misspelt
+    if not full.get("dataset") and not full.get("train") and meant.isdisjoint({"dataset", "train"}):
         cure = "for example `train: rows.csv`, or `dataset: mnist`"
         report.add("NS203", path, "`data` needs `train` or `dataset`", key=True, help=cure)
     _one_of_each(made or _readable(full), report)
@@ -257,6 +270,8 @@ def _source(value: Any, path: Path, report: Report) -> Any:
         place = (*path, at) if isinstance(value, list) else path
         if kind is None:
             cure = "a name that ends in " + ", ".join(SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`"
+            if name.lower().endswith(".npy"):
+                cure = "name each array, as in `{npy: {x: x.npy, y: y.npy}}`"
             report.add("NS709", place, f"the kind of `{name[:80]}` cannot be told from its name", help=cure)
         elif isinstance(value, list) and (kind != kinds[0] or kind not in TABLES):
             said = f"the files of one source are tables of one kind, got `{kinds[0]}` and `{kind}`"

@@ -31,7 +31,10 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
     """The Spec that a document with its variables already replaced holds; None where it is not meant to be one."""
     if not isinstance(data, dict) or not data.keys() & {"layers", "inputs"}:
         got = "it has neither `inputs` nor `layers`" if isinstance(data, dict) else f"got `{describe(data)}`"
-        report.add("NS110", (), f"a spec is a mapping with `inputs` and `layers`; {got}")
+        near = [(key, nearest(key, ("inputs", "layers"))) for key in data] if isinstance(data, dict) else []
+        pairs = [f"`{name}` for `{key}`" for key, name in near if name]
+        cure = f"did you mean {' and '.join(pairs[:2])}?" if pairs else None
+        report.add("NS110", (), f"a spec is a mapping with `inputs` and `layers`; {got}", help=cure)
         return None
     meant = unknown_keys(data, _TOP_KEYS, (), "a spec", report)
     _version(data, report)
@@ -47,6 +50,7 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
         data=data_part(data.get("data"), report) if data.get("data") is not None else None,
         fit=fit,
         budget=budget_part(data["budget"], report) if data.get("budget") is not None else None,
+        meant=frozenset(meant - data.keys()),
     )
 
 
@@ -65,6 +69,7 @@ def model_part(data: Mapping[str, Any], path: Path, report: Report, meant: Colle
     outputs, paths = _outputs(data.get("outputs"), (*path, "outputs"), report)
     refused = not inputs or not steps or not isinstance(data.get("shared"), dict | None)
     refused = refused or any(key in meant and key not in data for key in _MODEL_KEYS)
+    refused = refused or report.says("NS102", "duplicate key `name`")  # the other name is lost
     return ModelPart(inputs, shared, steps, outputs, paths, path, refused)
 
 

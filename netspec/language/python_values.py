@@ -104,4 +104,4 @@ def _no_tuple(made: list[Any], path: Path, report: Report) -> None:
 
 
 def _no_none(path: Path, report: Report) -> None:
-    report.add("NS202", path, "`None` is how Python writes null", help="write `null`")
+    report.add("NS202", path, "`None` is how Python writes null", help="write `null`", fix=("None", None))

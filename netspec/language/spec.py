@@ -70,3 +70,4 @@ class Spec:
     data: Data | None
     fit: Fit
     budget: Budget | None = None
+    meant: frozenset[str] = frozenset()  # keys that stand there misspelt, which is said

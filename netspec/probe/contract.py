@@ -33,19 +33,23 @@ DATASET_COLUMNS = {
     "reuters": ("words", LABEL),
 }
 
+_MOST = 12  # columns that a message names
+_SEPARATORS = {";": "`;`", "\t": "tabs", ",": "`,`", "|": "`|`"}
+
 
 def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tuple[Looked, ...]:
     """Files exist (a warning where not), columns are there, and their first rows fit the model; how far it looked."""
     inputs, outputs = tuple(model.inputs), tuple(model.outputs)
-    _check_names("features", data.features, inputs, "an input", report)
-    _check_names("targets", data.targets, outputs, "an output", report)
-    fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs)
+    _check_names("features", data.features, inputs, "an input", {}, report)
+    _check_names("targets", data.targets, outputs, "an output", model.steps, report)
+    fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs, model.steps)
     known = replace(  # what a misspelt name means has columns, which are not looked at
         model,
         inputs={name: tensor for name, tensor in model.inputs.items() if name not in fed},
         outputs={name: tensor for name, tensor in model.outputs.items() if name not in taught},
     )
     looked: list[Looked] = []
+    taught_by: tuple[str, Sequence[str]] = ("", ())  # the file of the training rows, and its columns
     parts: Parts | None = None
     said: set[str] = set()
     if data.dataset is not None:
@@ -65,6 +69,12 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
             report.add("NS705", path, f"`{source.files[0]}` cannot be unpacked: {error}")
             continue
         if header is None:
+            continue
+        if not _headed(data, source, header, path, report):
+            continue
+        if path[1] == "train":
+            taught_by = (source.files[0], header)
+        elif not _as_taught(data, header, source.files[0], taught_by, path, report):
             continue
         sound = _check_columns(data, header, f"`{source.files[0]}`", model, said, report)
         if not sound or not inputs:
@@ -87,7 +97,7 @@ def _each_file(data: Data, folder: FilePath, report: Report) -> list[tuple[Path,
     for path, source in _sources(data):
         missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
         for at, name in missing:
-            cure = "fit needs it; paths are relative to the spec"
+            cure = "fit needs it" if FilePath(name).is_absolute() else "fit needs it; paths are relative to the spec"
             report.add("NS701", (*path, *at), f"`{name}` is not there", help=cure)
         if missing:
             continue
@@ -121,14 +131,75 @@ def _files(source: Source) -> list[tuple[Path, str]]:
     return [((source.kind,), name) for name in source.files if not is_pattern(name)]
 
 
-def _check_names(key: str, given: Mapping[str, object], known: tuple[str, ...], what: str, report: Report) -> None:
+def _check_names(
+    key: str,
+    given: Mapping[str, object],
+    known: tuple[str, ...],
+    what: str,
+    public: Mapping[str, str],
+    report: Report,
+) -> None:
+    """Every name is one of `known`; `public` has the name that a step goes by as an output."""
     for name in given:
         if name not in known and known:
             close = nearest(name, known)
             cure = f"did you mean `{close}`?" if close else f"{what} is one of " + ", ".join(f"`{n}`" for n in known)
             fix = rename(name, [each for each in known if each not in given])
+            if name in public and not public[name]:
+                cure, fix = f"list `{name}` under `outputs` if it is to be one", None
+            elif public.get(name) in known:
+                meant = public[name]
+                cure = f"write `{meant}`, which is the name that `outputs` gives to `{name}`"
+                fix = None if meant in given else (name, meant)
             message = f"`{name}` is not {what} of the model"
             report.add("NS707", ("data", key, name), message, key=True, help=cure, fix=fix)
+
+
+def _as_taught(
+    data: Data, header: Sequence[str], name: str, taught_by: tuple[str, Sequence[str]], path: Path, report: Report
+) -> bool:
+    """False for a file without columns that the training rows have: the file is wrong, not what names them."""
+    lacks = [column for column in _named(data) if column in taught_by[1] and column not in header]
+    if lacks:
+        what = f"column{'s' * (len(lacks) > 1)} {_shown(lacks)}"
+        message = f"`{name}` has no {what}, which `{taught_by[0]}` has; it has {_shown(header)}"
+        report.add("NS702", path, message, help="the same columns must stand in both")
+    return not lacks
+
+
+def _named(data: Data) -> list[str]:
+    """Every column that a feature or a target names, each once."""
+    parts: list[Feature | Target] = [*data.features.values(), *data.targets.values()]
+    return list(dict.fromkeys(column for part in parts for column in part.names))
+
+
+def _shown(columns: Sequence[str]) -> str:
+    return ", ".join(f"`{column}`" for column in columns[:_MOST]) + (" …" if len(columns) > _MOST else "")
+
+
+def _headed(data: Data, source: Source, header: Sequence[str], path: Path, report: Report) -> bool:
+    """False for a text file without a header, or of one column that holds some that are named, otherwise separated."""
+    name, wanted = source.files[0], _named(data)
+    if source.kind not in ("csv", "tsv") or not {*wanted} - {*header}:
+        return True
+    from netspec.probe.cells import number
+
+    if all(number(cell.strip()) is not None for cell in header):
+        lacks = next(column for column in wanted if column not in header)
+        message = f"`{name}` has no column `{lacks}`, because its first line, {_shown(header)}, is no header"
+        report.add("NS702", path, message, help="write the columns' names above it")
+        return False
+    if len(header) > 1:
+        return True
+    for separator, word in _SEPARATORS.items():
+        cells = [cell.strip().strip('"') for cell in header[0].split(separator)]
+        if len(cells) > 1 and (named := [column for column in wanted if column in cells]):
+            first = named[0]
+            message = f"`{name}` has no column `{first}`, because its cells are separated by {word}"
+            cure = f"write `{{csv: {name}, separator: {separator!r}}}`".replace("'", '"')
+            report.add("NS702", path, message, help=cure)
+            return False
+    return True
 
 
 def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, said: set[str], report: Report) -> bool:
@@ -152,9 +223,8 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
                     place: Path = ("data", key, name)
                     place = (*place, "columns", at) if part.columns else (*place, "column")
                     close = nearest(column, found)
-                    shown = ", ".join(f"`{c}`" for c in found[:12]) + (" …" if len(found) > 12 else "")
                     cure = f"did you mean `{close}`?" if close else None
-                    message = f"{where} has no column `{column}`; it has {shown}"
+                    message = f"{where} has no column `{column}`; it has {_shown(found)}"
                     report.add("NS702", place, message, help=cure, fix=rename(column, found))
     for name in _left(data.features, model.inputs, found, data.dataset is not None and len(model.inputs) == 1):
         cure = f"add it: `features: {{{name}: {{column: …}}}}`"
@@ -162,7 +232,7 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
         if new(f"input {name}"):
             report.add("NS707", ("data",), message, key=True, help=cure)
     single = data.dataset is not None and len(model.outputs) == 1
-    for name in _left(data.targets, model.outputs, found, single):
+    for name in _left(data.targets, model.outputs, found, single, model.steps):
         loss = model.losses.get(name)
         if isinstance(loss, str) or (name in data.targets and not isinstance(loss, Unknown)):
             cure = f"add it: `targets: {{{name}: {{column: …}}}}`"
@@ -172,20 +242,26 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
     return sound
 
 
-def _meant(given: Mapping[str, object], known: Sequence[str]) -> set[str]:
-    """The inputs or outputs that a wrong name stands for: the nearest one, or the only one that is left."""
+def _meant(given: Mapping[str, object], known: Sequence[str], public: Mapping[str, str] | None = None) -> set[str]:
+    """The inputs or outputs that a wrong name stands for: its public one, the nearest, or the only one that is left."""
     strange = [name for name in given if name not in known]
     left = [name for name in known if name not in given]
     if len(strange) == len(left) == 1:
         return set(left)
-    return {close for name in strange if (close := nearest(name, known)) is not None and close in left}
+    other = public or {}
+    named = (other[name] if name in other else nearest(name, known) for name in strange)
+    return {name for name in named if name in left}
 
 
 def _left(
-    given: Mapping[str, Feature | Target], wanted: Mapping[str, object], found: Sequence[str], single: bool
+    given: Mapping[str, Feature | Target],
+    wanted: Mapping[str, object],
+    found: Sequence[str],
+    single: bool,
+    public: Mapping[str, str] | None = None,
 ) -> list[str]:
     """The inputs or outputs without a column: none is named, and none has their name."""
-    meant = _meant(given, tuple(wanted))  # said already
+    meant = _meant(given, tuple(wanted), public)  # said already
     return [
         name
         for name in wanted

@@ -6,6 +6,7 @@ What is refused here is what fit refuses. `check_shape` needs a file's columns, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from netspec.probe.cells import is_missing, number, whole_numbers, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
 
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
 _WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 _TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite
 
@@ -131,10 +133,22 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
         cure = "leave out `length`, and the input's own is taken"
     elif kind == "text":
         cure = "say `one_hot: true`" if len(dims) == 2 else "leave out `one_hot`" if len(shape) == 2 else None
+    elif kind == "numbers" and None not in shape and len(shape) > 1:
+        cure = _other_input(dims, tuple(size or 1 for size in shape))
     elif kind in ("multi_hot", "category"):
         cure = f"make the input [{', '.join(map(str, shape))}]"
     said = f"input `{wanted.input}` is {show_shape((None, *dims))}, its feature gives {show_shape((None, *shape))}"
     report.add("NS708", wanted.path, said, help=cure, spans=wanted.spans)
+
+
+def _other_input(dims: tuple[int | None, ...], shape: tuple[int, ...]) -> str:
+    """The input that takes rows of an array as they are; axes in another order are put right behind it."""
+    if len(shape) == len(dims) and sorted(shape) == sorted(dim or 0 for dim in dims):
+        left = list(range(len(shape)))
+        order = [left.pop(next(at for at, axis in enumerate(left) if shape[axis] == dim)) + 1 for dim in dims]
+        return f"make the input {list(shape)}, with `Permute: {order}` behind it"
+    own = [*shape, 1] if len(dims) == len(shape) + 1 and dims[-1] == 1 else list(shape)
+    return f"make the input {own}"
 
 
 @dataclass(slots=True)
@@ -265,7 +279,7 @@ class Numbers(Check):
 
     def finish(self) -> None:
         """Say what was found, column by column."""
-        wanted, feature = self.wanted, self.wanted.feature
+        wanted, feature, told = self.wanted, self.wanted.feature, False
         for column in wanted.columns:
             bad = self.found.get(("text", column))
             if bad is not None:
@@ -273,6 +287,10 @@ class Numbers(Check):
                 cure = "say `text` for sentences, `category` for few different values"
                 if point:
                     cure = f"write `{point}`: the decimal mark is a point"
+                elif _DATE.match(bad.got):
+                    cure = "turn times into numbers first: the hour, the day of the week, or days since a first one"
+                elif bad.got.endswith("%") and number(bad.got[:-1].strip()) is not None:
+                    cure = f"write `{bad.got[:-1].strip()}`, without the sign"
                 elif self.there.get(column, 0) > bad.count:
                     cure = "mend the cell, or leave it empty: " + _filled(feature)
                 elif self._are_lists(bad.got):
@@ -283,7 +301,9 @@ class Numbers(Check):
             self.say("huge", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
             cure = "say `missing: zero`, `missing: mean` for the rounded mean, or `missing: drop` to leave out the row"
             self.say("missing", column, "NS703", f"expected a number for an input of {wanted.dtype}, got {{}}", cure)
-            self.say("part", column, "NS703", "expected a whole number, got {}", "make the input float32")
+            if not told:  # the input is wrong, once, however many columns show it
+                self.say("part", column, "NS703", "expected a whole number, got {}", "make the input float32")
+                told = ("part", column) in self.found
             self.say("range", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
             self.say("limit", column, "NS712", *beyond(wanted, self.found.get(("limit", column))))
             nothing = self.there.get(column, 0) == 0 and not any(name == column for _, name in self.found)

@@ -116,21 +116,48 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     if dims is None or forms.fits(shape, dims if wanted.form == "numbers" else dims[:-1]):
         return True
     shape = shape or (1,)
-    code, cure = "NS706", None
-    if wanted.form == "numbers" and wanted.loss in forms.ONE_HOT and shape == (1,):
+    what = "the target column gives" if len(kinds) == 1 else f"the {len(kinds)} target columns give"
+    if wanted.form != "numbers" and shape[-1] == wanted.units and shape != (1,):
+        said = f"output `{wanted.output}` takes class numbers; {what} {show_shape((None, *shape))}: "
+        said += "the labels are one-hot already"
+        way = "use the loss `categorical_crossentropy`" if wanted.form == "classes" else "leave out `one_hot`"
+        report.add("NS711", wanted.path, said, help=way, spans=wanted.spans)
+        return False
+    code, cure = "NS706", _shape_cure(wanted, dims, shape)
+    if wanted.form == "numbers" and wanted.loss in forms.ONE_HOT and shape == (1,) and len(dims) == 1:
         code = "NS711"
         cure = "say `one_hot: true` under the target, or use the loss `sparse_categorical_crossentropy`"
-    elif wanted.form != "numbers" and shape[-1] == wanted.units:
-        code = "NS711"
-        cure = "the labels are one-hot already: use the loss `categorical_crossentropy`, without `one_hot`"
-    elif wanted.form == "numbers" and wanted.units is not None and len(dims) == 1:
-        cure = f"list {wanted.units} columns under `columns`, or give the output {shape[0]} unit{'s' * (shape[0] != 1)}"
-        cure = "say `one_hot: true` for class numbers; " + cure if shape == (1,) else cure
-    what = "the target column gives" if len(kinds) == 1 else f"the {len(kinds)} target columns give"
     sparse = ", of which the loss takes all but the last axis" if wanted.form == "classes" else ""
     said = f"output `{wanted.output}` is {show_shape((None, *dims))}{sparse}; {what} {show_shape((None, *shape))}"
     report.add(code, wanted.path, said, help=cure, spans=wanted.spans)
     return False
+
+
+def _shape_cure(wanted: Wanted, dims: tuple[int | None, ...], shape: tuple[int, ...]) -> str | None:
+    """What brings an output and labels of another shape together, where shapes alone tell."""
+    axes = len(dims) - 1  # of an image, or of steps
+    if axes == 0:
+        if wanted.units is None or wanted.form != "numbers":
+            return None
+        cure = f"list {wanted.units} columns under `columns`, or give the output {shape[0]} unit{'s' * (shape[0] != 1)}"
+        classes = shape == (1,) and wanted.loss in forms.CLASSES
+        return "say `one_hot: true` for class numbers; " + cure if classes else cure
+    if axes > 3 or None in dims:
+        return None
+    pooling = f"GlobalAveragePooling{axes}D"
+    if shape == (1,):
+        return f"one label a row needs one answer a row: put `Flatten` or `{pooling}` in front of `{wanted.output}`"
+    theirs = shape[:axes] if len(shape) >= axes else ()
+    pairs = [(have, want) for have, want in zip(dims, theirs, strict=False) if have is not None]
+    factors = {want / have for have, want in pairs}
+    if not pairs or factors == {1.0}:
+        return None
+    size = ", ".join(map(str, theirs))
+    if len(factors) == 1 and (factor := factors.pop()) > 1 and factor.is_integer():
+        return f"`UpSampling{axes}D: {factor:.0f}` in front of `{wanted.output}` brings it to {size}"
+    if all(have <= want for have, want in pairs):
+        return f"the output must be {size}: `padding: same` keeps the size in each convolution above it"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +359,7 @@ class Labels:
             place, sheet = wanted.at(name), self.sheet
             say(self.report, "NS711", place, sheet, name, odd, said, help=cure, spans=wanted.spans, severity="warning")
             return
-        whole = all(value == math.floor(value) for value in distinct)
+        whole = all(value == math.floor(value) for value in distinct) and wanted.dims in ((), (1,))
         cure = "scale the labels to 0 to 1, or use the loss `mse`"
         if whole and len(distinct) == 2:
             cure = f"say which class is which: `classes: [{', '.join(_quoted(v) for v in sorted(distinct))}]`"

@@ -25,6 +25,9 @@ class Model:
     scored: frozenset[str] = frozenset()
     limits: Mapping[str, int | None] = field(default_factory=dict)
     made: Mapping[str, Path] = field(default_factory=dict)
+    steps: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of a step that is no output by its own name, the name that it has as one, if any
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,12 @@ class Tally:
     count: int = 0
     row: Row | None = None
     got: Any = None
+    last: int = 0
 
     def add(self, row: Row, got: Any) -> None:
-        """One more row; only the first is kept."""
-        self.count += 1
+        """One more number of a row; a row counts once, and only the first is kept. Rows come in order."""
+        self.count += row.number != self.last
+        self.last = row.number
         if self.row is None:
             self.row, self.got = row, got
 

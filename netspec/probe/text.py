@@ -105,7 +105,9 @@ def _blocks(
         more = "" if wrong == 1 else f"; so are {wrong} of {sheet.far()}"
         raise ProbeError(
             f"`{name}` row {number} (line {at}): expected {len(header)} columns, got {count}{more}",
-            help="put cells that hold the separator in double quotes",
+            help="put cells that hold the separator in double quotes"
+            if count > len(header)
+            else "an empty cell has its separator too",
         )
     if rows:
         yield _block(sheet, names, rows, lines)

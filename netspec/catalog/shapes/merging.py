@@ -92,7 +92,7 @@ def elementwise_merge(ask: Ask) -> Inferred:
         if isinstance(wider, int):
             raise ShapeError(
                 f"{ask.name} cannot stretch {_list((shapes[0], shape) if at == 1 else shapes)} over each other: "
-                f"axis {wider} differs",
+                f"axis {wider % len(shape) if len(shape) == len(shapes[0]) else wider} differs",
                 code="NS401",
                 inputs=(0, at),
                 axis=wider,

@@ -196,7 +196,8 @@ def matmul(ask: Ask) -> Inferred:
         message = (
             f"{ask.name} multiplies the last axis of `x1`, {rows[-1]}, with the last but one of `x2`, {columns[-2]}"
         )
-        raise ShapeError(f"{message}; these must be equal", code="NS401", inputs=positions(ask, "x1", "x2"), axis=-1)
+        axis = -2 if len(two) > 1 else -1
+        raise ShapeError(f"{message}; these must be equal", code="NS401", inputs=positions(ask, "x1", "x2"), axis=axis)
     lead = stretched(ask, (("x1", rows[:-2]), ("x2", columns[:-2])))
     ends = [*([rows[-2]] if len(one) > 1 else []), *([columns[-1]] if len(two) > 1 else [])]
     dtype = "int32" if left.dtype == right.dtype == "int8" else promoted(left.dtype, right.dtype)
@@ -224,7 +225,8 @@ def dot(ask: Ask) -> Inferred:
     inner = two[0] if len(two) == 1 else two[-2]
     if differ(one[-1], inner) or (len(two) == 1 and None in (one[-1], inner) and one[-1] is not inner):
         message = f"{ask.name} multiplies axes that are equal, got {show(one)} and {show(two)}"
-        raise ShapeError(message, code="NS401", inputs=positions(ask, "x1", "x2"), axis=-1)
+        axis = -2 if len(two) > 1 else -1
+        raise ShapeError(message, code="NS401", inputs=positions(ask, "x1", "x2"), axis=axis)
     return given(((*one[:-1], *(two[:-2] if len(two) > 1 else ()), *two[-1:][: len(two) - 1]), dtype))
 
 

@@ -129,7 +129,7 @@ def _initial_states(ask: Ask, cells: Sequence[Cell]) -> bool:
         raise ShapeError(
             f"{ask.name} needs {len(widths)} initial states, got {len(states)}",
             inputs=tuple(range(1, len(states) + 1)),
-            help=f"take them from a {ask.name} with `return_state: true`",
+            help=f"take them from another {ask.name} with `return_state: true`",
         )
     for at, (state, units) in enumerate(zip(states, widths, strict=False), start=1):
         if isinstance(state.shape, Unknown):
@@ -140,6 +140,12 @@ def _initial_states(ask: Ask, cells: Sequence[Cell]) -> bool:
             if len(cells) > 1:
                 said = f"{ask.name}: initial state {at} belongs to a cell of {units} units, so it is (batch, {units})"
             raise ShapeError(f"{said}; got {show(state.shape)}", inputs=(at,), axis=-1)
+        if len(state.shape) > 2 and state.shape[0] is None:
+            raise ShapeError(
+                f"{ask.name} has {units} units, so its initial states are (batch, {units}); got {show(state.shape)}",
+                inputs=(at,),
+                help="a state is one row: take the last step, or what `return_state: true` gives",
+            )
     return True
 
 

@@ -33,6 +33,13 @@ _OPS = frozenset(
 _MOVING = frozenset(("Reshape", "Flatten", "Permute", "Identity", "ActivityRegularization", "RepeatVector"))
 _NOISE = DROPOUTS | {"GaussianNoise"}
 _AVERAGING = ("GlobalAveragePooling", "AveragePooling")
+# What gives numbers of any size where all that it takes are: sums of heads, scaled ones, several side by side.
+_BLENDING = frozenset(
+    (
+        *("Add", "Average", "Subtract", "Concatenate", "Rescaling"),
+        *("ops.add", "ops.subtract", "ops.multiply", "ops.divide"),
+    )
+)
 _SAME = {"swish": "silu"}
 
 
@@ -90,8 +97,8 @@ class Endings:
     def __init__(self, found: Survey) -> None:
         self.found, self._calls = found, {}
 
-    def tail(self, typed: TypedGraph, tensor: Tensor) -> Tail:
-        """The tail of a tensor."""
+    def tail(self, typed: TypedGraph, tensor: Tensor, *, blended: bool = True) -> Tail:
+        """The tail of a tensor; what is blended of several, or with numbers, is looked through once."""
         activations: list[Ending] = []
         dropouts: list[Call] = []
         linear: Path | None = None
@@ -113,6 +120,8 @@ class Endings:
                 continue
             name = _activation(layer)
             if name is None:
+                if blended and cls in _BLENDING and self._all_linear(inside, call):
+                    linear = layer.path
                 break
             path = (*layer.path, "activation") if "activation" in layer.args else layer.path
             if name != "linear":
@@ -123,6 +132,11 @@ class Endings:
                 linear = path
                 break
         return Tail(tuple(activations), tuple(dropouts), linear)
+
+    def _all_linear(self, typed: TypedGraph, call: Call) -> bool:
+        """Whether every tensor of a call comes straight from a layer without an activation."""
+        tails = (self.tail(typed, tensor, blended=False) for tensor in call.tensors())
+        return all(tail.activation == "linear" for tail in tails)
 
     def _upwards(self, typed: TypedGraph, tensor: Tensor) -> Iterator[tuple[TypedGraph, Call, int]]:
         """The calls from a tensor up as long as each has one input; what stands in a model is walked through."""

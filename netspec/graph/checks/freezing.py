@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Flag
 
 from netspec.catalog.types import Unknown
-from netspec.diagnostics import Report
+from netspec.diagnostics import Path, Report
 from netspec.graph.checks.survey import Survey, called, place, worker, wrapped
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 
@@ -66,7 +66,10 @@ def _check(found: Survey, each: _Normalizer, report: Report) -> None:
         message = "`BatchNormalization` is trained between frozen layers, so what those compute with keeps changing"
         cure = "freeze it as well: `trainable: false`"
     if message is not None:
-        spans = [(place(each.source)[0], "trained")] if frozen and each.source is not None and not training else []
+        spans: list[tuple[Path, str, bool]] = []
+        if frozen and each.source is not None and not training:
+            where, of_key = place(each.source)
+            spans.append((where, "trained", of_key))
         report.add("NS515", path, message, key=key, spans=spans, help=cure)
 
 

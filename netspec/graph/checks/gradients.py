@@ -143,6 +143,11 @@ def check_gradients(spec: Spec, found: Survey, plan: Training, report: Report) -
     """NS514: a warning for each thing that keeps weights from being trained; an error where it keeps all of them."""
     if all(plan.losses.get(name) is None for name in found.typed.graph.outputs):
         return  # not meant to be trained; fit says so
+    if found.unlike and _all_frozen(found):
+        message = "`losses` train nothing: every layer with weights is frozen"
+        cure = "leave out `trainable: false` where something is to be learned, or `losses` where nothing is"
+        report.add("NS511", ("losses",), message, key=True, severity="warning", help=cure)
+        return
     if not any(_of_output(spec, plan, name) for name in found.typed.graph.outputs) and not _may_stop(found):
         return
     walk = _walked(spec, found, plan)
@@ -153,6 +158,14 @@ def check_gradients(spec: Spec, found: Survey, plan: Training, report: Report) -
     for cause, calls in causes.values():
         if cause.why not in ("said", "unused"):
             _report(cause, list(calls.values()), everything, report)
+
+
+def _all_frozen(found: Survey) -> bool:
+    """Whether some weights are frozen and none is left to train, as far as all of them are known."""
+    own = found.own.values()
+    if any(isinstance(each.trainable, Unknown) or each.trainable for each in own):
+        return False
+    return any(found.frozen(call.layer) for typed in found.graphs for call in typed.graph.live_calls())
 
 
 def _may_stop(found: Survey) -> bool:
@@ -204,7 +217,7 @@ def _key(cause: _Cause) -> _CauseKey:
 def _report(cause: _Cause, calls: list[Call], everything: bool, report: Report) -> None:
     nearest, more = calls[0], len(calls) - 1
     what = called(nearest, report)
-    spans: list[tuple[Path, str]] = []
+    spans: list[tuple[Path, str, bool]] = []
     if cause.call is None:
         message = f"no gradient reaches {what}: it feeds output `{cause.output}` alone, {cause.why}"
         if nearest.named and nearest.name == cause.output:
@@ -212,8 +225,7 @@ def _report(cause: _Cause, calls: list[Call], everything: bool, report: Report) 
         cure = f"give output `{cause.output}` a loss" if "no loss" in cause.why else "give that loss a weight above 0"
     else:
         message = f"no gradient reaches {what}: {_stopper(cause.call)} lets none through"
-        path, _ = place(cause.call)
-        spans.append((path, "stops gradients"))
+        spans.append((place(cause.call)[0], "stops gradients", place(cause.call)[1]))
         cure = "let what it gives reach a loss by another way"
     own = isinstance(nearest.layer, LayerDef)
     if everything:

@@ -5,6 +5,7 @@ Keras trains all of these without a word, or warns in fit.
 
 from __future__ import annotations
 
+from netspec import catalog
 from netspec.catalog.types import Unknown, show
 from netspec.diagnostics import Path, Report
 from netspec.graph.checks.endings import Ending, Endings, Tail
@@ -61,6 +62,7 @@ class _Output:
 
     def __init__(self, name: str, tail: Tail, shown: str, units: int | None, report: Report) -> None:
         self.name, self.tail, self.shown, self.units, self.report = name, tail, shown, units, report
+        self.loss: str | None = None  # how the loss is called where it has arguments
 
     @property
     def ending(self) -> Ending | None:
@@ -72,8 +74,8 @@ class _Output:
         for ending in self.tail.activations:
             if ending.activation == "softmax" and ending.size == 1 and ending.last and len(ending.axes) == 1:
                 message = f"softmax over 1 unit is always 1.0, so output `{self.name}` says nothing"
-                cure = "use `activation: sigmoid` with binary_crossentropy"
-                self.report.add("NS505", ending.path, message, help=cure)
+                cure = f"use {self._activation('sigmoid', ending)} with binary_crossentropy"
+                self.report.add("NS505", ending.path, message, key=ending.path[-1] != "activation", help=cure)
                 return ending.path
         return None
 
@@ -92,6 +94,8 @@ class _Output:
         """The loss of this output."""
         cls, activation = loss_class(loss), self.tail.activation
         args = loss.args if isinstance(loss, KerasObject) else {}
+        if isinstance(loss, KerasObject) and loss.path[:-1] == path:
+            path, self.loss = loss.path, str(loss.path[-1])
         logits = args.get("from_logits") is True
         if cls in _CLASSES and self.units == 1 and args.get("axis", -1) == -1:
             said = "is always 0" if cls != "SparseCategoricalCrossentropy" else "knows class 0 alone"
@@ -121,11 +125,12 @@ class _Output:
         if logits:
             if activation in _PROBABILITIES:
                 message = f"`from_logits: true`, but output `{self.name}` ends in {activation}, which is then applied "
-                self._say(path, message + "twice", "leave `from_logits` out, or the activation", "NS506")
+                where = (*path, "from_logits")
+                self._say(where, message + "twice", "leave `from_logits` out, or the activation", "NS506", key=True)
             return
         if activation == "linear":
             message = f"output `{self.name}` has no activation, but its loss takes probabilities"
-            self._say(path, message, f"`activation: {wanted}`, or `from_logits: true` in the loss", "NS506")
+            self._say(path, message, f"{self._activation(wanted)}, or `from_logits: true` in the loss", "NS506")
         elif activation == "softmax" and cls in _BINARY:
             classes = f"{self.ending.size or 'several'} classes" if self.ending else "classes"
             message = f"output `{self.name}` is a softmax over {classes}, which {snake(cls)} "
@@ -136,7 +141,7 @@ class _Output:
             self._say(path, f"output `{self.name}` ends in sigmoid, which {snake(cls)} does not fit", cure)
         elif activation in _BELOW_ZERO or activation == "relu" or (cls in _BINARY and activation in _UNBOUNDED):
             message = f"output `{self.name}` ends in {activation}, but {snake(cls)} takes probabilities"
-            self._say(path, message, f"`activation: {wanted}`")
+            self._say(path, message, self._activation(wanted))
         elif activation == "softmax":
             self.softmax_axis(axis)
 
@@ -158,10 +163,19 @@ class _Output:
         cure = "leave `axis` out" if classes % rank == rank - 1 else f"write `axis: {classes}`"
         self.report.add("NS517", (*ending.path, "axis"), message, help=f"{cure}, so that the numbers there sum to 1")
 
-    def _say(self, path: Path, message: str, cure: str, code: str = "NS504") -> None:
-        spans: list[tuple[Path, str]] = []
-        if self.ending is not None:
-            spans = [(self.ending.path, f"output `{self.name}`, {self.shown}")]
-        elif self.tail.linear is not None:
-            spans = [(self.tail.linear, f"output `{self.name}`, {self.shown}")]
-        self.report.add(code, path, message, spans=spans, help=cure)
+    def _activation(self, wanted: str, ending: Ending | None = None) -> str:
+        """How an activation is written there: as an argument, or as a step where the layer has no such argument."""
+        ending = ending or self.ending
+        at = ending.path if ending is not None else self.tail.linear
+        entry = catalog.find("layer", at[-1]) if at and isinstance(at[-1], str) else None
+        if not at or at[-1] == "activation" or (entry is not None and entry.param("activation") is not None):
+            return f"`activation: {wanted}`"
+        return f"`Activation: {wanted}` " + ("behind it" if ending is None else "in its place")
+
+    def _say(self, path: Path, message: str, cure: str, code: str = "NS504", *, key: bool = False) -> None:
+        spans: list[tuple[Path, str, bool]] = []
+        at = self.ending.path if self.ending is not None else self.tail.linear
+        if at is not None:
+            spans = [(at, f"output `{self.name}`, {self.shown}", at[-1] != "activation")]
+        key = key or path[-1:] == (self.loss,)  # `{Hinge: {}}` is called by its name
+        self.report.add(code, path, message, key=key, spans=spans, help=cure)

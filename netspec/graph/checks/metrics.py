@@ -26,6 +26,7 @@ _ONE_HOT |= {"TopKCategoricalAccuracy": "SparseTopKCategoricalAccuracy"}
 _NUMBERS = {sparse: one_hot for one_hot, sparse in _ONE_HOT.items()}
 _OVERLAPS = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _SPARSE_LOSS = "SparseCategoricalCrossentropy"
+_CLASSES = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy", _SPARSE_LOSS))
 _ONE_HOT_LOSSES = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"))
 
 
@@ -71,6 +72,12 @@ def _fault(
         return f"{word} takes one-hot labels, but the loss takes class numbers", f"use `{_ONE_HOT[cls]}`"
     if cls in _NUMBERS and loss in _ONE_HOT_LOSSES:
         return f"{word} takes class numbers, but the loss takes one-hot labels", f"use `{_NUMBERS[cls]}`"
+    if cls == "Accuracy" and tail.activation in ("softmax", "sigmoid", "linear"):
+        gives = "numbers of any size" if tail.activation == "linear" else "probabilities"
+        meant = "SparseCategoricalAccuracy" if loss == _SPARSE_LOSS else "CategoricalAccuracy"
+        meant = "BinaryAccuracy" if units == 1 else meant
+        said = f"{word} counts what equals its label exactly, but output `{output}` gives {gives}"
+        return said, f"use `{meant}`" if loss in _CLASSES | _ONE_HOT_LOSSES else "take it out"
     k = args.get("k", 5)
     if cls in ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy") and units is not None and k >= units > 1:
         return f"{word} is always 1: output `{output}` has {units} classes, and `k` is {k}", "a smaller `k`"

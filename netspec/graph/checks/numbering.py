@@ -117,6 +117,8 @@ def _of_input(data: Data | None, name: str, inputs: Sequence[str]) -> _Known:
     if feature is not None and feature.sequence is not None and feature.sequence.vocabulary is not None:
         size = feature.sequence.vocabulary
         return _Numbers(size, f"the sequence has numbers below {size:,}", (*path, "sequence", "vocabulary"), False)
+    if feature is None and any(each not in inputs for each in data.features):
+        return None  # a feature of another name may be meant, which is said
     if data.dataset not in _WORDS_OF or (feature is None and len(inputs) > 1):
         return None
     if feature is not None and (feature.multi_hot or feature.text or "words" not in feature.names):
