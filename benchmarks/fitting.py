@@ -1,7 +1,7 @@
 """netspec's training against `model.fit` on arrays as the guide writes it: same model, same arrays, seconds a step.
 
 Each side is a warm process of its own, since seeds, determinism and threads are set for a whole process.
-`python benchmarks/fitting.py SIDE SPEC EPOCHS ROWS` is such a process; ROWS 0 means all.
+`python benchmarks/fitting.py SIDE CASE ROWS` is such a process; ROWS 0 means as many as the case says.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,34 +23,62 @@ if TYPE_CHECKING:
     from netspec.graph.ir import Checked
 
 _SEED = 1
-_MLP_ROWS = 20_000
-_MLP_DATA = """
-data:
-  train: rows.npz
-  features: {vector: vector}
-  targets: {%s: {column: kind, one_hot: true}}
-"""
 
 
-def twitter(runs: int, env: Mapping[str, str], rows: int = 0) -> list[Result]:
-    """The headline model on its own rows, batches of 32."""
-    return [_compared("twitter", runs, env, epochs=1, rows=rows, least=0.97)]
+@dataclass(frozen=True)
+class Case:
+    """A spec, how many rows (0: its own data), rows in a batch, epochs of a run, and the target for the speed."""
+
+    spec: str
+    rows: int
+    batch: int
+    epochs: int
+    least: float
 
 
-def mlp(runs: int, env: Mapping[str, str], rows: int = 0) -> list[Result]:
-    """The small plain stack on 20,000 rows of an NPZ file, batches of 128."""
-    return [_compared("mlp_softmax", runs, env, epochs=20, rows=rows, least=2)]
+CASES = {
+    "mlp_softmax, batches of 32": Case("mlp_softmax", 20_000, 32, 5, 2.5),
+    "mlp_softmax, batches of 128": Case("mlp_softmax", 20_000, 128, 20, 2),
+    "mlp_softmax, the guide's 1,000 rows": Case("mlp_softmax", 1_000, 128, 20, 4),
+    "dense_functional, batches of 32": Case("dense_functional", 20_000, 32, 3, 2.5),
+    "dense_functional, batches of 128": Case("dense_functional", 20_000, 128, 10, 2),
+    "dense_functional, the guide's 1,000 rows": Case("dense_functional", 1_000, 128, 20, 4),
+    "twitter": Case("twitter", 0, 32, 1, 0.97),
+    "tweet_pair": Case("tweet_pair", 640, 32, 1, 0.97),
+    "vgg": Case("vgg", 160, 32, 1, 0.97),
+}
+SMALL = tuple(name for name in CASES if name.startswith(("mlp", "dense")))
 
 
-def _compared(spec: str, runs: int, env: Mapping[str, str], *, epochs: int, rows: int, least: float) -> Result:
+def small(runs: int, env: Mapping[str, str], rows: int = 0) -> list[Result]:
+    """Models whose steps are short, where feeding is most of the time."""
+    return [_compared(name, runs, env, rows) for name in SMALL]
+
+
+def heavy(runs: int, env: Mapping[str, str], rows: int = 0) -> list[Result]:
+    """Models whose steps are long, and how much of an epoch making its batches would take alone."""
+    found = []
+    for name in CASES:
+        if name not in SMALL:
+            found.append(_compared(name, runs, env, rows))
+            with Worker((PYTHON, __file__, "feeding", name, str(rows)), env) as worker:
+                shares = in_turns({"": worker}, runs)[""]
+            share = statistics.median(shares)
+            what = f"feeding {name}: making all its batches, of the time of an epoch"
+            found.append(Result(what, "%", 100 * share, None, None, "below 5 %", share < 0.05))
+    return found
+
+
+def _compared(name: str, runs: int, env: Mapping[str, str], rows: int) -> Result:
     def command(side: str) -> tuple[str, ...]:
-        return (PYTHON, __file__, side, spec, str(epochs), str(rows))
+        return (PYTHON, __file__, side, name, str(rows))
 
+    least = CASES[name].least
     with Worker(command("netspec"), env) as ours, Worker(command("handwritten"), env) as theirs:
         taken = in_turns({"netspec": ours, "handwritten": theirs}, runs)
     speed = paired(taken["handwritten"], taken["netspec"])
     return Result(
-        f"fit {spec}, a step, against `model.fit` on arrays",
+        f"fit {name}: a step, against `model.fit` on arrays",
         "ms",
         1e3 * statistics.median(taken["netspec"]),
         1e3 * statistics.median(taken["handwritten"]),
@@ -60,37 +88,31 @@ def _compared(spec: str, runs: int, env: Mapping[str, str], *, epochs: int, rows
     )
 
 
-def _main(side: str, spec: str, epochs: int, rows: int) -> None:
+def _main(side: str, name: str, rows: int) -> None:
+    case = CASES[name]
     with tempfile.TemporaryDirectory(prefix="netspec-bench-") as folder:
-        checked, part = _prepared(spec, Path(folder), rows)
-        checked = replace(checked, fit=checked.fit.model_copy(update={"epochs": epochs}))
-        train = (_netspec if side == "netspec" else _handwritten)(checked, part, Path(folder))
+        checked, part = _prepared(case, rows)
+        fit = checked.fit.model_copy(update={"epochs": case.epochs, "batch_size": case.batch})
+        checked = replace(checked, fit=fit)
+        made = {"netspec": _netspec, "handwritten": _handwritten, "feeding": _feeding}[side]
+        measure = made(checked, part, Path(folder))
         for _ in sys.stdin:
-            print(json.dumps(train()), flush=True)
+            print(json.dumps(measure()), flush=True)
 
 
-def _prepared(spec: str, folder: Path, rows: int) -> tuple[Checked, Any]:
+def _prepared(case: Case, rows: int) -> tuple[Checked, Any]:
     """The checked spec and its training rows as netspec prepares them; both sides get these arrays."""
-    from netspec.pipeline import analyze, analyze_text
+    from netspec.pipeline import analyze
     from netspec.runtime.data.store import Held
     from netspec.runtime.run import splits
 
-    path = ROOT / "specs" / f"{spec}.yaml"
-    analysis = analyze(path)
-    if spec == "mlp_softmax":
-        import numpy as np
-
-        draw = np.random.default_rng(_SEED)
-        vectors = draw.random((_MLP_ROWS, 20), np.float32)
-        np.savez(folder / "rows.npz", vector=vectors, kind=draw.integers(10, size=_MLP_ROWS))
-        assert analysis.checked is not None
-        (output,) = analysis.checked.typed.graph.outputs
-        analysis = analyze_text(path.read_text(encoding="utf-8") + _MLP_DATA % output, folder=str(folder))
-    assert analysis.checked is not None, analysis.diagnostics
-    part = splits.read(analysis.checked, _SEED).train
-    if rows:
-        part = replace(part, examples=Held(*part.examples.head(rows)))
-    return analysis.checked, part
+    settings = [] if case.spec == "twitter" else ["metrics=[accuracy]"]
+    checked = analyze(ROOT / "specs" / f"{case.spec}.yaml", overrides=settings).checked
+    assert checked is not None
+    if case.rows:
+        return checked, splits.generated(checked, rows or case.rows, _SEED).train
+    part = splits.read(checked, _SEED).train
+    return checked, replace(part, examples=Held(*part.examples.head(rows))) if rows else part
 
 
 def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
@@ -125,6 +147,26 @@ def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
     return train
 
 
+def _feeding(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
+    """The time of making all batches of an epoch with nobody who uses them, over the time of an epoch of training."""
+    train = _netspec(checked, part, folder)
+    from netspec.runtime.run import loop
+
+    steps = loop.steps(checked, part.rows)
+
+    def share() -> float:
+        import numpy as np
+
+        data = loop.fed_from(
+            part.examples, checked, batch_size=loop.batch_size(checked), shuffle=checked.fit.shuffle, seed=_SEED
+        )
+        began = time.perf_counter()
+        data.reduce(np.int64(0), lambda count, *batch: count + 1).numpy()
+        return (time.perf_counter() - began) / (steps * train())
+
+    return share
+
+
 def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
     """The guide's script, with a line an epoch as on the other side; it keeps nothing."""
     import keras
@@ -132,24 +174,26 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
     sys.path.insert(0, str(ROOT / "tests"))
     import handwritten
 
+    model = getattr(handwritten, checked.name)()
+    x, y = dict(part.examples.x), dict(part.examples.y)
     if checked.name == "twitter":
-        model = handwritten.twitter()
         model.compile(
             optimizer="rmsprop",
             loss={"main_output": "binary_crossentropy", "aux_output": "binary_crossentropy"},
             loss_weights={"main_output": 1.0, "aux_output": 0.2},
             metrics={"main_output": ["accuracy"], "aux_output": ["accuracy"]},
         )
-        x, y = dict(part.examples.x), dict(part.examples.y)
     else:
-        model = handwritten.mlp_softmax()
         rate = keras.optimizers.schedules.InverseTimeDecay(0.01, decay_steps=1, decay_rate=1e-6)
         model.compile(
-            optimizer=keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
-            loss="categorical_crossentropy",
+            optimizer=keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+            if checked.name in ("mlp_softmax", "vgg")
+            else "rmsprop",
+            loss="binary_crossentropy" if checked.name == "tweet_pair" else "categorical_crossentropy",
             metrics=["accuracy"],
         )
-        (x,), (y,) = part.examples.x.values(), part.examples.y.values()
+        (y,) = y.values()
+        x = next(iter(x.values())) if len(x) == 1 else list(x.values())
     size, epochs = checked.fit.batch_size, int(checked.fit.epochs)
     steps = math.ceil(part.rows / size)
 
@@ -174,4 +218,4 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -19,11 +19,12 @@ from typing import Any
 import building
 import checking
 import fitting
+import reading
 import starting
 from measure import Result, environment
 
 RUNS = {"check": 9, "many": 5, "linear": 5, "catalog": 9, "start": 15, "summary": 5, "build": 30}
-RUNS |= {"fit-mlp": 15, "fit-twitter": 10}
+RUNS |= {"fit-small": 9, "fit-heavy": 7, "table": 5, "memory": 1, "predict": 5}
 
 
 def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Result]:
@@ -37,7 +38,9 @@ def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Resul
         return starting.summary(runs, env)
     if name == "build":
         return building.build(runs, env)
-    return (fitting.mlp if name == "fit-mlp" else fitting.twitter)(runs, env, rows)
+    data = {"fit-small": fitting.small, "fit-heavy": fitting.heavy}
+    data |= {"table": reading.table, "memory": reading.memory, "predict": reading.predicting}
+    return data[name](runs, env, rows)
 
 
 def machine() -> dict[str, Any]:

@@ -71,7 +71,7 @@ def evaluate(
         prepared = _prepared(record)
         if data is not None:
             wanted = splits.columns(prepared)
-            rows = sources.opened(_source(data, checked, wanted), Path(), columns=wanted)
+            rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
             part = splits.labelled(prepared, rows, str(data))
         else:
             part = splits.held_out(checked, prepared, record.seed)
@@ -81,7 +81,7 @@ def evaluate(
         raise RunError(f"`{run}` has neither test nor validation rows", help="name a file of labelled rows with --data")
     if part.name == splits.VALIDATION:
         notes = (*notes, "the spec names no test rows, so these are the rows that training was validated with")
-    model = _model(run, checked, best=best)
+    model = model_of(run, checked, best=best)
     compile_model(model, checked, steps_per_execution=record.steps_per_execution, scored=part.targets)
     from netspec.runtime.run import loop
 
@@ -181,9 +181,9 @@ class _Predicting:
         record, _ = _opened(run)
         self._prepared, self._checked, self._keep = _prepared(record), checked, tuple(dict.fromkeys(keep))
         wanted = tuple(dict.fromkeys((*self._prepared.input_columns, *keep)))
-        self._rows = sources.opened(_source(data, checked, wanted), Path(), columns=wanted)
+        self._rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
         self.rows, self.names = self._rows.rows, self._prepared.class_names
-        self._model = _model(run, checked, best=best)
+        self._model = model_of(run, checked, best=best)
         self._batch_size = batch_size
 
     def blocks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Sequence[str]]]]:
@@ -240,7 +240,7 @@ def _prepared(record: RunRecord) -> features.Prepared:
         raise
 
 
-def _source(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
+def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
     """A file as a source, by its suffix, else of the run's own kind; a CSV with the separator of the run's own."""
     if not data.exists() and not is_pattern(str(data)):
         raise UsageError(f"`{data}`: no such file")
@@ -260,7 +260,7 @@ def _source(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
     return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), "separator": separator})
 
 
-def _model(run: Path, checked: Checked, *, best: bool) -> Any:
+def model_of(run: Path, checked: Checked, *, best: bool) -> Any:
     """The run's model with its weights, not compiled."""
     file = runs.weights(run, best=best)
     engine.keras()

@@ -172,7 +172,7 @@ def train(
     _complete_model(model, checked, part)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     size, fixed = batch_size(checked), fixed_batch(checked)
-    data = _fed_from(
+    data = fed_from(
         part.examples,
         checked,
         batch_size=size,
@@ -301,10 +301,10 @@ def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict
 
 
 def _batched(part: Part, checked: Checked, size: int) -> Any:
-    return _fed_from(part.examples, checked, batch_size=size, shuffle=False, seed=0)
+    return fed_from(part.examples, checked, batch_size=size, shuffle=False, seed=0)
 
 
-def _fed_from(examples: Examples, checked: Checked, **how: Any) -> Any:
+def fed_from(examples: Examples, checked: Checked, **how: Any) -> Any:
     """Batches of examples, wherever they are, with a target for every output."""
     if isinstance(examples, Held):
         return batches.dataset(examples.x, _complete(examples.y, checked, examples.rows), **how)
