@@ -31,7 +31,8 @@ class Closed(BaseModel):
 class Input(Closed):
     """One input of a model, as `keras.Input` takes it; `shape` is without the batch dimension."""
 
-    shape: Annotated[tuple[Annotated[int, Field(ge=1)] | None, ...], Field(strict=False)]
+    # TensorFlow has at most 254 axes, the batch among them, and ends the process where there are more.
+    shape: Annotated[tuple[Annotated[int, Field(ge=1, le=2**63 - 1)] | None, ...], Field(strict=False, max_length=253)]
     dtype: str = "float32"
     batch_size: Size | None = None
     sparse: bool = False
