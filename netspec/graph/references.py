@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netspec.catalog.nearest import nearest, rename, sure
+from netspec.catalog.nearest import near, nearest, rename, sure
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor
 from netspec.graph.names import Names
@@ -57,7 +57,7 @@ class Scope:
         if self.part.open:
             return None
         kind, where = self.names.declared.get(name, (None, ()))
-        close = nearest(name, self.part.shared)
+        close = near(name, self.part.shared)
         message = f"nothing under `shared` is named `{name}`"
         if kind is not None:
             message, cure = f"`{name}` is {_an(kind)}, not something under `shared`", f"`from: {name}` takes its output"
