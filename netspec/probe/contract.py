@@ -5,6 +5,7 @@ Whatever is refused here, fit would refuse; fit looks at all rows, this at the f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -52,7 +53,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
             parts = look.parts(data, known, found)
             look.dataset(data, parts, report)
     for path, source in _sources(data):
-        missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
+        missing = [(at, name) for at, name in _files(source) if not os.path.exists(folder / name)]
         for at, name in missing:
             cure = "fit needs it; paths are relative to the spec"
             report.add("NS701", (*path, *at), f"`{name}` is not there", help=cure)
