@@ -87,6 +87,16 @@ GRAPH = (
     _case("undefined", "NS301", spec("{Dense: 1, from: y}")),
     _case("duplicate", "NS303", spec("{Dense: 1, name: a}", "{Dense: 1, name: a}")),
     _case("duplicate of an input", "NS303", spec("{Dense: 1, name: x}")),
+    _case(
+        "duplicate below a loss",
+        "NS303",
+        spec(*["{Softmax: -1, name: a}"] * 2, rest="losses: sparse_categorical_crossentropy\n"),
+    ),
+    _case(
+        "duplicate below a merge",
+        "NS303",
+        _image("{MaxPooling2D: 2}", *["{Activation: relu, name: a}"] * 2, "{Concatenate: , from: [x, a]}"),
+    ),
     _case("forward", "NS302", spec("{Dense: 1, from: b}", "{Dense: 1, name: b}")),
     _case("self", "NS302", spec("{Dense: 1, name: a, from: a}")),
     _case("case only", "NS303", spec("{Dense: 1, name: a}", "{Dense: 1, name: A}")),
