@@ -126,7 +126,10 @@ def _analyze(
     if not within(document, report):
         return _told(document, report, settings)
     mend(document.data, document.text, report)
-    data = _with_variables(document, settings, report)
+    try:
+        data = _with_variables(document, settings, report)
+    except variables.TooLargeError:
+        return _told(document, report, settings)
     spec = parse(data, document.file, report)
     if spec is None:
         return _told(document, report, settings)

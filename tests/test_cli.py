@@ -84,6 +84,37 @@ def test_standard_input(run):
     assert "<stdin>:3:5" in found.stdout
 
 
+def test_standard_input_without_an_end_is_read_up_to_the_cap(tmp_path):
+    yes = subprocess.Popen(["yes", "a: b"], stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "netspec", "validate", "-", "--format", "concise"]
+    try:
+        done = subprocess.run(command, stdin=yes.stdout, capture_output=True, timeout=60, cwd=ROOT, check=False)
+    finally:
+        yes.kill()
+        yes.communicate()
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.startswith(b"<stdin>:1:1: error[NS104]")
+
+
+@pytest.mark.parametrize("name", ["../a.yaml", "-"])
+def test_a_current_folder_that_is_gone_is_said_in_the_report(name, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"rmdir '{gone}' && exec '{sys.executable}' -P -m netspec validate {name} --format json"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", command], cwd=gone, env=env, input=b"a: 1\n", capture_output=True, check=False)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["failures"]
+
+
+def test_a_data_file_whose_name_is_too_long_is_not_there(run, tmp_path):
+    data = f"data: {{train: {'a' * 5000}.csv, features: {{x: a}}, targets: {{y: b}}}}\n"
+    path = write(tmp_path, "a.yaml", GOOD.replace("Dense: 2", "{Dense: 2, name: y}") + "losses: mse\n" + data)
+    found = run("validate", path, "--format", "concise")
+    assert (found.rc, found.stderr) == (0, "")
+    assert "NS701" in found.stdout
+
+
 def test_concise_is_one_line_each(run, tmp_path):
     path = write(tmp_path, "bad.yaml", BAD + "  - Relu\n")
     lines = run("validate", path, "--format", "concise").stdout.splitlines()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 _LONGEST = 48  # hardly a name is longer, and the cost grows with the square
 _FURTHEST = 4  # more edits than that are another word, however long it is
+_MANY = 1_000  # names of a spec's own; a search for each of a thousand mistakes is then still a matter of seconds
 _SAFE = 2  # more than that are shown, but not written without being asked
 _SHORT, _LONG = 5, 7  # letters of a word that takes one slip of any kind, and two
 
@@ -95,6 +96,12 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     if len(word) > _LONGEST:
         return None
     return _nearest(word, tuple(candidates))
+
+
+def near(word: str, candidates: Collection[str]) -> str | None:
+    """The same among names that a spec makes up; None where there are so many that looking at each, for each mistake,
+    would take seconds."""
+    return nearest(word, candidates) if len(candidates) <= _MANY else None
 
 
 def sure(word: str, candidates: Iterable[str]) -> str | None:

@@ -107,7 +107,7 @@ def show_bytes(number: int) -> str:
     >>> show_bytes(20_802_440), show_bytes(512)
     ('20.8 MB', '512 B')
     """
-    size = float(number)
+    size = float(min(number, 10**300))  # more does not fit a float
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

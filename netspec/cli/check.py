@@ -203,8 +203,8 @@ class _Outcome:
                     analysis = _exact(analysis)
             except NetspecError as error:
                 self.fail(error.exit_code, error.message, name, error.code, error.help)
-            except OSError:
-                raise
+            except OSError as error:  # the current folder is gone, for one
+                self.fail(USAGE, f"`{name}`: {(error.strerror or 'unknown reason').lower()}", name)
             except Exception as error:
                 if os.environ.get("NETSPEC_TRACEBACK"):
                     raise
@@ -265,10 +265,12 @@ def _analyzed(name: str, settings: list[str]) -> Analysis:
 
 
 def _standard_input() -> bytes:
+    from netspec.language.decode import MAX_BYTES
+
     if sys.stdin is None:
         raise NetspecError("standard input is closed", help="name a file, or send a spec to netspec")
     try:
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(MAX_BYTES + 1)  # no further: what comes may have no end
     except OSError as error:
         raise NetspecError(f"standard input: {(error.strerror or 'unknown reason').lower()}") from None
 

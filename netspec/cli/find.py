@@ -24,11 +24,19 @@ def specs(paths: Sequence[str], skip_others: bool = False) -> list[str]:
         for name in names:
             if skip_others and name == path and os.path.isfile(name) and not _looks_like_spec(name):
                 continue
-            real = name if name == "-" else os.path.realpath(name)
+            real = name if name == "-" else _real(name)
             if real not in seen:
                 seen.add(real)
                 found.append(name)
     return found
+
+
+def _real(name: str) -> str:
+    """The file itself, whatever links lead to it; the name alone where the current folder is gone."""
+    try:
+        return os.path.realpath(name)
+    except OSError:
+        return name
 
 
 def _below(folder: str) -> list[str]:

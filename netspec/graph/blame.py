@@ -46,7 +46,7 @@ def report_refused(
         return
     from netspec.graph.cures import Ways
 
-    calls = {call.name: call for call in graph.calls}
+    calls = {call.name: call for call in reversed(graph.calls)}  # of two with one name the first, which is above
     for number, each in enumerate(refused):
         ways = Ways(graph, types, calls, report, number < _MOST_SEARCHES)
         _Blame(graph, types, calls, report, ways).report(each)

@@ -8,7 +8,7 @@ from typing import Any
 
 from netspec import catalog
 from netspec.catalog import shapes
-from netspec.catalog.nearest import nearest, rename
+from netspec.catalog.nearest import near, nearest, rename
 from netspec.catalog.types import CALL_TENSORS
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
@@ -122,10 +122,10 @@ def by_name(
     for name in unknown:
         if name in twice:
             continue
-        close = nearest(name, missing) or nearest(name, known)
+        close = near(name, missing) or near(name, known)
         cure = f"did you mean `{close}`?" if close else "it takes " + listed(known)
         what = f"{of} has no input `{name}`" if model else f"{of} takes no tensor `{name}`"
-        fix = rename(name, missing or [each for each in known if each not in taken])
+        fix = rename(name, missing or [each for each in known if each not in taken]) if close else None
         report.add("NS309", (*where, name), what, key=True, help=cure, fix=fix)
     if missing and not unknown:
         cure = "write `from: {" + ", ".join(f"{name}: …" for name in needed[:6]) + "}`"

@@ -20,6 +20,8 @@ from netspec.language.schema import Input
 _NOTHING = TensorType(UNKNOWN, UNKNOWN)
 _MOST_KNOWN = 2_000  # answers that are kept, over all specs of a process
 _known: dict[tuple[Any, ...], Inferred] = {}
+_MOST_AXES = 254  # of a tensor of TensorFlow, the batch among them
+_MOST_NUMBERS = 2**63 - 1
 _MOST_REFUSED = 2_000  # calls of one graph that are told about; a report holds fewer
 _PLAIN = frozenset((bool, int, float, str, type(None)))
 _MOST_AGAIN = 200_000  # calls of nested models on other shapes than they were declared with, until all is unknown
@@ -120,10 +122,10 @@ class _Inference:
         args = layer.args if not self.uncast or layer.cls.startswith(OPS) else {**layer.args, "autocast": False}
         key = _key(layer.cls, args, inputs, arguments)
         if key is None:
-            return shapes.infer(layer.cls, args, inputs, arguments, self._inner)
+            return _held(layer.cls, shapes.infer(layer.cls, args, inputs, arguments, self._inner))
         found = _known.get(key)
         if found is None:
-            found = shapes.infer(layer.cls, args, inputs, arguments, self._inner)
+            found = _held(layer.cls, shapes.infer(layer.cls, args, inputs, arguments, self._inner))
             if len(_known) >= _MOST_KNOWN:
                 _known.clear()
             _known[key] = found
@@ -216,6 +218,26 @@ class _Inference:
         for own in own_weights(graph, self.weights).values():
             trainable, fixed = plus(trainable, own.trainable), plus(fixed, own.non_trainable)
         return Weights(trainable, fixed)
+
+
+def _held(cls: str, result: Inferred) -> Inferred:
+    """The same answer; raises ShapeError for outputs that are no tensors of TensorFlow, whatever the memory.
+
+    It ends the process instead of raising, or would be handed numbers of a size that costs us time and memory.
+    """
+    for output in result.outputs:
+        shape = output.shape
+        if isinstance(shape, Unknown):
+            continue
+        if len(shape) > _MOST_AXES:
+            message = f"`{cls}` gives {len(shape):,} axes, the batch among them; TensorFlow has at most {_MOST_AXES}"
+            raise ShapeError(message)
+        numbers = 1
+        for dim in shape:
+            numbers *= dim if isinstance(dim, int) else 1
+            if numbers > _MOST_NUMBERS and 0 not in shape:
+                raise ShapeError(f"`{cls}` gives more than 2^63 numbers for one example; TensorFlow has no such tensor")
+    return result
 
 
 def _key(

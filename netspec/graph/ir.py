@@ -126,6 +126,8 @@ def _renewed(
 ) -> LayerDef | Graph:
     def inner(value: Any, within: bool) -> Any:
         if isinstance(value, list):
+            if not value or not isinstance(value[0], LayerDef | Graph | list):
+                return value  # no list mixes layers with numbers, and one of thousands may be repeated as often
             return [inner(each, within) for each in value]
         if not isinstance(value, LayerDef | Graph) or (value.shared and not within):
             return value

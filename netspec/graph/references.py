@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from netspec.catalog import OPS
-from netspec.catalog.nearest import fold, nearest, rename, sure
+from netspec.catalog.nearest import fold, near, nearest, rename, sure
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor
 from netspec.graph.names import Names
@@ -63,7 +63,7 @@ class Scope:
         if self.part.open:
             return None
         kind, where = self.names.declared.get(name, (None, ()))
-        close = nearest(name, self.part.shared)
+        close = near(name, self.part.shared)
         message = f"nothing under `shared` is named `{name}`"
         if kind is not None:
             message, cure = f"`{name}` is {_an(kind)}, not something under `shared`", f"`from: {name}` takes its output"

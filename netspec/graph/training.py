@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec import catalog
-from netspec.catalog.nearest import nearest, rename
+from netspec.catalog.nearest import near, nearest, rename
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
 from netspec.graph.ir import Graph, KerasObject, Training, TypedGraph
@@ -16,6 +16,8 @@ from netspec.language.parse import listed
 from netspec.language.spec import Spec
 
 _DEFAULT_OPTIMIZER = "rmsprop"  # what Keras's compile takes
+
+_MOST_METRICS = 50_000
 
 
 def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
@@ -28,6 +30,11 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
     refused = {name for name, step in (spec.model.outputs or {}).items() if step in spec.model.inputs}
     losses, weights = _losses(spec.losses, outputs, refused, steps, objects, report)
     metrics = _metrics(spec.metrics, outputs, steps, objects, report)
+    if sum(map(len, metrics.values())) > _MOST_METRICS:
+        report.add(
+            "NS104", ("metrics",), f"a spec has at most {_MOST_METRICS:,} metrics over all its outputs", key=True
+        )
+        metrics = {}
     sound = len(report) == before
     optimizer: Any = _DEFAULT_OPTIMIZER
     if spec.optimizer is not None:
@@ -55,7 +62,7 @@ def declared_outputs(spec: Spec, graph: Graph) -> tuple[str, ...]:
         strange = {name for name, step in spec.model.outputs.items() if name == step and name not in graph.outputs}
         steps = [name for step in spec.model.steps for name in step.names] if strange else []
         strange -= {*steps, *spec.model.inputs, *spec.model.shared}
-        meant = {name: nearest(name, steps) or name for name in strange if "." not in name}
+        meant = {name: near(name, steps) or name for name in strange if "." not in name}
         return tuple(dict.fromkeys(meant.get(name, name) for name in spec.model.outputs))
     if graph.outputs or not spec.model.steps or spec.model.steps[-1].repeat is not None:
         return tuple(graph.outputs)
@@ -153,7 +160,7 @@ def _not_an_output(
 
     `steps` holds the steps' names, with the public name that `outputs` gives to one.
     """
-    close = None if name in steps else nearest(name, left or outputs)
+    close = None if name in steps else near(name, left or outputs)
     are = "the output is" if len(outputs) == 1 else "the outputs are"
     message = f"`{name}` is not an output; {are} {listed(outputs)}"
     if left:
@@ -264,9 +271,13 @@ def _metric_list(raw: Any, path: Path, objects: Objects, report: Report) -> tupl
 
 def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], report: Report) -> None:
     """A callback that watches something which is never logged does nothing, and Keras hardly says so."""
+    if not training.callbacks:
+        return
     names = logged(training, outputs)
     validated = spec.data is None or spec.data.validation is not None
     known = [*names, *(f"val_{name}" for name in names), "learning_rate"]
+    is_known = frozenset(known)
+    usable = known if validated else [*names, "learning_rate"]
     for callback in training.callbacks:
         entry = catalog.find("callback", callback.cls)
         param = entry.param("monitor") if entry else None
@@ -274,14 +285,15 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
             continue
         monitor = callback.args.get("monitor", param.default)
         path = (*callback.path, "monitor") if "monitor" in callback.args else callback.path
-        if monitor not in known:
+        if monitor not in is_known:
             word = str(monitor)
-            usable = known if validated else [*names, "learning_rate"]
             asked = word if validated else word.removeprefix("val_")
-            close = nearest(asked, usable) or next((name for name in usable if asked and name.startswith(asked)), None)
+            close = near(asked, usable)
+            if close is None and asked and not report.full:
+                close = next((name for name in usable if name.startswith(asked)), None)
             cure = f"did you mean `{close}`?" if close else f"`{usable[0]}` is always logged"
             said = f"`{printable(word[:80])}` is not logged; what is logged: {listed(usable)}"
-            report.add("NS509", path, said, help=cure, fix=rename(asked, usable) if asked == word else None)
+            report.add("NS509", path, said, help=cure, fix=rename(asked, usable) if close and asked == word else None)
         elif str(monitor).startswith("val_") and not validated:
             cure = "add `validation: 0.1` under `data`, or monitor `" + str(monitor).removeprefix("val_") + "`"
             report.add("NS509", path, f"`{monitor}` is logged only with validation data", help=cure)

@@ -15,10 +15,11 @@ from netspec.catalog.nearest import nearest
 from netspec.diagnostics import RULES, Diagnostic, Report, Suppressed
 from netspec.language.document import SCALAR, Document
 
-_COMMENT = r"#[ \t]*netspec[ \t]*:[ \t]*ignore\b((?:(?!#[ \t]*netspec[ \t]*:)[^\r\n])*)"
-_CODES = r"[ \t]*\[([^\]]*)\](.*)"
+_COMMENT = r"#[ \t]*netspec[ \t]*:[ \t]*ignore\b((?:(?!#[ \t]*netspec[ \t]*:)[^\r\n])*+)"
+_CODES = r"[ \t]*\[([^\]]*+)\](.*+)"
 _FORM = "# netspec: ignore[NS307] reason"
 _MOST = 100  # findings about comments; a file with more of them has one cause
+_MOST_COMMENTS = 10_000
 _STAGES = "189"  # what is no YAML, a run, our own fault: no line of a spec can answer for those
 _OURS = ("NS218", "NS219")
 # What another verb, another machine or the data finds: a comment that is idle here may be needed there.
@@ -45,6 +46,10 @@ def ignores(document: Document, report: Report) -> list[Ignore]:
     bad = _Limited(document, report)
     for comment, at, alone in _comments(document):
         place = document.place(at)
+        if len(found) == _MOST_COMMENTS:
+            message = f"a spec has at most {_MOST_COMMENTS:,} comments that ignore something; from here on none counts"
+            report.add_at("NS219", document.place(at, comment.end()), message, help="mend what they ignore")
+            break
         codes, reason = _read(comment, bad)
         if codes:
             found.append(Ignore(place.line, -1 if alone else place.line, reason, codes))
@@ -147,7 +152,11 @@ def _read(found: re.Match[str], bad: _Limited) -> tuple[dict[str, tuple[int, int
     codes: dict[str, tuple[int, int]] = {}
     names = {name: rule.code for rule in RULES.values() for name in (rule.code, rule.name)}
     at = found.start(1) + parts.start(1)
-    for written in parts[1].split(","):
+    for number, written in enumerate(parts[1].split(",", len(RULES))):
+        if number == len(RULES):
+            message = f"a comment ignores at most {number} codes, of which there are no more"
+            bad.add("NS219", at, at + 1, message, f"name each code once, as in `{_FORM}`")
+            break
         word = written.strip()
         first = at + len(written) - len(written.lstrip())
         at += len(written) + 1

@@ -90,6 +90,8 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
     if kind in _BOUNDS:
         word, bound = _BOUNDS[kind]
         expected = f"a number {word} {error['ctx'][bound]}"
+    elif kind == "too_long":
+        expected = f"at most {error['ctx']['max_length']} entries"
     elif kind == "literal_error":
         expected = "one of " + error["ctx"]["expected"].replace("'", "`")
     else:

@@ -55,10 +55,10 @@ def expanded(source: Source, folder: Path) -> list[str]:
     files: list[str] = []
     for name in source.files:
         path = folder / name
-        if is_pattern(name) and not path.exists():
+        if is_pattern(name) and not os.path.exists(path):
             inside = sorted(glob.glob(name, root_dir=folder, recursive=True))
-            files += [each for each in inside if (folder / each).is_file()]
-        elif source.kind in _FOLDERS and path.is_dir():
+            files += [each for each in inside if os.path.isfile(folder / each)]
+        elif source.kind in _FOLDERS and os.path.isdir(path):
             files += in_folder(name, folder, source.kind)
         else:
             files.append(name)

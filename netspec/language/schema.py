@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+LARGEST = 2**63 - 1  # of an axis
+MOST_AXES = 253  # and the batch: TensorFlow has at most 254, and ends the process where there are more
+Axis = Annotated[int, Field(ge=1, le=LARGEST)]
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
@@ -33,7 +36,7 @@ class Closed(BaseModel):
 class Input(Closed):
     """One input of a model, as `keras.Input` takes it; `shape` is without the batch dimension."""
 
-    shape: Annotated[tuple[Annotated[int, Field(ge=1)] | None, ...], Field(strict=False)]
+    shape: Annotated[tuple[Axis | None, ...], Field(strict=False, max_length=MOST_AXES)]
     dtype: str = "float32"
     batch_size: Size | None = None
     sparse: bool = False

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netspec.catalog.nearest import nearest
+from netspec.catalog.nearest import near
 from netspec.diagnostics import Path, Report
 
 _SLIPS = ((re.compile(r"\$\{(.+)\}\Z"), "$({})"), (re.compile(r"\$([A-Za-z_]\w* *(?:[*/+%]|-(?= |\d)).+)\Z"), "$({})"))
@@ -34,6 +34,10 @@ Value = int | float | str | bool | list[Any] | None
 
 class VariableError(ValueError):
     """A variable or an expression that has no value; the message says why, and is empty where that is said already."""
+
+
+class TooLargeError(Exception):
+    """The variables make more of the spec than is looked at; that is reported."""
 
 
 class _Broken:
@@ -91,7 +95,7 @@ def _look_up(name: str, variables: Mapping[str, Any]) -> Any:
         if variables[name] is _BROKEN:
             raise VariableError
         return variables[name]
-    close = nearest(name, variables)
+    close = near(name, variables)
     raise VariableError(
         f"no variable is named `{name}`"
         + (f"; did you mean `${close}`?" if close else f"; declare it: `vars: {{{name}: …}}`")
@@ -141,7 +145,7 @@ def _in_range(value: Any) -> Any:
 
 
 def declared(data: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """The variables under `vars`, each seeing those above it."""
+    """The variables under `vars`, each seeing those above it; raises TooLargeError."""
     raw = data.get("vars")
     if raw is None:
         return {}
@@ -169,6 +173,9 @@ def substituted(value: Any, variables: Mapping[str, Any], path: Path, report: Re
 
     Works with a stack of its own, so depth costs nothing, and copies only what changes. A variable that has no value
     becomes an object that fits nowhere, and whatever is said about it at its place is kept silent.
+
+    Raises:
+        TooLargeError: the copy would hold too many values.
     """
     return _replaced(value, variables, path, report)[0]
 
@@ -193,13 +200,14 @@ def _replaced(value: Any, variables: Mapping[str, Any], path: Path, report: Repo
         try:
             new = evaluate(text, variables)
             total += _size(new, sizes)
-            if total > _MOST:
-                raise VariableError(f"its variables make the spec larger than {_MOST:,} values")
         except VariableError as error:
             if str(error):
                 report.add("NS210", at, str(error))
             report.silence(at)
             new, sound = _BROKEN, False
+        if total > _MOST:
+            report.add("NS210", at, f"its variables make the spec larger than {_MOST:,} values")
+            raise TooLargeError
         here: Any = top
         *way, last = (0, *at[len(path) :])
         for part in way:
@@ -216,6 +224,8 @@ def _size(value: Any, sizes: dict[int, int]) -> int:
     """How many values a variable brings. It may hold others many times over, so each is counted once and remembered."""
     if not isinstance(value, list | dict):
         return 1
+    if id(value) in sizes:
+        return sizes[id(value)]
     stack = [value]
     while stack:
         node = stack[-1]

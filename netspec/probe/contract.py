@@ -5,6 +5,7 @@ Whatever is refused here, fit would refuse; fit looks at all rows, this at the f
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -95,7 +96,7 @@ def _each_file(data: Data, folder: FilePath, report: Report) -> list[tuple[Path,
     """Every source whose files are there, the files of one as sources of their own: the first few of them."""
     found: list[tuple[Path, Source]] = []
     for path, source in _sources(data):
-        missing = [(at, name) for at, name in _files(source) if not (folder / name).exists()]
+        missing = [(at, name) for at, name in _files(source) if not os.path.exists(folder / name)]
         for at, name in missing:
             cure = "fit needs it" if FilePath(name).is_absolute() else "fit needs it; paths are relative to the spec"
             report.add("NS701", (*path, *at), f"`{name}` is not there", help=cure)

@@ -102,7 +102,8 @@ def _top_keys(objects: Objects) -> dict[str, Form]:
 
 
 def _model_keys() -> dict[str, Form]:
-    shape = flexible({"type": "array", "items": {"type": ["integer", "null"], "minimum": 1}})
+    size = {"type": ["integer", "null"], "minimum": 1, "maximum": envelope.LARGEST}
+    shape = flexible({"type": "array", "items": size, "maxItems": envelope.MOST_AXES})
     one = choice("input", ref("Input"), "a shape such as [100], or a mapping", shape)
     forms: dict[str, Form] = {
         "inputs": choice(

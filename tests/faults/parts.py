@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from faults.text import Case
 
+_INPUT = "inputs: {x: [8]}"
 
-def spec(*steps: str, head: str = "inputs: {x: [8]}", rest: str = "") -> str:
+
+def spec(*steps: str, head: str = _INPUT, rest: str = "") -> str:
     """A spec with these steps."""
     return f"{head}\nlayers:\n" + "".join(f"  - {step}\n" for step in steps) + rest
 
@@ -85,6 +87,16 @@ GRAPH = (
     _case("undefined", "NS301", spec("{Dense: 1, from: y}")),
     _case("duplicate", "NS303", spec("{Dense: 1, name: a}", "{Dense: 1, name: a}")),
     _case("duplicate of an input", "NS303", spec("{Dense: 1, name: x}")),
+    _case(
+        "duplicate below a loss",
+        "NS303",
+        spec(*["{Softmax: -1, name: a}"] * 2, rest="losses: sparse_categorical_crossentropy\n"),
+    ),
+    _case(
+        "duplicate below a merge",
+        "NS303",
+        _image("{MaxPooling2D: 2}", *["{Activation: relu, name: a}"] * 2, "{Concatenate: , from: [x, a]}"),
+    ),
     _case("forward", "NS302", spec("{Dense: 1, from: b}", "{Dense: 1, name: b}")),
     _case("self", "NS302", spec("{Dense: 1, name: a, from: a}")),
     _case("case only", "NS303", spec("{Dense: 1, name: a}", "{Dense: 1, name: A}")),
@@ -151,4 +163,36 @@ SIZES = (
     _case("batch size beyond 64 bits", "NS202", spec("Dense: 1", rest="fit: {batch_size: 100000000000000000000}\n")),
 )
 
-CASES = (*VALUES, *GRAPH, *SIZES)
+_TENFOLD = "vars: {v: [" + ", ".join(["x"] * 10_000) + "]}\ninputs: {x: [8]}"
+_WIDE = ", ".join(f"n{at}" for at in range(10_000))
+_NEAR = spec(
+    *(f"{{Dense: 8, from: x, name: n{at}}}" for at in range(10_000)), rest=f"outputs: [{_WIDE}]\nlosses: mse\n"
+)
+
+# What is short to write and long to look at: each took minutes, or gigabytes, where it was looked at in full.
+SHORT = (
+    _case("shape of many axes", "NS202", "inputs: {x: [" + ", ".join(["1"] * 300) + "]}\nlayers: [Dense: 8]\n"),
+    _case("shape beyond 64 bits", "NS202", spec("Flatten", head=f"inputs: {{x: [1{'0' * 3000}, 8]}}")),
+    _case("axes that grow", "NS404", spec("{ops.expand_dims: 1, repeat: 50000}")),
+    _case("sizes that grow", "NS404", spec("{UpSampling1D: 1000000, repeat: 50000}", head="inputs: {x: [8, 8]}")),
+    _case("sizes beyond 64 bits", "NS404", spec("{ops.repeat: {repeats: 1000000, axis: 1}, repeat: 50000}")),
+    _case("repeated list", "NS404", spec("{Reshape: [8, " + ", ".join(["1"] * 1000) + "], repeat: 50000}")),
+    _case("variable in many steps", "NS210", lambda: spec(*["Dense: $v"] * 50_000, head=_TENFOLD)),
+    _case("variable in many lists", "NS210", lambda: spec(*["{Add: , from: $v}"] * 50_000, head=_TENFOLD)),
+    _case("variables of none", "NS210", lambda: "vars:\n" + "".join(f"  v{at}: $w{at}\n" for at in range(90_000))),
+    _case(
+        "metrics of many outputs",
+        "NS104",
+        lambda: _NEAR + "metrics: [" + ", ".join(f"{{AUC: {{name: m{at}}}}}" for at in range(10_000)) + "]\n",
+    ),
+    _case(
+        "misspelt monitors",
+        "NS509",
+        lambda: _NEAR + "fit: {callbacks: [" + ", ".join(["{EarlyStopping: {monitor: n7_los}}"] * 9_000) + "]}\n",
+    ),
+    _case("many comments", "NS219", lambda: spec("Dense: 8", head="# netspec: ignore[NS301] x\n" * 200_000 + _INPUT)),
+    _case("comment of many codes", "NS219", lambda: spec("Dense: 8 # netspec: ignore[" + "NS301," * 1_000_000 + "] x")),
+    _case("comment of brackets", "NS219", lambda: spec("Dense: 8 # netspec: ignore" + "[" * 4_000_000)),
+)
+
+CASES = (*VALUES, *GRAPH, *SIZES, *SHORT)

@@ -143,7 +143,8 @@ class Endings:
         while True:
             graph = typed.graph
             if id(graph) not in self._calls:
-                self._calls[id(graph)] = {call.name: call for call in graph.calls}
+                # Of two with one name, a mistake, the first: the second may take that name, and would be above itself.
+                self._calls[id(graph)] = {call.name: call for call in reversed(graph.calls)}
             call = self._calls[id(graph)].get(tensor.call)
             if call is None:
                 return

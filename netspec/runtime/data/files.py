@@ -6,6 +6,7 @@ What is no regular file is refused before it is opened, so that a FIFO blocks no
 from __future__ import annotations
 
 import io
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +57,10 @@ def found(source: Source, folder: Path) -> tuple[File, ...]:
     """
     kind = source.kind
     for name in source.files:
-        if is_pattern(name) and not (folder / name).exists():
+        if is_pattern(name) and not os.path.exists(folder / name):
             if not expanded(source.model_copy(update={kind: (name,)}), folder):
                 raise DataError("NS701", f"no file matches `{name}`", f"looked below {folder.resolve()}")
-        elif (folder / name).is_dir() and not in_folder(name, folder, kind):
+        elif os.path.isdir(folder / name) and not in_folder(name, folder, kind):
             suffixes = " or ".join(suffix for suffix, each in SUFFIXES.items() if each == kind)
             raise DataError("NS701", f"the folder `{name}` has no files that end in {suffixes}")
     return tuple(regular(name, folder) for name in expanded(source, folder))
