@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ keras = pytest.importorskip("keras")
 
 from conftest import ROOT  # noqa: E402
 
-from netspec.pipeline import analyze  # noqa: E402
-from netspec.runtime.data import batches  # noqa: E402
-from netspec.runtime.data.batches import dataset, epoch_setter, order, steps_per_execution  # noqa: E402
+from netspec.pipeline import analyze, analyze_text  # noqa: E402
+from netspec.runtime.data import batches, store  # noqa: E402
+from netspec.runtime.data.batches import dataset, epoch_setter, of_store, order, steps_per_execution  # noqa: E402
+from netspec.runtime.run import training  # noqa: E402
 
 ROWS = 103
 
@@ -82,6 +84,83 @@ def test_one_array_is_given_as_it_is_and_inputs_alone_too() -> None:
     assert dataset(x, {"o": x["b"]}, batch_size=8, shuffle=False, seed=0).element_spec[0].shape == (None, 2)
     assert dataset(x, None, batch_size=8, shuffle=True, seed=0).element_spec.shape == (None, 2)
     assert set(dataset(_x(), None, batch_size=8, shuffle=False, seed=0).element_spec) == {"a", "b"}
+
+
+def _store(rows: int, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(store, "BLOCK", 16 * 20)  # twenty rows of two arrays
+    gathered = store.Gatherer(rows, 0)
+    x = np.arange(rows * 3, dtype=np.int32).reshape(rows, 3)
+    gathered.add({"a": x}, {"o": x[:, :1].astype(np.float32)})
+    return gathered.made()
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize(("rows", "size"), [(1000, 32), (1024, 32), (7, 32), (33, 32), (500, 1), (400, 400)])
+def test_examples_on_the_disk_come_once_an_epoch_in_an_order_of_its_own(
+    rows: int, size: int, drop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = _store(rows, monkeypatch)
+    if drop and size > rows:
+        with pytest.raises(ValueError, match="7 rows make no batch of 32"):
+            of_store(held, lambda y, count: y, batch_size=size, shuffle=True, seed=1, drop_remainder=drop)
+        return
+    epoch = tf.Variable(0, dtype=tf.int64)
+    used = rows - rows % size if drop else rows
+    for shuffle in (False, True):
+        made = of_store(
+            held, lambda y, count: y, batch_size=size, shuffle=shuffle, seed=1, drop_remainder=drop, epoch=epoch
+        )
+        assert int(made.cardinality()) == -(-used // size)
+        orders = []
+        for number in (0, 1, 0):
+            epoch.assign(number)
+            parts = [(x.numpy(), y.numpy()) for x, y in made]
+            assert [len(x) for x, _ in parts[:-1]] == [size] * (len(parts) - 1)
+            seen = np.concatenate([x[:, 0] for x, _ in parts])
+            assert np.array_equal(seen, np.concatenate([y[:, 0] for _, y in parts]))
+            assert len(seen) == used == len(set(seen.tolist()))
+            orders.append(seen.tolist())
+        assert orders[0] == orders[2]
+        if shuffle and rows > 7:
+            assert orders[0] != orders[1] and orders[0] != sorted(orders[0])
+        elif not shuffle:
+            assert orders[0] == orders[1] == list(range(0, 3 * used, 3))
+
+
+def test_rows_travel_far_in_an_epoch_from_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = _store(4000, monkeypatch)
+    made = of_store(held, lambda y, count: y, batch_size=100, shuffle=True, seed=1)
+    first = next(iter(made))[0].numpy()[:, 0] // 3
+    assert first.min() < 1000 and first.max() > 3000, "of blocks from everywhere"
+
+
+def test_training_from_the_disk_repeats_and_learns_what_it_learns_from_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(600, 4)).astype("float32")
+    np.savez(tmp_path / "rows.npz", x=x, y=(x.sum(axis=1) > 0).astype("float32"))
+    spec = """
+inputs: {x: [4]}
+layers: [{Dense: {units: 8, activation: relu}}, {Dropout: 0.2}, {Dense: {units: 1, activation: sigmoid}, name: y}]
+losses: binary_crossentropy
+metrics: [accuracy]
+optimizer: {Adam: {learning_rate: 0.02}}
+data: {train: rows.npz, validation: 0.2}
+fit: {epochs: 8, batch_size: 16, seed: 1}
+"""
+    checked = analyze_text(spec, folder=str(tmp_path)).checked
+    assert checked is not None
+    memory = training.fit(checked, b"", out=tmp_path / "memory", quiet=True)
+    monkeypatch.setattr(store, "HELD", 0)
+    monkeypatch.setattr(store, "BLOCK", 20 * 40)
+    one, two = (training.fit(checked, b"", out=tmp_path / name, quiet=True) for name in ("one", "two"))
+    assert one.history == two.history
+    assert any("kept on the disk" in note for note in one.notes) and not any("disk" in note for note in memory.notes)
+    for split in ("train", "validation"):
+        assert one.metrics[split]["(all)"]["rows"] == memory.metrics[split]["(all)"]["rows"]
+    assert one.metrics["validation"]["y"]["accuracy"] > 0.85 and memory.metrics["validation"]["y"]["accuracy"] > 0.85
+    assert one.scores[1].majorities == memory.scores[1].majorities
 
 
 def _model(steps: int) -> Any:

@@ -5,6 +5,7 @@ Whatever is wrong with the data is a DataError here, before anything is built.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Prepared
 from netspec.runtime.data.store import Examples, Gatherer, Held, Store
-from netspec.runtime.data.tables import Rows
+from netspec.runtime.data.tables import Rows, Table
 from netspec.runtime.data.usable import Used
+from netspec.runtime.run.progress import counting
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -77,8 +79,8 @@ def losses(checked: Checked) -> dict[str, str | None]:
     return {name: loss_class(checked.training.losses.get(name)) for name in checked.typed.graph.outputs}
 
 
-def read(checked: Checked, seed: int) -> Splits:
-    """Read, learn and apply.
+def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
+    """Read, learn and apply; a terminal shows how far it is, unless `quiet`.
 
     Raises:
         DataError: a file, a column, a cell or a shape that does not fit.
@@ -92,7 +94,7 @@ def read(checked: Checked, seed: int) -> Splits:
         data,
         input_types(checked),
         output_types(checked),
-        rows,
+        _watched(rows, "learning features", quiet),
         losses=losses(checked),
         limits=limits(checked.typed.graph),
         scored=_scored(checked),
@@ -101,9 +103,9 @@ def read(checked: Checked, seed: int) -> Splits:
         held = _validation_rows(checked, data, prepared)
     test = _test_rows(checked, data, prepared)
     return Splits(
-        _part(TRAIN, prepared, rows),
-        _part(VALIDATION, prepared, held) if held is not None else None,
-        _part(TEST, prepared, test) if test is not None else None,
+        _part(TRAIN, prepared, _watched(rows, "preparing train", quiet)),
+        _part(VALIDATION, prepared, _watched(held, "preparing validation", quiet)) if held is not None else None,
+        _part(TEST, prepared, _watched(test, "preparing test", quiet)) if test is not None else None,
         prepared,
         prepared.notes,
     )
@@ -206,6 +208,40 @@ def _test_rows(checked: Checked, data: Data, prepared: Prepared) -> Rows | None:
 def columns(prepared: Prepared) -> tuple[str, ...]:
     """The columns of inputs and targets, each once."""
     return tuple(dict.fromkeys((*prepared.input_columns, *prepared.target_columns)))
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """Rows that show how many of them were read."""
+
+    inner: Rows
+    what: str
+
+    @property
+    def origin(self) -> str:
+        """The source's name in messages."""
+        return self.inner.origin
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.inner.rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.inner.names
+
+    def tables(self) -> Iterator[Table]:
+        """The same tables."""
+        with counting(self.what, self.rows) as count:
+            for table in self.inner.tables():
+                yield table
+                count(table.rows)
+
+
+def _watched(rows: Rows, what: str, quiet: bool) -> Rows:
+    return rows if quiet or isinstance(rows, Table) else _Watched(rows, what)
 
 
 def _part(name: str, prepared: Prepared, rows: Rows) -> Part:

@@ -157,7 +157,7 @@ class _Attempt:
         """From data to scores."""
         checked, began = self._checked, time.perf_counter()
         seed = checked.fit.seed if checked.fit.seed is not None else secrets.randbelow(2**31)
-        parts = splits.generated(checked, dummy, seed) if dummy is not None else splits.read(checked, seed)
+        parts = splits.generated(checked, dummy, seed) if dummy is not None else splits.read(checked, seed, quiet=quiet)
         check_memory(checked)
         engine.keras()
         from netspec.runtime.data import batches
