@@ -101,6 +101,7 @@ def fit(
     out: PathLike | None = None,
     force: bool = False,
     quiet: bool = True,
+    trust: bool = False,
     **overrides: Any,
 ) -> FitResult:
     """Train the model of a spec on its data and keep everything in a run folder.
@@ -111,6 +112,7 @@ def fit(
         out: the run folder; `runs/<name>/<UTC time>` if left out.
         force: write into a run folder that exists.
         quiet: show no progress.
+        trust: let the spec's own Python run, such as a generator of rows.
         **overrides: as for `build`; `fit(path, epochs=3)`.
 
     Returns:
@@ -124,21 +126,28 @@ def fit(
     analysis = analyze(path, overrides=settings(overrides))
     spec = _sound(analysis)
     _require_engine()
+    from netspec.runtime.data import own
     from netspec.runtime.run import training
 
-    return training.fit(
-        spec,
-        Path(path).read_bytes(),
-        dummy=_positive("dummy", dummy),
-        out=Path(out) if out is not None else None,
-        force=force,
-        quiet=quiet,
-        command=("netspec.fit", os.fspath(path), *settings(overrides)),
-    )
+    with own.trusting(trust):
+        return training.fit(
+            spec,
+            Path(path).read_bytes(),
+            dummy=_positive("dummy", dummy),
+            out=Path(out) if out is not None else None,
+            force=force,
+            quiet=quiet,
+            command=("netspec.fit", os.fspath(path), *settings(overrides)),
+        )
 
 
 def evaluate(
-    run: PathLike, *, data: PathLike | None = None, best: bool = False, batch_size: int | None = None
+    run: PathLike,
+    *,
+    data: PathLike | None = None,
+    best: bool = False,
+    batch_size: int | None = None,
+    trust: bool = False,
 ) -> Evaluation:
     """Metrics of a finished run on its test rows, by output.
 
@@ -147,17 +156,20 @@ def evaluate(
         data: a file, a pattern or a folder of labelled rows to use instead of the run's own.
         best: the best weights of the run instead of the last.
         batch_size: rows in a batch; the run's own if left out.
+        trust: let the spec's own Python run, such as a generator of rows.
 
     Raises:
         netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
         netspec.runtime.data.faults.DataError: a file, row or column that does not fit.
     """
     folder = find_run(run)
+    from netspec.runtime.data import own
     from netspec.runtime.run import inference
 
     file = None if data is None else Path(data)
     number = _positive("batch_size", batch_size)
-    return inference.evaluate(folder, of_run(folder), data=file, best=best, batch_size=number)
+    with own.trusting(trust):
+        return inference.evaluate(folder, of_run(folder), data=file, best=best, batch_size=number)
 
 
 def predict(

@@ -19,7 +19,7 @@ import pyarrow.parquet  # noqa: E402
 
 from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.language.schema import Category, Data, Feature, Source, Target, Text  # noqa: E402
-from netspec.runtime.data import arrays, columnar, sources, store, text_files  # noqa: E402
+from netspec.runtime.data import arrays, columnar, own, sources, store, text_files  # noqa: E402
 from netspec.runtime.data.columns import numbers, texts  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.learning import fit  # noqa: E402
@@ -283,6 +283,64 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path: Path, small: 
     os.utime(tmp_path / "t.csv", ns=(1, 1))
     with pytest.raises(DataError, match="was changed while it was read"):
         list(tables)
+
+
+OWN = """
+import numpy as np
+
+def rows():
+    for at in range(10_000):
+        yield {"a": at % 7, "b": None if at == 3 else "x y", "c": [1, 2][: at % 3]}
+
+def blocks():
+    for start in range(0, 10_000, 3000):
+        yield {"a": np.arange(start, min(start + 3000, 10_000))}
+
+def none():
+    return iter(())
+
+def odd():
+    yield 3
+
+def broken():
+    yield {"a": 1}
+    raise KeyError("what")
+
+def mixed():
+    yield {"a": 1}
+    yield {"a": "x"}
+"""
+
+
+def test_rows_of_ones_own_python_run_only_when_trusted(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("open('ran', 'w').close()\n" + OWN)
+    with pytest.raises(DataError) as caught:
+        opened(Source(python="mine:rows"), tmp_path)
+    assert caught.value.code == "NS709" and "--trust" in str(caught.value.help)
+    assert not (tmp_path / "ran").exists() and not Path("ran").exists()
+    (tmp_path / "mine.py").write_text(OWN)
+    with own.trusting(True):
+        found = opened(Source(python="mine:rows"), tmp_path)
+        assert isinstance(found, Stream) and found.rows == 10_000 and found.names == ("a", "b", "c")
+        for _ in range(2):
+            table = sources.joined(found)
+            assert table.columns["a"].tolist() == [at % 7 for at in range(10_000)]
+            assert texts(table, "b")[2:5] == ["x y", "", "x y"] and table.columns["c"][:3] == [[], [1], [1, 2]]
+        assert sources.read(Source(python="mine:blocks"), tmp_path).columns["a"].tolist() == list(range(10_000))
+        for name, words in (
+            ("none", "yields no rows"),
+            ("odd", "yields a int, expected a mapping"),
+            ("broken", "ends with an error of its own: KeyError: 'what'"),
+            ("mixed", "column `a`: expected numbers, text or lists, got int, str"),
+            ("nine", "`mine` has no function `nine`"),
+        ):
+            with pytest.raises(DataError) as caught:
+                sources.read(Source(python=f"mine:{name}"), tmp_path)
+            assert words in caught.value.message
+        with pytest.raises(DataError, match="No module named 'nowhere'"):
+            opened(Source(python="nowhere:rows"), tmp_path)
+        with pytest.raises(DataError, match="has no column `d`"):
+            opened(Source(python="mine:rows"), tmp_path, columns=["d"])
 
 
 def test_the_disk_holds_what_memory_should_not_and_nothing_is_left(tmp_path: Path, monkeypatch: Any) -> None:

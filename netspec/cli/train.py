@@ -20,6 +20,9 @@ RunArgument = Annotated[
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
+TrustOption = Annotated[
+    bool, typer.Option("--trust", help="Let the spec's own Python run, such as a generator of rows.")
+]
 BestOption = Annotated[bool, typer.Option("--best", help="The best weights of the run instead of the last.")]
 
 
@@ -66,6 +69,7 @@ def fit(
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/<name>/<UTC time> if left out.")] = None,
     force: ForceOption = False,
     quiet: QuietOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Example: netspec fit specs/twitter.yaml --epochs 3
 
@@ -77,11 +81,13 @@ def fit(
     checked = _checked(spec, given)
     source = Path(spec).read_bytes()
     from netspec.render import results
+    from netspec.runtime.data import own
     from netspec.runtime.model import build as lowering
     from netspec.runtime.run import training
 
     try:
-        result = training.fit(checked, source, dummy=dummy, out=out, force=force, quiet=quiet, command=sys.argv)
+        with own.trusting(trust):
+            result = training.fit(checked, source, dummy=dummy, out=out, force=force, quiet=quiet, command=sys.argv)
     except lowering.BuildError as error:
         raise _placed(error, spec, given) from None
     emit(results.fit_report(result, width=width(sys.stdout)))
@@ -93,6 +99,7 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="A file of labelled rows instead of the run's test rows.")] = None,
     format: Annotated[Table, typer.Option(help="How the metrics are written.")] = Table.text,
     best: BestOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Example: netspec evaluate specs/twitter.yaml
 
@@ -101,7 +108,7 @@ def evaluate(
     from netspec import api
     from netspec.render import results
 
-    found = api.evaluate(run, data=Path(data) if data is not None else None, best=best)
+    found = api.evaluate(run, data=Path(data) if data is not None else None, best=best, trust=trust)
     emit(
         results.evaluation_json(found)
         if format is Table.json

@@ -18,7 +18,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow")  # kinds of tables that may lie in several files
-KINDS = (*TABLES, "npz", "npy")
+KINDS = (*TABLES, "npz", "npy", "python")
 
 
 def _amount(units: str) -> WithJsonSchema:
@@ -113,6 +113,7 @@ class Source(Closed):
     arrow: Strings | None = None
     npz: Name | None = None
     npy: dict[str, str] | None = None  # column name -> file
+    python: Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")] | None = None  # module:function, run with --trust alone
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
 
     @property
@@ -125,6 +126,8 @@ class Source(Closed):
         """Every file, pattern and folder that this source names."""
         if self.npy:
             return tuple(self.npy.values())
+        if self.python:
+            return ()
         named = getattr(self, self.kind)
         return (named,) if isinstance(named, str) else tuple(named)
 

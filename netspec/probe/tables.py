@@ -41,9 +41,9 @@ def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
     if source.npz is not None:
         with opened(source.npz, folder) as file:
             return _members(source.npz, file)
-    (text,) = source.files
-    if source.kind not in ("csv", "tsv") or text.lower().endswith(".zst"):
+    if source.kind not in ("csv", "tsv") or source.files[0].lower().endswith(".zst"):
         return None
+    (text,) = source.files
     with unpacked(text, folder) as file:
         return _header(text, file, separator(source))
 

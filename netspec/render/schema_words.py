@@ -100,6 +100,7 @@ FIELDS = {
         "arrow": "Arrow or Feather files; named as csv",
         "npz": "a NumPy archive, whose members are the columns; relative to the spec",
         "npy": "NumPy files as columns: name to file, relative to the spec",
+        "python": "a function of one's own that yields rows, as module:function; runs only with --trust",
         "separator": "what stands between two values, where it is neither comma nor tab",
     },
     "Validation": {

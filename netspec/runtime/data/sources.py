@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from netspec.language.schema import KINDS, Source
 from netspec.probe.cells import separates
-from netspec.runtime.data import arrays, columnar, text_files
+from netspec.runtime.data import arrays, columnar, own, text_files
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.files import File, found, regular
 from netspec.runtime.data.tables import Column, Rows, Table, missing_column
@@ -55,6 +55,8 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
         return _arrays(source, folder, columns, also)
     if not any(getattr(source, kind) for kind in KINDS):
         raise DataError("NS709", "a source needs one of " + ", ".join(f"`{kind}`" for kind in KINDS))
+    if source.python is not None:
+        return _own(source.python, folder, columns, also)
     kind = source.kind
     files = found(source, folder)
     if kind in ("csv", "tsv"):
@@ -142,6 +144,17 @@ def _columnar(files: tuple[File, ...], kind: str, columns: Items[str] | None, al
 
     stream = Stream(_origin(files), sum(counts), tuple(wanted), files, make)
     return joined(stream) if sum(file.bytes for file in files) <= HELD and len(files) == 1 else stream
+
+
+def _own(name: str, folder: Path, columns: Items[str] | None, also: Items[str]) -> Rows:
+    call = own.function(name, folder)
+    there = own.names(call, name)
+    wanted = _wanted(columns, also, there)
+    for column in wanted:
+        if column not in there:
+            raise missing_column(name, column, there)
+    rows = sum(table.rows for table in own.tables(call, wanted, name))
+    return Stream(name, rows, tuple(wanted), (), lambda: own.tables(call, wanted, name))
 
 
 def _arrays(source: Source, folder: Path, columns: Items[str] | None, also: Items[str]) -> Rows:
