@@ -110,7 +110,9 @@ def _diagnose(file: File, separator: str, there: Items[str], error: Exception) -
                 return DataError(
                     "NS705",
                     f"`{file.name}` row {number} (line {line}): expected {len(there)} columns, got {len(cells)}",
-                    "put cells that hold the separator in double quotes",
+                    "put cells that hold the separator in double quotes"
+                    if len(cells) > len(there)
+                    else "an empty cell has its separator too",
                 )
     except csv.Error:
         message = f"`{file.name}` row {number + 1} has a cell of more than {LONGEST} characters"
