@@ -1,11 +1,12 @@
-"""netspec from Python: analyze, build, fit, evaluate, predict. Keras is imported when it is needed, not before."""
+"""netspec from Python: analyze, build, fit, evaluate, predict, generate. Keras is imported when it is needed."""
 
 from __future__ import annotations
 
 import json
+import math
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
+    from netspec.runtime.run.generating import Generated
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
     from netspec.runtime.run.training import FitResult
@@ -212,6 +214,60 @@ def predict(
         force=force,
         best=best,
         batch_size=_positive("batch_size", batch_size),
+    )
+
+
+def generate(
+    run: PathLike,
+    prompt: str = "",
+    *,
+    length: int = 200,
+    temperature: float = 1.0,
+    seed: int | None = None,
+    top_k: int | None = None,
+    output: str | None = None,
+    best: bool = False,
+    heard: Callable[[str], None] | None = None,
+) -> Generated:
+    """Text from a run whose output is a distribution over the tokens of its text input.
+
+    Args:
+        run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
+        prompt: what the text begins with.
+        length: how many characters or words to write, as the run cuts its text.
+        temperature: below 1 likelier tokens become likelier still; 0 takes the likeliest.
+        seed: of the draws: one seed, one text. Drawn itself if left out.
+        top_k: draw from so many of the likeliest tokens alone.
+        output: which output to draw from, where several would do.
+        best: the best weights of the run instead of the last.
+        heard: is called with each piece of text as it is written.
+
+    Returns:
+        The text: `.text` is what was written, `str()` of it has the prompt in front.
+
+    Raises:
+        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
+        netspec.runtime.run.inference.UsageError: the run's model cannot write text; which rule fails is said.
+    """
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
+        raise NetspecError(f"`temperature`: expected a number of 0 or more, got `{temperature!r}`")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31):
+        raise NetspecError(f"`seed`: expected a whole number from 0 to {2**31 - 1}, got `{seed!r}`")
+    wanted, most = _positive("length", length), _positive("top_k", top_k)
+    folder = find_run(run)
+    from netspec.runtime.run import generating
+
+    return generating.generate(
+        folder,
+        of_run(folder),
+        prompt=prompt,
+        length=wanted or 200,
+        temperature=float(temperature),
+        seed=seed,
+        top_k=most,
+        output=output,
+        best=best,
+        heard=heard,
     )
 
 

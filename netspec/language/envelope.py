@@ -328,7 +328,13 @@ def _one_of_each(data: Data, report: Report) -> None:
             both = " and ".join(f"`{kind}`" for kind in kinds)
             message, cure = f"a feature is prepared in one way, got {both}", "make an input of each, or leave out one"
             report.add("NS709", ("data", "features", name, kinds[1]), message, key=True, help=cure)
-        _column_or_columns(feature, ("data", "features", name), report)
+        if feature.names or feature.text is None:  # of a text it may be left out
+            _column_or_columns(feature, ("data", "features", name), report)
+    running = [s for s in (data.train, data.test, data.validation and data.validation.source) if s]
+    if any(s.text or s.stride for s in running) or any(f.text and not f.names for f in data.features.values()):
+        from netspec.language import passages
+
+        passages.check(data, report)
     for name, target in data.targets.items():
         _column_or_columns(target, ("data", "targets", name), report)
 

@@ -17,7 +17,7 @@ Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
-TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow")  # kinds of tables that may lie in several files
+TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")  # kinds of tables that may lie in several files
 KINDS = (*TABLES, "npz", "npy", "python")
 
 
@@ -104,17 +104,22 @@ class Target(Closed):
 
 
 class Source(Closed):
-    """A table of rows, of exactly one kind. Paths are relative to the spec; patterns and folders stand for files."""
+    """A table of rows, of exactly one kind. Paths are relative to the spec; patterns and folders stand for files.
+
+    A `text` is no table: its rows are windows over the running text, `stride` tokens from one to the next.
+    """
 
     csv: Strings | None = None
     tsv: Strings | None = None
     jsonl: Strings | None = None
     parquet: Strings | None = None
     arrow: Strings | None = None
+    text: Strings | None = None
     npz: Name | None = None
     npy: dict[str, str] | None = None  # column name -> file
     python: Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")] | None = None  # module:function, run with --trust alone
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    stride: Size | None = None  # of a text; left out: 1
 
     @property
     def kind(self) -> str:

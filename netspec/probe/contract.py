@@ -49,6 +49,12 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         inputs={name: tensor for name, tensor in model.inputs.items() if name not in fed},
         outputs={name: tensor for name, tensor in model.outputs.items() if name not in taught},
     )
+    if data.train is not None and data.train.text:
+        from netspec.probe import passages
+
+        if len(known.inputs) < len(model.inputs):
+            return ()  # a name is misspelt, which is said
+        return passages.check(data, known, _each_file(data, folder, report), folder, report)
     looked: list[Looked] = []
     taught_by: tuple[str, Sequence[str]] = ("", ())  # the file of the training rows, and its columns
     parts: Parts | None = None

@@ -239,12 +239,17 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
         each = {"description": said, **_part(name, column, many(column))}
         columns: Form = {"type": "object", "additionalProperties": each}
         _retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
-        definitions[name]["allOf"] = [one_given(("column", "columns"), "one of `column` and `columns`")]
+        given = one_given(("column", "columns"), "one of `column` and `columns`", or_none=name == "Feature")
+        definitions[name]["allOf"] = [given]
+    unnamed: Form = {"properties": {"column": NULL, "columns": NULL, "text": NULL}}  # a running text has no columns
+    definitions["Feature"]["allOf"].append({"if": unnamed, "then": never("one of `column` and `columns`")})
     kinds = ("text", "sequence", "category", "multi_hot")
     at_most = "at most one of `text`, `sequence`, `category` and `multi_hot`"
     definitions["Feature"]["allOf"].append(one_given(kinds, at_most, or_none=True))
     known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
     definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
+    step: Form = {"required": ["stride"], "properties": {"stride": {"not": NULL}, "text": NULL}}
+    definitions["Source"]["allOf"].append({"if": {"type": "object", **step}, "then": never("`text` beside `stride`")})
     definitions["Data"]["allOf"] = [one_given(("dataset", "train"), "either `train` or `dataset`")]
 
 

@@ -98,9 +98,11 @@ FIELDS = {
         "jsonl": "files with a JSON object a line, whose keys are the columns; named as csv",
         "parquet": "Parquet files; named as csv",
         "arrow": "Arrow or Feather files; named as csv",
+        "text": "files of running text, whose windows are the rows; named as csv",
         "npz": "a NumPy archive, whose members are the columns; relative to the spec",
         "npy": "NumPy files as columns: name to file, relative to the spec",
         "python": "a function of one's own that yields rows, as module:function; runs only with --trust",
+        "stride": "tokens from one window of a text to the next; null: 1",
         "separator": "what stands between two values, where it is neither comma nor tab",
     },
     "Validation": {

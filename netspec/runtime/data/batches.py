@@ -16,7 +16,7 @@ import tensorflow as tf
 from netspec.catalog.types import Shape, Unknown
 from netspec.graph.ir import Graph, TypedGraph
 from netspec.runtime.data.split import fractions
-from netspec.runtime.data.store import BLOCK, Arrays, Store, joined, repacked
+from netspec.runtime.data.store import BLOCK, Arrays, Blocks, joined, repacked
 
 _WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
 POOL = 8  # blocks of a store that are shuffled together
@@ -56,7 +56,7 @@ def dataset(
 
 
 def of_store(
-    store: Store,
+    store: Blocks,
     complete: Callable[[Arrays, int], Arrays],
     *,
     batch_size: int,
@@ -77,7 +77,7 @@ def of_store(
     return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle)
 
 
-def pools(store: Store, seed: int, epoch: int) -> Iterator[tuple[Arrays, Arrays]]:
+def pools(store: Blocks, seed: int, epoch: int) -> Iterator[tuple[Arrays, Arrays]]:
     """The blocks of a store in the order of an epoch, `POOL` at a time, and the rows of these in an order of theirs."""
     blocks = order(store.blocks, seed, epoch)
     for number, start in enumerate(range(0, len(blocks), POOL)):
@@ -151,7 +151,7 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        store: Store,
+        store: Blocks,
         complete: Callable[[Arrays, int], Arrays],
         used: int,
         batch_size: int,

@@ -39,7 +39,10 @@ class Input:
 
     def encode(self, table: Table) -> np.ndarray:
         """(rows, *dims) of `dtype`; NS708 where the feature does not fit the input, NS703 where a number does not."""
-        array = self.encoder.encode(table)
+        return self.fitted(self.encoder.encode(table), table)
+
+    def fitted(self, array: np.ndarray, table: Table) -> np.ndarray:
+        """What an encoder made of the rows of a table, in the shape and dtype of the input."""
         fitted = reshaped(array, self.dims)
         if fitted is None or (not self.encoder.reshapes and self.dims is not None and array.ndim - 1 != len(self.dims)):
             raise self._mismatch(array.shape[1:])

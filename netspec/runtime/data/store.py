@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -138,7 +138,34 @@ class Store:
         yield from repacked((self.block(number) for number in range(self.blocks)), size)
 
 
-Examples = Held | Store
+class Blocks(Protocol):
+    """Examples that are made or read a block at a time, as a `Store` is."""
+
+    rows: int
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The outputs that have a target."""
+
+    @property
+    def bytes(self) -> int:
+        """What all of them would take in memory."""
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+
+    def block(self, number: int) -> tuple[Arrays, Arrays]:
+        """A block's inputs and targets."""
+
+    def head(self, rows: int) -> tuple[Arrays, Arrays]:
+        """The first ones, of the first block."""
+
+    def pieces(self, size: int) -> Iterator[tuple[Arrays, Arrays]]:
+        """All of them in order, `size` at a time, the last piece shorter."""
+
+
+Examples = Held | Blocks
 
 
 def repacked(parts: Iterator[tuple[Arrays, Arrays]], size: int) -> Iterator[tuple[Arrays, Arrays]]:
@@ -167,6 +194,12 @@ def joined(parts: list[tuple[Arrays, Arrays]]) -> tuple[Arrays, Arrays]:
     return x, {name: np.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
 
 
+def room() -> int:
+    """How many bytes of examples are held in memory."""
+    free = free_memory()
+    return min(HELD, free // 4 if free else HELD)
+
+
 def _part(arrays: Arrays, start: int, stop: int) -> Arrays:
     return {name: array[start:stop] for name, array in arrays.items()}
 
@@ -175,8 +208,7 @@ class Gatherer:
     """Takes examples as they are prepared, at most `rows`; holds them, or puts them on the disk beyond `held` bytes."""
 
     def __init__(self, rows: int, held: int | None = None) -> None:
-        free = free_memory()
-        self._most, self._rows = held if held is not None else min(HELD, free // 4 if free else HELD), rows
+        self._most, self._rows = held if held is not None else room(), rows
         self._parts: list[tuple[Arrays, Arrays]] = []
         self._store: Store | None = None
         self._left: list[tuple[Arrays, Arrays]] = []

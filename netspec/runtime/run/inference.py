@@ -63,13 +63,18 @@ def evaluate(
         BuildError, TooBig: Keras refuses a step, or memory does not suffice.
         DataError: a file, row or column that does not fit.
     """
-    record, notes = _opened(run)
+    record, notes = opened(run)
     if record.generated and data is None:
         part = splits.generated(checked, record.dummy or 1, record.seed).test
         notes = (*notes, "the run was trained on generated examples, and so are these: they tell nothing of real data")
     else:
-        prepared = _prepared(record)
-        if data is not None:
+        prepared = prepared_by(record)
+        own = checked.data.train if checked.data is not None else None
+        if data is not None and own is not None and own.text:
+            if not data.exists() and not is_pattern(str(data)):
+                raise UsageError(f"`{data}`: no such file")
+            part = splits.text(prepared, own.model_copy(update={"text": (str(data),)}), str(data))
+        elif data is not None:
             wanted = splits.columns(prepared)
             rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
             part = splits.labelled(prepared, rows, str(data))
@@ -178,8 +183,8 @@ class _Predicting:
     def __init__(
         self, run: Path, checked: Checked, data: Path, keep: Sequence[str], best: bool, batch_size: int | None
     ) -> None:
-        record, _ = _opened(run)
-        self._prepared, self._checked, self._keep = _prepared(record), checked, tuple(dict.fromkeys(keep))
+        record, _ = opened(run)
+        self._prepared, self._checked, self._keep = prepared_by(record), checked, tuple(dict.fromkeys(keep))
         wanted = tuple(dict.fromkeys((*self._prepared.input_columns, *keep)))
         self._rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
         self.rows, self.names = self._rows.rows, self._prepared.class_names
@@ -215,7 +220,7 @@ def _into(out: Path | None) -> Iterator[Writer | None]:
         yield target
 
 
-def _opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
+def opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
     """The record of a run; what is odd about it is said on stderr and handed back."""
     record = runs.load(run)
     notes = list(origins.differences(record))
@@ -226,7 +231,7 @@ def _opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
     return record, tuple(notes)
 
 
-def _prepared(record: RunRecord) -> features.Prepared:
+def prepared_by(record: RunRecord) -> features.Prepared:
     if record.generated:
         raise RunError(
             f"`{record.path}` was trained on generated examples, so it knows no way from raw rows to its inputs",
@@ -251,8 +256,11 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
         raise UsageError(f"`{data}` holds one array, expected {shown}", help="put them into one .npz file, by name")
     own = checked.data.train if checked.data is not None else None
     kind = kind_of(data.name)
-    if kind is None and own is not None and own.kind != "npy":
+    if kind in (None, "text") and own is not None and own.kind not in ("npy", "text"):
         kind = own.kind
+    if kind == "text":
+        cure = "with a column `text`, a row for each beginning; `netspec generate` goes on with a text"
+        raise UsageError(f"`{data}`: predictions are made for the rows of a table", help=cure)
     if kind is None:
         known = ", ".join(SUFFIXES)
         raise UsageError(f"the kind of `{data}` cannot be told from its name; expected {known} or .npy")

@@ -130,11 +130,11 @@ class _Restart(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Empties the states."""
-        _forget(self.model)
+        forget(self.model)
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Empties the states."""
-        _forget(self.model)
+        forget(self.model)
 
 
 class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
@@ -269,7 +269,7 @@ def predict(
     rows = len(next(iter(x.values())))
     fixed = fixed_batch(checked)
     if fixed is not None:
-        _forget(model)
+        forget(model)
         x = {name: _filled(array, math.ceil(rows / fixed) * fixed) for name, array in x.items()}
     size = fixed or size or batches.to_predict(batches.work(checked.typed, 1), batch_size(checked))
     data = batches.dataset(x, None, batch_size=size, shuffle=False, seed=0)
@@ -285,7 +285,7 @@ def predict(
 
 def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict[str, Number]:
     """As `Model.evaluate`, with a last batch that is filled up, run, and cut again before it is scored."""
-    _forget(model)
+    forget(model)
     model.reset_metrics()
     total, found = 0.0, {}
     for x, y in part.examples.pieces(size):
@@ -326,7 +326,7 @@ def _filled(array: np.ndarray, rows: int) -> np.ndarray:
     return array if len(array) == rows else np.concatenate([array, np.repeat(array[-1:], rows - len(array), axis=0)])
 
 
-def _forget(model: Any) -> None:
+def forget(model: Any) -> None:
     """Empty the states of all stateful layers, nested and wrapped ones too."""
     waiting, seen = [model], set()
     while waiting:

@@ -16,8 +16,8 @@ from netspec.graph.infer import infer
 from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
-from netspec.language.schema import Data
-from netspec.runtime.data import learning, named, sources
+from netspec.language.schema import Data, Source
+from netspec.runtime.data import learning, named, sources, windows
 from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Prepared
@@ -86,6 +86,8 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
         DataError: a file, a column, a cell or a shape that does not fit.
     """
     data = _data(checked)
+    if data.train is not None and data.train.text:
+        return _of_a_text(checked, data)
     rows = _train_rows(checked, data)
     held: Rows | None = None
     if data.validation is not None and data.validation.fraction is not None:
@@ -115,6 +117,8 @@ def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
     """The test rows of a run, else the rows that it was validated with, None where it has neither."""
     if checked.data is None:
         return None
+    if checked.data.train is not None and checked.data.train.text:
+        return _held_out_text(checked.data, Path(checked.folder), prepared)
     test = _test_rows(checked, checked.data, prepared)
     if test is not None:
         return _part(TEST, prepared, test)
@@ -123,6 +127,40 @@ def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
         return _part(VALIDATION, prepared, learning.split(_train_rows(checked, checked.data), validation, seed)[1])
     rows = _validation_rows(checked, checked.data, prepared)
     return None if rows is None else _part(VALIDATION, prepared, rows)
+
+
+def _of_a_text(checked: Checked, data: Data) -> Splits:
+    made = windows.read(
+        data,
+        Path(checked.folder),
+        input_types(checked),
+        output_types(checked),
+        losses(checked),
+        limits(checked.typed.graph),
+    )
+
+    def part(name: str, found: windows.Part | None) -> Part | None:
+        return None if found is None else Part(name, found.examples, found.notes)
+
+    train = Part(TRAIN, made.train.examples, made.train.notes)
+    return Splits(train, part(VALIDATION, made.validation), part(TEST, made.test), made.prepared, made.notes)
+
+
+def _held_out_text(data: Data, folder: Path, prepared: Prepared) -> Part | None:
+    name, source, fraction = TEST, data.test, None
+    if source is None and data.validation is not None:
+        name, fraction = VALIDATION, data.validation.fraction
+        source = data.train if fraction else data.validation.source
+    if source is None:
+        return None
+    made = windows.applied(prepared, source, folder, fraction)
+    return Part(name, made.examples, made.notes)
+
+
+def text(prepared: Prepared, source: Source, name: str) -> Part:
+    """The windows of another text, prepared as those of training."""
+    made = windows.applied(prepared, source, Path())
+    return Part(name, made.examples, made.notes)
 
 
 def labelled(prepared: Prepared, rows: Rows, name: str) -> Part:
