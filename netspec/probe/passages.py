@@ -55,7 +55,9 @@ def check(
         whole = all(done for _, done in found) and len(files) == _named(data, part, folder)
         if whole:
             _whole(data, plan, model, part, files, [tokens for tokens, _ in found], report)
-        rows = sum(windows.windows([(0, len(tokens)) for tokens, _ in found], plan.length, files[0].stride or 1))
+        rows = sum(
+            windows.windows([(0, len(tokens)) for tokens, _ in found], plan.length, windows.step(files[0], data))
+        )
         looked.append(Looked(f"`{files[0].files[0]}`", rows, whole, 0))
     return tuple(looked)
 
@@ -100,7 +102,7 @@ def _whole(
     assert text is not None
     fraction = data.validation.fraction if learning and data.validation else None
     train, held = windows.divided([len(tokens) for tokens in found], fraction)
-    stride, name, total = files[0].stride or 1, files[0].files[0], sum(map(len, found))
+    stride, name, total = windows.step(files[0], data), files[0].files[0], sum(map(len, found))
     if not sum(windows.windows(train, plan.length, stride)):
         report.add("NS704", part, windows.too_short(name, total, train, plan, "a window"))
         return

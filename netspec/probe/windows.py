@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
-from netspec.language.schema import Data, Feature
+from netspec.language.schema import Data, Feature, Source
 from netspec.probe.forms import ONE_HOT, SPARSE, Dims, canonical, dims_of
 
 MADE = "made"  # the start of a path that means where an output is made
@@ -61,6 +61,11 @@ def windows(segments: Sequence[Segment], length: int, stride: int) -> list[int]:
     [1, 0, 2]
     """
     return [max(0, (stop - start - length - 1) // stride + 1) for start, stop in segments]
+
+
+def step(source: Source, data: Data) -> int:
+    """How many tokens one window begins behind the one before: as the source says, else as `train` does, else 1."""
+    return source.stride or (data.train.stride if data.train else None) or 1
 
 
 def too_short(name: str, total: int, segments: Sequence[Segment], plan: Plan, what: str) -> str:

@@ -241,7 +241,10 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
         _retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
         given = one_given(("column", "columns"), "one of `column` and `columns`", or_none=name == "Feature")
         definitions[name]["allOf"] = [given]
-    unnamed: Form = {"properties": {"column": NULL, "columns": NULL, "text": NULL}}  # a running text has no columns
+    unnamed: Form = {
+        "type": "object",
+        "properties": {"column": NULL, "columns": NULL, "text": NULL},
+    }  # a running text has no columns
     definitions["Feature"]["allOf"].append({"if": unnamed, "then": never("one of `column` and `columns`")})
     kinds = ("text", "sequence", "category", "multi_hot")
     at_most = "at most one of `text`, `sequence`, `category` and `multi_hot`"

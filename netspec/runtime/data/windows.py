@@ -140,12 +140,12 @@ def read(
         raise DataError(error.code, error.message, error.help) from None
     text, source, tensor = plan.feature.text, data.train, inputs[plan.input]
     assert text is not None and source is not None
-    fraction = data.validation.fraction if data.validation else None
+    fraction, stride = data.validation.fraction if data.validation else None, rules.step(source, data)
     passage = opened_passage(source, folder, text.by, text.lower)
     train, held = rules.divided(passage.counts, fraction)
-    _check(passage, train, plan, source, "a window")
+    _check(passage, train, plan, stride, "a window")
     if fraction:
-        _check(passage, held, plan, source, "a window to validate with")
+        _check(passage, held, plan, stride, "a window to validate with")
     vocabulary = passage.learned(train, text.vocabulary)
     labels = {
         name: Label(name, (COLUMN,), form, (), dims_of(outputs[name]), canonical(losses[name]))
@@ -165,22 +165,22 @@ def read(
     prepared = Prepared({plan.input: feature}, labels)
     ids = passage.numbered(vocabulary)
     counts = _counts(ids, train, len(vocabulary) + 2)
-    made = _part(prepared, passage, ids, train, source)
+    made = _part(prepared, passage, ids, train, stride)
     by_order = None
     if fraction:
         first = passage.total - sum(stop - start for start, stop in held)
-        by_order = _part(prepared, passage, ids, held, source)
+        by_order = _part(prepared, passage, ids, held, stride)
         where = f"the last {fraction:g} of `{passage.origin}`, from {_one(text.by)} {first + 1:,} on"
         by_order = Part(by_order.examples, (where, *by_order.notes, _guess(counts, _counts(ids, held, len(counts)))))
     elif data.validation is not None and data.validation.source is not None:
-        by_order = applied(prepared, data.validation.source, folder)
-    test = applied(prepared, data.test, folder) if data.test is not None else None
+        by_order = applied(prepared, data.validation.source, folder, rules.step(data.validation.source, data))
+    test = applied(prepared, data.test, folder, rules.step(data.test, data)) if data.test is not None else None
     unknown = 100 * counts[1] / counts.sum()
     note = f"`{plan.input}`: {len(vocabulary)} {text.by} known, {unknown:.1f} % of the training part's unknown"
     return Made(prepared, Part(made.examples, (*made.notes, _guess(counts, counts))), by_order, test, (note,))
 
 
-def applied(prepared: Prepared, source: Source, folder: Path, fraction: float | None = None) -> Part:
+def applied(prepared: Prepared, source: Source, folder: Path, stride: int, fraction: float | None = None) -> Part:
     """The windows of a text with what was learned of another; with a `fraction`, of its last part alone."""
     ((_, feature),) = prepared.features.items()
     encoder = feature.encoder
@@ -188,17 +188,16 @@ def applied(prepared: Prepared, source: Source, folder: Path, fraction: float | 
     passage = opened_passage(source, folder, encoder.by, encoder.lower)
     train, held = rules.divided(passage.counts, fraction)
     segments = held if fraction else train
-    if not sum(rules.windows(segments, encoder.length, source.stride or 1)):
+    if not sum(rules.windows(segments, encoder.length, stride)):
         said = f"`{passage.origin}` has {passage.total:,} {encoder.by}; a window takes {encoder.length + 1}"
         raise DataError("NS704", said)
-    return _part(prepared, passage, passage.numbered(encoder.vocabulary), segments, source)
+    return _part(prepared, passage, passage.numbered(encoder.vocabulary), segments, stride)
 
 
 def _part(
-    prepared: Prepared, passage: Passage, ids: np.ndarray, segments: Sequence[rules.Segment], source: Source
+    prepared: Prepared, passage: Passage, ids: np.ndarray, segments: Sequence[rules.Segment], stride: int
 ) -> Part:
     ((_, feature),) = prepared.features.items()
-    stride = source.stride or 1
     made: Blocks = Windows(ids, segments, stride, feature, prepared.labels)
     tokens = sum(stop - start for start, stop in segments)
     step = f", a step of {stride} apart" if stride > 1 else ""
@@ -208,8 +207,8 @@ def _part(
     return Part(made, (note, f"made as they are used: all windows would take {show_bytes(made.bytes)}"))
 
 
-def _check(passage: Passage, segments: Sequence[rules.Segment], plan: rules.Plan, source: Source, what: str) -> None:
-    if not sum(rules.windows(segments, plan.length, source.stride or 1)):
+def _check(passage: Passage, segments: Sequence[rules.Segment], plan: rules.Plan, stride: int, what: str) -> None:
+    if not sum(rules.windows(segments, plan.length, stride)):
         raise DataError("NS704", rules.too_short(passage.origin, passage.total, segments, plan, what))
 
 

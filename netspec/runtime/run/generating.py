@@ -24,7 +24,7 @@ from netspec.runtime.data.tables import Table
 from netspec.runtime.data.tokens import pad
 from netspec.runtime.data.windows import COLUMN
 from netspec.runtime.run import inference, runs
-from netspec.runtime.run.inference import UsageError
+from netspec.runtime.run.predictions import UsageError
 
 _DRAWS = 1024  # random numbers that are drawn at a time
 _NEAR_ONE = 1e-3  # how far the sum of a distribution in float16 may be from 1

@@ -256,7 +256,9 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
         raise UsageError(f"`{data}` holds one array, expected {shown}", help="put them into one .npz file, by name")
     own = checked.data.train if checked.data is not None else None
     kind = kind_of(data.name)
-    if kind in (None, "text") and own is not None and own.kind not in ("npy", "text"):
+    if kind == "text" and (own is None or not own.text):
+        kind = None  # a table may be in a .txt file too
+    if kind is None and own is not None and own.kind != "npy":
         kind = own.kind
     if kind == "text":
         cure = "with a column `text`, a row for each beginning; `netspec generate` goes on with a text"

@@ -17,6 +17,7 @@ from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data, Source
+from netspec.probe import windows as rules
 from netspec.runtime.data import learning, named, sources, windows
 from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
@@ -153,13 +154,13 @@ def _held_out_text(data: Data, folder: Path, prepared: Prepared) -> Part | None:
         source = data.train if fraction else data.validation.source
     if source is None:
         return None
-    made = windows.applied(prepared, source, folder, fraction)
+    made = windows.applied(prepared, source, folder, rules.step(source, data), fraction)
     return Part(name, made.examples, made.notes)
 
 
 def text(prepared: Prepared, source: Source, name: str) -> Part:
     """The windows of another text, prepared as those of training."""
-    made = windows.applied(prepared, source, Path())
+    made = windows.applied(prepared, source, Path(), source.stride or 1)
     return Part(name, made.examples, made.notes)
 
 
