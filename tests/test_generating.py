@@ -70,6 +70,23 @@ def test_a_tiny_text_is_learned_and_written_on(tiny: Path) -> None:
     assert (found.tokens, found.by, found.unknown) == (22, "characters", ())
 
 
+def test_what_is_drawn_from_is_what_the_model_says(tiny: Path) -> None:
+    from netspec import api
+    from netspec.runtime.run import generating, inference, runs, splits
+
+    checked = api.of_run(tiny)
+    prepared = inference.prepared_by(runs.load(tiny))
+    part = splits.held_out(checked, prepared, 1)
+    assert part is not None
+    model, feature = inference.trained(tiny, checked, best=False), prepared.features["w"]
+    step = generating._compiled(model, checked, feature, generating._way(tiny, checked, feature, prepared.labels, None))
+    windows = part.examples.head(5)[0]["w"]
+    expected = model.predict(windows, verbose=0)
+    for window, rows in zip(windows, expected, strict=True):
+        for length in (1, 7, 12):
+            assert step(window[:length]) == pytest.approx(rows[length - 1], abs=1e-6)
+
+
 def test_a_short_prompt_is_padded_and_a_long_one_keeps_its_end(tiny: Path) -> None:
     assert netspec.generate(tiny, "the o", length=5, temperature=0).text == "wl sa"
     assert len(netspec.generate(tiny, length=5, temperature=0).text) == 5
