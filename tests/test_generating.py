@@ -78,7 +78,7 @@ def test_what_is_drawn_from_is_what_the_model_says(tiny: Path) -> None:
     prepared = inference.prepared_by(runs.load(tiny))
     part = splits.held_out(checked, prepared, 1)
     assert part is not None
-    model, feature = inference.trained(tiny, checked, best=False), prepared.features["w"]
+    model, feature = inference.model_of(tiny, checked, best=False), prepared.features["w"]
     step = generating._compiled(model, checked, feature, generating._way(tiny, checked, feature, prepared.labels, None))
     windows = part.examples.head(5)[0]["w"]
     expected = model.predict(windows, verbose=0)

@@ -99,7 +99,7 @@ def generate(
     ids = {token: at + FIRST for at, token in enumerate(encoder.vocabulary)}
     given = tokens(prompt, encoder.by, encoder.lower)
     unknown = tuple(dict.fromkeys(token for token in given if token not in ids))
-    step = _compiled(inference.trained(run, checked, best=best), checked, feature, way)
+    step = _compiled(inference.model_of(run, checked, best=best), checked, feature, way)
     allowed = np.array([at for at, token in enumerate(way.written) if token is not None])
     window = [ids.get(token, UNKNOWN_TOKEN) for token in given]
     parts: list[str] = []
