@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from netspec.runtime.data.files import File, found, opened
 from netspec.runtime.data.store import room
 from netspec.runtime.data.text_files import check_utf8
 
+# Shows how far a reading is: from its name and its length, what is to be called with each further part.
+Watch = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
 _BLOCK = 1 << 20  # characters
 _LONGEST = 1 << 24  # characters without white space, behind which a block ends anyhow
 
@@ -35,6 +39,7 @@ class Passage:
     by: str
     lower: bool
     counts: tuple[int, ...]
+    watch: Watch
 
     @property
     def origin(self) -> str:
@@ -46,21 +51,24 @@ class Passage:
         """How many tokens there are."""
         return sum(self.counts)
 
-    def tokens(self) -> Iterator[pa.StringArray]:
+    def tokens(self, what: str = "") -> Iterator[pa.StringArray]:
         """All tokens in order, a block at a time. NS705 at the end of a file that was changed meanwhile."""
-        for file, expected in zip(self.files, self.counts, strict=True):
-            seen = 0
-            for block in _cut(file, self.by, self.lower):
-                seen += len(block)
-                yield block
-            file.check_same()
-            if seen != expected:
-                raise DataError("NS705", f"`{file.name}` was changed while it was read", "run it again when it rests")
+        with self.watch(what, self.total) as tick:
+            for file, expected in zip(self.files, self.counts, strict=True):
+                seen = 0
+                for block in _cut(file, self.by, self.lower):
+                    seen += len(block)
+                    yield block
+                    tick(len(block))
+                file.check_same()
+                if seen != expected:
+                    said = f"`{file.name}` was changed while it was read"
+                    raise DataError("NS705", said, "run it again when it rests")
 
     def learned(self, segments: Sequence[Segment], size: int) -> tuple[str, ...]:
         """The vocabulary of the first tokens, up to the end of the last of `segments`."""
         left, counts = segments[-1][1], tokens.Counts()
-        for block in self.tokens():
+        for block in self.tokens("learning the text"):
             counts.see(block[:left])
             left -= min(left, len(block))
             if not left:
@@ -73,22 +81,33 @@ class Passage:
         dtype = np.dtype(np.uint8 if most < 1 << 8 else np.uint16 if most < 1 << 16 else np.int32)
         ids = _empty(self.total, dtype)
         known, at = pa.array(vocabulary, pa.string()), 0
-        for block in self.tokens():
+        for block in self.tokens("numbering the text"):
             ids[at : at + len(block)] = tokens.numbered(block, known)
             at += len(block)
         return ids
 
 
-def opened_passage(source: Source, folder: Path, by: str, lower: bool) -> Passage:
-    """The text of a source, its tokens counted.
+def unwatched(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Shows nothing."""
+    return nullcontext(lambda count: None)
+
+
+def opened_passage(source: Source, folder: Path, by: str, lower: bool, watch: Watch = unwatched) -> Passage:
+    """The text of a source, its tokens counted; `watch` shows how far each reading is.
 
     Raises DataError: NS701 no such file, NS704 an empty one, NS705 one that cannot be read or is not UTF-8.
     """
     files = found(source, folder)
     for file in files:
         check_utf8(file)
-    counts = tuple(sum(len(block) for block in _cut(file, by, lower)) for file in files)
-    return Passage(files, by, lower, counts)
+    counts = []
+    with watch("counting the text", sum(file.bytes for file in files)) as tick:
+        for file in files:
+            counts.append(0)
+            for text in _blocks(file):
+                counts[-1] += len(_tokens(text, by, lower))
+                tick(len(text))
+    return Passage(files, by, lower, tuple(counts), watch)
 
 
 def _empty(size: int, dtype: np.dtype) -> np.ndarray:
@@ -100,7 +119,11 @@ def _empty(size: int, dtype: np.dtype) -> np.ndarray:
 
 def _cut(file: File, by: str, lower: bool) -> Iterator[pa.StringArray]:
     for text in _blocks(file):
-        yield tokens.flat(pa.array([text], pa.string()), by, lower)[0]
+        yield _tokens(text, by, lower)
+
+
+def _tokens(text: str, by: str, lower: bool) -> pa.StringArray:
+    return tokens.flat(pa.array([text], pa.string()), by, lower)[0]
 
 
 def _blocks(file: File) -> Iterator[str]:

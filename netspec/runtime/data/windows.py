@@ -21,7 +21,7 @@ from netspec.runtime.data.encoders import Words, one_hot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.labels import Label
-from netspec.runtime.data.passages import Passage, opened_passage
+from netspec.runtime.data.passages import Passage, Watch, opened_passage, unwatched
 from netspec.runtime.data.store import BLOCK, Arrays, Blocks, Examples, Held, joined, repacked, room
 from netspec.runtime.data.tables import Table
 
@@ -127,6 +127,7 @@ def read(
     outputs: Mapping[str, TensorType],
     losses: Mapping[str, str | None],
     limits: Mapping[str, int | None],
+    watch: Watch = unwatched,
 ) -> Made:
     """The windows of every text of a spec; vocabulary and frequencies are those of the training part.
 
@@ -141,7 +142,7 @@ def read(
     text, source, tensor = plan.feature.text, data.train, inputs[plan.input]
     assert text is not None and source is not None
     fraction, stride = data.validation.fraction if data.validation else None, rules.step(source, data)
-    passage = opened_passage(source, folder, text.by, text.lower)
+    passage = opened_passage(source, folder, text.by, text.lower, watch)
     train, held = rules.divided(passage.counts, fraction)
     _check(passage, train, plan, stride, "a window")
     if fraction:

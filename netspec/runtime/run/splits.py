@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from netspec import diagnostics
@@ -88,7 +89,7 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     """
     data = _data(checked)
     if data.train is not None and data.train.text:
-        return _of_a_text(checked, data)
+        return _of_a_text(checked, data, quiet)
     rows = _train_rows(checked, data)
     held: Rows | None = None
     if data.validation is not None and data.validation.fraction is not None:
@@ -130,7 +131,7 @@ def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
     return None if rows is None else _part(VALIDATION, prepared, rows)
 
 
-def _of_a_text(checked: Checked, data: Data) -> Splits:
+def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
     made = windows.read(
         data,
         Path(checked.folder),
@@ -138,6 +139,7 @@ def _of_a_text(checked: Checked, data: Data) -> Splits:
         output_types(checked),
         losses(checked),
         limits(checked.typed.graph),
+        partial(counting, quiet=quiet),
     )
 
     def part(name: str, found: windows.Part | None) -> Part | None:
