@@ -72,8 +72,8 @@ def generate(
 
 
 def _shown(text: str) -> str:
-    """Text as a terminal may show it: ends of lines stay, what else moves or hides text is escaped."""
-    return "\n".join(map(printable, text.split("\n")))
+    """Text as a terminal may show it: ends of lines and tabs stay, what else moves or hides text is escaped."""
+    return "".join(char if char in "\n\t" else printable(char) for char in text)
 
 
 def _tell(found: Generated) -> None:
