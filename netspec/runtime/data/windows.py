@@ -17,6 +17,7 @@ from netspec.catalog.types import TensorType, show_bytes
 from netspec.language.schema import Data, Source
 from netspec.probe import windows as rules
 from netspec.probe.forms import canonical, dims_of
+from netspec.probe.words import FIRST, UNKNOWN_TOKEN
 from netspec.runtime.data.encoders import Words, one_hot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
@@ -139,7 +140,7 @@ def read(
         plan = rules.plan(data, inputs, outputs, losses)
     except rules.Misfit as error:
         raise DataError(error.code, error.message, error.help) from None
-    text, source, tensor = plan.feature.text, data.train, inputs[plan.input]
+    text, source = plan.feature.text, data.train
     assert text is not None and source is not None
     fraction, stride = data.validation.fraction if data.validation else None, rules.step(source, data)
     passage = opened_passage(source, folder, text.by, text.lower, watch)
@@ -148,45 +149,60 @@ def read(
     if fraction:
         _check(passage, held, plan, stride, "a window to validate with")
     vocabulary = passage.learned(train, text.vocabulary)
+    feature = _input(plan, inputs[plan.input], limits.get(plan.input), vocabulary)
     labels = {
         name: Label(name, (COLUMN,), form, (), dims_of(outputs[name]), canonical(losses[name]))
         for name, (form, _) in plan.targets.items()
     }
-    padding = text.padding
-    if "padding" not in text.model_fields_set and any(shifted for _, shifted in plan.targets.values()):
-        padding = "post"  # a sequence is read from its first token, as in training
-    cut = text.truncating if "truncating" in text.model_fields_set else "pre"  # what comes next follows the last ones
-    encoder = Words(
-        (COLUMN,), text.vocabulary, plan.length, text.by, padding, cut, text.lower, text.one_hot, vocabulary
-    )
-    dtype = tensor.dtype if isinstance(tensor.dtype, str) and tensor.dtype != "bfloat16" else "float32"
-    limit = None if text.one_hot else limits.get(plan.input)
-    feature = Input(plan.input, encoder, dims_of(tensor), dtype, limit)
-    _check_room(feature, vocabulary)
     prepared = Prepared({plan.input: feature}, labels)
     ids = passage.numbered(vocabulary)
-    counts = _counts(ids, train, len(vocabulary) + 2)
-    made = _part(prepared, passage, ids, train, stride)
-    by_order = None
+    counts = _counts(ids, train, len(vocabulary) + FIRST)
+    made = _part(prepared, passage, ids, train, stride, _guess(counts, counts))
+    validation = test = None
     if fraction:
         first = passage.total - sum(stop - start for start, stop in held)
-        by_order = _part(prepared, passage, ids, held, stride)
-        where = f"the last {fraction:g} of `{passage.origin}`, from {_one(text.by)} {first + 1:,} on"
-        by_order = Part(by_order.examples, (where, *by_order.notes, _guess(counts, _counts(ids, held, len(counts)))))
+        found = _part(prepared, passage, ids, held, stride, _guess(counts, _counts(ids, held, len(counts))))
+        where = f"the last {fraction:g} of `{passage.origin}`, from {text.by.removesuffix('s')} {first + 1:,} on"
+        validation = Part(found.examples, (where, *found.notes))
     elif data.validation is not None and data.validation.source is not None:
-        by_order = applied(prepared, data.validation.source, folder, rules.step(data.validation.source, data))
-    test = applied(prepared, data.test, folder, rules.step(data.test, data)) if data.test is not None else None
-    unknown = 100 * counts[1] / counts.sum()
+        more = data.validation.source
+        validation = applied(prepared, more, folder, rules.step(more, data), watch=watch)
+    if data.test is not None:
+        test = applied(prepared, data.test, folder, rules.step(data.test, data), watch=watch)
+    unknown = 100 * counts[UNKNOWN_TOKEN] / counts.sum()
     note = f"`{plan.input}`: {len(vocabulary)} {text.by} known, {unknown:.1f} % of the training part's unknown"
-    return Made(prepared, Part(made.examples, (*made.notes, _guess(counts, counts))), by_order, test, (note,))
+    return Made(prepared, made, validation, test, (note,))
 
 
-def applied(prepared: Prepared, source: Source, folder: Path, stride: int, fraction: float | None = None) -> Part:
+def _input(plan: rules.Plan, tensor: TensorType, limit: int | None, vocabulary: tuple[str, ...]) -> Input:
+    """How the input is made, once the vocabulary is known; NS712 where it has no room for that."""
+    text = plan.feature.text
+    assert text is not None
+    padding = text.padding
+    if "padding" not in text.model_fields_set and any(sequence for _, sequence in plan.targets.values()):
+        padding = "post"  # a sequence is read from its first token, as in training
+    cut = text.truncating if "truncating" in text.model_fields_set else "pre"  # what comes next follows the last ones
+    how = text.by, padding, cut, text.lower, text.one_hot, vocabulary
+    encoder = Words((COLUMN,), text.vocabulary, plan.length, *how)
+    dtype = tensor.dtype if isinstance(tensor.dtype, str) and tensor.dtype != "bfloat16" else "float32"
+    feature = Input(plan.input, encoder, dims_of(tensor), dtype, None if text.one_hot else limit)
+    _check_room(feature, vocabulary)
+    return feature
+
+
+def applied(
+    prepared: Prepared,
+    source: Source,
+    folder: Path,
+    stride: int,
+    fraction: float | None = None,
+    watch: Watch = unwatched,
+) -> Part:
     """The windows of a text with what was learned of another; with a `fraction`, of its last part alone."""
     ((_, feature),) = prepared.features.items()
     encoder = feature.encoder
     assert isinstance(encoder, Words)
-    passage = opened_passage(source, folder, encoder.by, encoder.lower)
+    passage = opened_passage(source, folder, encoder.by, encoder.lower, watch)
     train, held = rules.divided(passage.counts, fraction)
     segments = held if fraction else train
     if not sum(rules.windows(segments, encoder.length, stride)):
@@ -196,16 +212,16 @@ def applied(prepared: Prepared, source: Source, folder: Path, stride: int, fract
 
 
 def _part(
-    prepared: Prepared, passage: Passage, ids: np.ndarray, segments: Sequence[rules.Segment], stride: int
+    prepared: Prepared, passage: Passage, ids: np.ndarray, segments: Sequence[rules.Segment], stride: int, *said: str
 ) -> Part:
     ((_, feature),) = prepared.features.items()
     made: Blocks = Windows(ids, segments, stride, feature, prepared.labels)
     tokens = sum(stop - start for start, stop in segments)
     step = f", a step of {stride} apart" if stride > 1 else ""
-    note = f"{made.rows:,} windows over {tokens:,} {passage.by} of `{passage.origin}`{step}"
+    notes = (f"{made.rows:,} windows over {tokens:,} {passage.by} of `{passage.origin}`{step}", *said)
     if made.bytes <= room():
-        return Part(Held(*joined([made.block(number) for number in range(made.blocks)])), (note,))
-    return Part(made, (note, f"made as they are used: all windows would take {show_bytes(made.bytes)}"))
+        return Part(Held(*joined([made.block(number) for number in range(made.blocks)])), notes)
+    return Part(made, (*notes, f"made as they are used: all windows would take {show_bytes(made.bytes)}"))
 
 
 def _check(passage: Passage, segments: Sequence[rules.Segment], plan: rules.Plan, stride: int, what: str) -> None:
@@ -215,7 +231,7 @@ def _check(passage: Passage, segments: Sequence[rules.Segment], plan: rules.Plan
 
 def _check_room(feature: Input, vocabulary: tuple[str, ...]) -> None:
     """The numbers that the input's Embedding, or its dtype, has no room for."""
-    encoder, top = feature.encoder, len(vocabulary) + 1
+    encoder, top = feature.encoder, len(vocabulary) + FIRST - 1
     assert isinstance(encoder, Words)
     said = f"the {encoder.by} get numbers up to {top}, and input `{feature.name}` is "
     if feature.limit is not None and top >= feature.limit:
@@ -241,7 +257,3 @@ def _guess(learned: np.ndarray, met: np.ndarray) -> str:
     likely = np.maximum(learned, 1) / learned.sum()
     loss = -float(np.sum(met[there] * np.log(likely[there]))) / int(met.sum())
     return f"guessing by frequency alone would give a loss of {loss:.4f}"
-
-
-def _one(by: str) -> str:
-    return by.removesuffix("s")
