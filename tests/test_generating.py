@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -283,6 +286,30 @@ def test_the_verb_writes_the_text_and_nothing_else_to_stdout(tiny: Path, run: Ru
     assert run("generate", tiny.parent / "t.txt").rc != 0
 
 
+def test_a_terminal_gets_no_escape_sequences(tiny: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "netspec",
+        "generate",
+        str(tiny),
+        "--prompt",
+        "\x1b[31mthe owl\tsat",
+        "--length",
+        "3",
+    ]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, "--temperature", "0", "-q"], stdout=theirs, cwd=ROOT, env=env, timeout=300, check=False
+    )
+    os.close(theirs)
+    written = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert done.returncode == 0 and written.startswith("\\x1b[31mthe owl\tsat") and "\x1b" not in written
+
+
 @pytest.mark.slow
 def test_the_shipped_text_is_learned_far_below_the_entropy_of_its_letters(tmp_path: Path) -> None:
     text = (ROOT / "specs" / "data" / "tales.txt").read_text(encoding="utf-8")
@@ -295,9 +322,6 @@ def test_the_shipped_text_is_learned_far_below_the_entropy_of_its_letters(tmp_pa
 
 
 def test_the_shipped_text_is_what_its_tool_writes() -> None:
-    import subprocess
-    import sys
-
     done = subprocess.run([sys.executable, "tools/make_tales.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0
     assert (ROOT / "specs" / "data" / "tales.txt").stat().st_size > 100_000

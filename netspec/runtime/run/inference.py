@@ -73,7 +73,7 @@ def evaluate(
         if data is not None and own is not None and own.text:
             if not data.exists() and not is_pattern(str(data)):
                 raise UsageError(f"`{data}`: no such file")
-            part = splits.text(prepared, own.model_copy(update={"text": (str(data),)}), str(data))
+            part = splits.of_text(prepared, own.model_copy(update={"text": (str(data),)}), str(data))
         elif data is not None:
             wanted = splits.columns(prepared)
             rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)

@@ -160,7 +160,7 @@ def _held_out_text(data: Data, folder: Path, prepared: Prepared) -> Part | None:
     return Part(name, made.examples, made.notes)
 
 
-def text(prepared: Prepared, source: Source, name: str) -> Part:
+def of_text(prepared: Prepared, source: Source, name: str) -> Part:
     """The windows of another text, prepared as those of training."""
     made = windows.applied(prepared, source, Path(), source.stride or 1)
     return Part(name, made.examples, made.notes)
