@@ -215,6 +215,42 @@ def predict(
     )
 
 
+def first_spec(
+    table: PathLike,
+    targets: Sequence[str] | str,
+    *,
+    out: PathLike | None = None,
+    name: str | None = None,
+    separator: str | None = None,
+) -> str:
+    """A first spec for a table: its columns as inputs, a small model, losses, each choice with a comment.
+
+    Args:
+        table: a CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, or a pattern for several.
+        targets: a column to predict, or several.
+        out: where the spec will lie, so that it finds the table from there; the current folder if left out.
+        name: the spec's name; that of `out`, else of the table, if left out.
+        separator: what stands between the cells of a text file; seen in its first line if left out.
+
+    Returns:
+        The spec's text, which validates without a message. Nothing is written.
+
+    Raises:
+        netspec.runtime.data.faults.DataError: the table cannot be read, has no such column or nothing to learn from.
+    """
+    from netspec.runtime import engine
+
+    engine.require(("numpy", "pyarrow"))
+    from netspec.render import starter
+    from netspec.runtime.data import given, starting
+
+    path, folder = os.fspath(table), Path(out).parent if out is not None else Path()
+    source = given.source(path, separator)
+    wanted = (targets,) if isinstance(targets, str) else tuple(targets)
+    plan = starting.plan(source, Path(), wanted, given.seen_from(source, folder))
+    return starter.spec(plan, given.name(name, out, path))
+
+
 def _positive(name: str, value: Any) -> int | None:
     """A whole number above 0, or None; numpy's whole numbers are as good as Python's."""
     if value is None:

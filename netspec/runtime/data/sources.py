@@ -67,6 +67,18 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
     return _columnar(files, kind, columns, also)
 
 
+def column_names(source: Source, folder: Path) -> tuple[str, ...]:
+    """The columns that a source has, by its first file; raises as `opened` does."""
+    if source.npy is not None:
+        return tuple(source.npy)
+    if source.npz is not None:
+        return tuple(arrays.members(regular(source.npz, folder)))
+    file = found(source, folder)[0]
+    if source.kind in ("csv", "tsv"):
+        return tuple(text_files.header(file, source.separator or ("," if source.kind == "csv" else "\t")))
+    return tuple(columnar.names(file, source.kind))
+
+
 def read(source: Source, folder: Path, *, columns: Items[str] | None = None, also: Items[str] = ()) -> Table:
     """The same, all of it in memory."""
     rows = opened(source, folder, columns=columns, also=also)

@@ -171,12 +171,17 @@ def _part(arrays: Arrays, start: int, stop: int) -> Arrays:
     return {name: array[start:stop] for name, array in arrays.items()}
 
 
+def most_held() -> int:
+    """Bytes of examples that are held in memory here; more go on the disk."""
+    free = free_memory()
+    return min(HELD, free // 4 if free else HELD)
+
+
 class Gatherer:
     """Takes examples as they are prepared, at most `rows`; holds them, or puts them on the disk beyond `held` bytes."""
 
     def __init__(self, rows: int, held: int | None = None) -> None:
-        free = free_memory()
-        self._most, self._rows = held if held is not None else min(HELD, free // 4 if free else HELD), rows
+        self._most, self._rows = most_held() if held is None else held, rows
         self._parts: list[tuple[Arrays, Arrays]] = []
         self._store: Store | None = None
         self._left: list[tuple[Arrays, Arrays]] = []
