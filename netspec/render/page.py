@@ -17,7 +17,8 @@ from netspec.render.survey import array, kind, more_than, notes_of, number, perc
 
 if TYPE_CHECKING:
     from netspec.runtime.data.profile import Column, Spread
-    from netspec.runtime.run.survey import Example, Labels, Seen, Survey
+    from netspec.runtime.run.examples import Example
+    from netspec.runtime.run.survey import Labels, Seen, Survey
 
 _BARS = 40
 _MOST_VALUES = 12

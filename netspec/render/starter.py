@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import printable
-from netspec.language.scalars import BadScalar, plain
 
 if TYPE_CHECKING:
     from netspec.runtime.data.starting import Made, Plan
@@ -17,7 +16,8 @@ _WIDE = 118
 _COLUMN = 46  # where comments begin, if there is room
 _LISTED = 40  # columns that are left out, by name
 _FILTERS = (16, 32, 64)
-_OTHERWISE = frozenset(("yes", "no", "on", "off", "y", "n"))  # text here, something else to other readers of YAML
+# No text, or none to other readers of YAML.
+_OTHERWISE = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 _HEAD = 4096  # numbers of a picture that are still laid flat
 
 
@@ -104,11 +104,8 @@ def quoted(text: str) -> str:
     """
     text = f"${text}" if text.startswith("$") else text
     safe = all(char.isalnum() or char in "_ -./" for char in text) and text[:1].isalpha() and text == text.strip()
-    try:
-        if safe and text.isprintable() and plain(text) == text and text.lower() not in _OTHERWISE:
-            return text
-    except BadScalar:
-        pass
+    if safe and text.isprintable() and text.lower() not in _OTHERWISE:
+        return text
     return '"' + "".join(_escaped(char) for char in text) + '"'
 
 

@@ -13,7 +13,8 @@ from netspec.render.results import finite
 
 if TYPE_CHECKING:
     from netspec.runtime.data.profile import Column, Spread
-    from netspec.runtime.run.survey import Example, Labels, Seen, Shown, Survey
+    from netspec.runtime.run.examples import Example, Shown
+    from netspec.runtime.run.survey import Labels, Seen, Survey
 
 FORMAT_VERSION = "1.0"
 QUANTILES = ("5 %", "25 %", "50 %", "75 %", "95 %")

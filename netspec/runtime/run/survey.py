@@ -29,14 +29,12 @@ from netspec.runtime.data.store import most_held
 from netspec.runtime.data.tables import Rows, Table
 from netspec.runtime.data.usable import Used, look
 from netspec.runtime.run import splits
+from netspec.runtime.run.examples import Example, examples
 from netspec.runtime.run.pictures import Picture, picture
 from netspec.runtime.run.scores import class_numbers
 
 SEED = 0  # of the rows that are held out where the spec says none
 PICTURES = 12
-_EDGE = 3  # numbers that are shown at each end of an array
-_SHOWN = 200  # characters of a cell
-_TRIED = 1000  # rows that are looked at for examples
 
 Watch = Callable[[str, int, int], None]  # what is read, rows so far, rows in all
 
@@ -95,28 +93,6 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An array as it can be shown: the first and last numbers of its last axis, of its first row."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    first: tuple[float, ...]
-    last: tuple[float, ...]  # empty where `first` are all
-    least: float
-    most: float
-
-
-@dataclass(frozen=True)
-class Example:
-    """A training row: where it is, its cells, and the arrays that are made of it."""
-
-    row: str
-    cells: Mapping[str, str]
-    inputs: Mapping[str, Shown]
-    targets: Mapping[str, Shown]
-
-
-@dataclass(frozen=True)
 class Survey:
     """All of it. `columns` are the raw ones, by part; a part that does not read a column is not there."""
 
@@ -164,7 +140,7 @@ def survey(checked: Checked, *, rows: int = 3, watch: Watch = lambda what, done,
         _users(prepared),
         tuple(_seen(name, each.encoder, found) for name, each in prepared.features.items()),
         tuple(_labels(name, label, found) for name, label in prepared.labels.items()),
-        _examples(prepared, parts[splits.TRAIN], rows),
+        examples(prepared, parts[splits.TRAIN], rows),
         tuple(notes),
     )
 
@@ -226,25 +202,25 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, watch: Wa
     pictures: dict[str, list[tuple[Picture, str]]] = {key: [] for key in prepared.features}
     used, width = Used(), 0
     for table in _Watched(rows, f"preparing {name}: {rows.origin}", watch).tables():
-        examples = prepared.examples(table)
-        used += examples.used
+        made = prepared.examples(table)
+        used += made.used
         for column in columns:
             column.see(table)
-        if not examples.rows:
+        if not made.rows:
             continue
-        usable = table if examples.rows == table.rows else table.take(_kept(prepared, table))
+        usable = table if made.rows == table.rows else table.take(_kept(prepared, table))
         for each in words.values():
             each.see(usable)
-        for key, array in examples.x.items():
+        for key, array in made.x.items():
             numbers[key].see(array)
             shapes[key] = array.shape[1:], str(array.dtype)
-        for key, array in examples.y.items():
+        for key, array in made.y.items():
             targets[key].see(array)
             shapes[f"→{key}"] = array.shape[1:], str(array.dtype)
             _tally(counts, several, key, array, losses[key])
         if name == splits.TRAIN:
-            _add_pictures(pictures, prepared, examples.x, examples.y, losses)
-        width = width or sum(a[0].nbytes for a in (*examples.x.values(), *examples.y.values()))
+            _add_pictures(pictures, prepared, made.x, made.y, losses)
+        width = width or sum(a[0].nbytes for a in (*made.x.values(), *made.y.values()))
     used = replace(used, origin=rows.origin)
     part = Part(name, used, width * used.kept, width * rows.rows > most_held(), used.notes())
     return _Found(
@@ -406,46 +382,3 @@ def _unused(checked: Checked, known: Mapping[str, Any], notes: list[str], watch:
         notes.append(f"the columns that are not used are not described: {error.message}")
         return ()
     return tuple(learner.made() for learner in learners)
-
-
-def _examples(prepared: Prepared, rows: Rows, count: int) -> tuple[Example, ...]:
-    found: list[Example] = []
-    tried = 0
-    for table in rows.tables() if count else ():
-        for at in range(table.rows):
-            if len(found) == count or tried == _TRIED:
-                return tuple(found)
-            tried += 1
-            one = table.take(np.array([at]))
-            made = prepared.examples(one)
-            if made.rows:
-                cells = {name: _cell(one.columns[name]) for name in one.names}
-                x = {name: shown(array[0]) for name, array in made.x.items()}
-                found.append(Example(one.row(0), cells, x, {name: shown(array[0]) for name, array in made.y.items()}))
-    return tuple(found)
-
-
-def shown(array: np.ndarray) -> Shown:
-    """An array as it can be shown."""
-    line = array.reshape(-1, array.shape[-1])[0] if array.ndim else array.reshape(1)
-    numbers = [float(number) for number in line[: 2 * _EDGE + 2]]
-    short = len(line) <= 2 * _EDGE + 2
-    first = numbers if short else numbers[:_EDGE]
-    last = () if short else tuple(float(number) for number in line[-_EDGE:])
-    return Shown(array.shape, str(array.dtype), tuple(first), last, float(array.min()), float(array.max()))
-
-
-def _cell(column: Any) -> str:
-    """The only cell of a column, as text."""
-    if isinstance(column, list):
-        row = [str(each) for each in column[0][: 2 * _EDGE + 2]]
-        return f"{' '.join(row)}{' …' if len(column[0]) > len(row) else ''}"
-    if isinstance(column, np.ndarray):
-        if column[0].size == 1:
-            return f"{column[0].reshape(-1)[0]:g}"
-        return f"{' × '.join(map(str, column.shape[1:]))} {column.dtype}"
-    value = column[0].as_py()
-    if isinstance(value, bytes):
-        return f"{len(value):,} bytes"
-    text = value or ""
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
