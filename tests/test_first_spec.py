@@ -220,7 +220,7 @@ def test_choices_follow_the_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "town: {column: town, category: true}" in text and "Embedding: {input_dim: 31" in text
     assert "note: {column: note, text: {vocabulary: " in text and "GlobalAveragePooling1D" in text
     assert "numbers: {column: stars, normalize: true}" in text
-    assert "losses: mean_squared_error" in text and "Rescaling: {scale: 1.24, offset: 1.96}" in text
+    assert "losses: mean_squared_error" in text and "Rescaling: {scale: 1.25, offset: 1.97}" in text
 
 
 def test_a_name_that_is_not_utf_8_is_refused() -> None:
