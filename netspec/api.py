@@ -15,6 +15,7 @@ from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
+    from netspec.runtime.data.tables import Rows
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
     from netspec.runtime.run.training import FitResult
@@ -222,6 +223,7 @@ def first_spec(
     out: PathLike | None = None,
     name: str | None = None,
     separator: str | None = None,
+    quiet: bool = True,
 ) -> str:
     """A first spec for a table: its columns as inputs, a small model, losses, each choice with a comment.
 
@@ -231,6 +233,7 @@ def first_spec(
         out: where the spec will lie, so that it finds the table from there; the current folder if left out.
         name: the spec's name; that of `out`, else of the table, if left out.
         separator: what stands between the cells of a text file; seen in its first line if left out.
+        quiet: do not show on a terminal how far it is.
 
     Returns:
         The spec's text, which validates without a message. Nothing is written.
@@ -240,14 +243,19 @@ def first_spec(
     """
     from netspec.runtime import engine
 
-    engine.require(("numpy", "pyarrow"))
+    engine.require(("numpy", "pyarrow", "rich"))
     from netspec.render import starter
     from netspec.runtime.data import given, starting
+    from netspec.runtime.run import splits
 
     path, folder = os.fspath(table), Path(out).parent if out is not None else Path()
     source = given.source(path, separator)
     wanted = (targets,) if isinstance(targets, str) else tuple(targets)
-    plan = starting.plan(source, Path(), wanted, given.seen_from(source, folder))
+
+    def watch(rows: Rows, what: str) -> Rows:
+        return splits.watched(rows, what, quiet)
+
+    plan = starting.plan(source, Path(), wanted, given.seen_from(source, folder), watch)
     return starter.spec(plan, given.name(name, out, path))
 
 

@@ -226,3 +226,64 @@ def test_choices_follow_the_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_name_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(NetspecError, match="UTF-8"):
         api.first_spec("\udcff.csv", "y")
+
+
+SHAPES = [(), (1,), (3,), (8, 8), (5, 2), (28, 28), (8, 8, 3), (2, 8, 3), (4, 4, 4, 2)]
+DTYPES = ["uint8", "int8", "bool", "float16", "float32", "float64", "int64", "uint64", "<U3", "S2"]
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_any_arrays_get_a_sound_spec_or_a_reason(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, draw = random.Random(seed), np.random.default_rng(seed)
+    rows = rng.choice([2, 10, 40])
+    arrays: dict[str, np.ndarray] = {}
+    for name in ("x", "y", "größe", "label"):
+        dtype = np.dtype(rng.choice(DTYPES))
+        shape = () if dtype.kind in "US" else rng.choice(SHAPES)
+        numbers = draw.integers(0, rng.choice([2, 5, 120]), (rows, *shape))
+        arrays[name] = (
+            numbers.astype(dtype) if dtype.kind != "f" else (numbers + draw.random(numbers.shape)).astype(dtype)
+        )
+        if dtype.kind == "f" and rng.random() < 0.3:
+            arrays[name][draw.random(numbers.shape) < 0.1] = np.nan
+    np.savez(tmp_path / "any.npz", **arrays)
+    monkeypatch.chdir(tmp_path)
+    try:
+        text = api.first_spec("any.npz", "label")
+    except DataError as error:
+        assert error.code in ("NS706", "NS707"), error
+        return
+    (tmp_path / "any.yaml").write_text(text, encoding="utf-8")
+    assert pipeline.analyze("any.yaml").diagnostics == (), text
+    assert splits.read(api.checked("any.yaml"), 1).train.rows > 0
+
+
+def test_a_wide_table_is_parted_into_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(1)
+    columns: dict[str, Any] = {f"c{at}": draw.normal(size=20).round(2).tolist() for at in range(5_100)}
+    write_csv(tmp_path / "wide.csv", {**columns, "y": ["u", "v"] * 10})
+    spec = first(tmp_path, "wide.csv", ["y"], monkeypatch)
+    text = spec.read_text(encoding="utf-8")
+    assert "numbers: [5000]" in text and "numbers_2: [100]" in text and max(map(len, text.splitlines())) <= 120
+    assert splits.read(api.checked(spec), 1).train.rows == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "NS704"),
+        ("a,y\n", "NS704"),
+        ("a,a,y\n1,2,3\n", "NS705"),
+        ('a,y\n"1,2\n', "NS705"),
+        ("a,y\n\udcff,1\n", "NS705"),
+    ],
+)
+def test_what_fit_cannot_read_is_no_table(
+    text: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DataError) as caught:
+        api.first_spec("t.csv", "y")
+    assert caught.value.code == code

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import struct
 import zlib
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -421,26 +423,31 @@ def test_rows_of_a_stream_are_the_same(small: Path, monkeypatch: pytest.MonkeyPa
     assert tables.Rows is not None
 
 
-def test_a_terminal_is_shown_how_far_it_is() -> None:
-    from netspec.runtime.run.progress import reading
+def test_a_terminal_is_shown_how_far_it_is(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netspec.runtime.data import sources
 
-    class Terminal:
-        said = ""
+    monkeypatch.setattr(sources, "HELD", 1)
+    seen: list[tuple[str, int]] = []
 
-        def isatty(self) -> bool:
-            return True
+    @contextlib.contextmanager
+    def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+        yield lambda rows: seen.append((what, rows))
 
-        def write(self, part: str) -> None:
-            self.said += part
+    monkeypatch.setattr(splits, "counting", counting)
+    surveyed(small, NUMBERS)
+    assert seen == []
+    surveyed(small, NUMBERS, quiet=False)
+    assert ("learning features", 6) in seen and ("preparing train", 6) in seen and ("other columns", 6) in seen
 
-        def flush(self) -> None:
-            """Nothing."""
 
-    stream: Any = Terminal()
-    with reading(stream) as watch:
-        watch("preparing train: \x1b[2Jrows.csv", 1000, 5000)
-    assert "1,000 of 5,000 rows" in stream.said and "\x1b" not in stream.said and stream.said.endswith("\r")
-    stream.said, stream.isatty = "", lambda: False
-    with reading(stream) as watch:
-        watch("train", 1, 2)
-    assert stream.said == ""
+def test_pieces_of_what_is_prepared_change_nothing(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = surveyed(small, NUMBERS)
+    monkeypatch.setattr("netspec.runtime.run.survey._PREPARED", 1)
+    assert text(surveyed(small, NUMBERS), ()) == text(whole, ())
+
+
+def test_a_narrow_terminal_gets_fewer_columns(small: Path) -> None:
+    found = surveyed(small, NUMBERS, rows=1)
+    wide, narrow = text(found, ()), text(found, (), width=70)
+    assert "25 %" in wide and max(map(len, narrow.splitlines())) <= 70
+    assert "missing" in narrow and "not used" in narrow

@@ -12,7 +12,7 @@ from netspec.cli.check import SetOption, Table
 from netspec.cli.terminal import USAGE, complain, emit, talk, verb, width
 from netspec.cli.train import ForceOption, checked_spec
 
-_NEEDS = ("numpy", "pyarrow")
+_NEEDS = ("numpy", "pyarrow", "rich")
 
 
 @verb
@@ -32,16 +32,18 @@ def data(
 
     A line that starts with `warning:` says what a person should look at; the exit code is 0 all the same.
     """
+    from netspec.runtime import engine
+
     checked = checked_spec(spec, settings, _NEEDS)
+    if checked.data is not None and checked.data.dataset is not None:
+        engine.require()  # Keras and scikit-learn bring the data sets
     if plot is not None:
         _check_free(plot, force)
     from netspec.render import survey as render
-    from netspec.runtime.run import progress
     from netspec.runtime.run.concerns import concerns
     from netspec.runtime.run.survey import survey
 
-    with progress.reading(sys.stderr) as watch:
-        found = survey(checked, rows=rows, watch=watch)
+    found = survey(checked, rows=rows, quiet=False)
     said = concerns(found)
     if plot is not None:
         from netspec.render.page import page
@@ -79,7 +81,7 @@ def init(
 
     if out is not None:
         _check_free(out, force)
-    text = api.first_spec(table, target, out=out, name=name, separator=separator)
+    text = api.first_spec(table, target, out=out, name=name, separator=separator, quiet=False)
     if out is None:
         emit(text)
         return

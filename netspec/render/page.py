@@ -45,7 +45,7 @@ th,td{text-align:left;padding:.2rem .75rem .2rem 0;vertical-align:top;overflow-w
 td.n,th.n{text-align:right;white-space:nowrap}svg{display:block;width:100%}
 .h svg{height:3.5rem;border-bottom:1px solid var(--line)}.ends{display:flex;justify-content:space-between;
 font-size:.85rem;color:var(--soft);font-variant-numeric:tabular-nums}
-.b{display:grid;grid-template-columns:minmax(4rem,9rem) 1fr auto;
+.b{display:grid;grid-template-columns:minmax(3rem,35%) minmax(2rem,1fr) auto;
 gap:.15rem .6rem;align-items:center;font-size:.9rem}.b svg{height:.8rem}.b span{overflow-wrap:anywhere}
 .b .n{text-align:right;font-variant-numeric:tabular-nums}.part{font-size:.85rem;margin-top:.4rem}
 .train{fill:var(--train)}.validation{fill:var(--validation)}.test{fill:var(--test)}.cut{stroke:var(--ink);stroke-width:2;

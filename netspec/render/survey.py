@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.catalog.types import show_bytes
 from netspec.diagnostics import printable
 from netspec.render.results import finite
+from netspec.render.summary import table
 
 if TYPE_CHECKING:
     from netspec.runtime.data.profile import Column, Spread
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.0"
 QUANTILES = ("5 %", "25 %", "50 %", "75 %", "95 %")
+_SPARE = ("25 %", "75 %", "5 %", "95 %", "mean", "different")  # first to go where a terminal is narrow
 _CELL = 60  # characters of a cell in a table
 _CLASSES = 20  # that are listed as text
 _VALUES = 10  # most frequent values in JSON
@@ -27,9 +29,9 @@ Row = tuple[str, ...]
 
 def text(found: Survey, concerns: Sequence[str], *, width: int | None = None) -> str:
     """For people; `width` wraps long lines to a terminal of so many columns."""
-    blocks = [_parts(found), _columns(found)]
-    blocks += [_inputs(seen) for seen in found.inputs]
-    blocks += [_labels(labels) for labels in found.labels]
+    blocks = [_parts(found, width), _columns(found, width)]
+    blocks += [_inputs(seen, width) for seen in found.inputs]
+    blocks += [_labels(labels, width) for labels in found.labels]
     if found.examples:
         blocks.append(["examples of train", *(line for each in found.examples for line in _example(each, width))])
     notes = [f"note: {printable(note)}" for note in notes_of(found)]
@@ -50,7 +52,7 @@ def notes_of(found: Survey) -> list[str]:
     return notes
 
 
-def _parts(found: Survey) -> list[str]:
+def _parts(found: Survey, width: int | None) -> list[str]:
     rows: list[Row] = [("part", "source", "rows", "used", "dropped", "filled", "prepared rows")]
     for part in found.parts:
         used = part.used
@@ -58,10 +60,10 @@ def _parts(found: Survey) -> list[str]:
         filled = f"{sum(used.filled.values()):,}"
         counts = f"{used.rows:,}", f"{used.kept:,}", f"{used.rows - used.kept:,}"
         rows.append((part.name, used.origin, *counts, filled, where))
-    return _table(rows, right=frozenset({2, 3, 4, 5, 6}))
+    return _table(rows, frozenset({2, 3, 4, 5, 6}), width)
 
 
-def _columns(found: Survey) -> list[str]:
+def _columns(found: Survey, width: int | None) -> list[str]:
     rows: list[Row] = [("column", "made into", "type", "missing", "different", "least", *QUANTILES, "most", "mean")]
     for name, parts in found.columns.items():
         column = next(iter(parts.values()))
@@ -74,7 +76,7 @@ def _columns(found: Survey) -> list[str]:
         rows.append((name, users, kind(column), f"{column.missing:,}", different, *numbers))
     rough = any(c.spread is not None and not c.spread.exact for parts in found.columns.values() for c in parts.values())
     said = "columns, over the training rows" + (", quantiles of a sample" if rough else "")
-    return [said, *_table(rows, right=frozenset(range(3, 13)))]
+    return [said, *_table(rows, frozenset(range(3, 13)), width, _SPARE)]
 
 
 def kind(column: Column) -> str:
@@ -93,12 +95,12 @@ def more_than(column: Column) -> str:
     return "very many" if column.distinct is None else f"{column.distinct:,}"
 
 
-def _inputs(seen: Seen) -> list[str]:
+def _inputs(seen: Seen, width: int | None) -> list[str]:
     made = (
         f"{seen.kind} of {', '.join(f'`{name}`' for name in seen.columns[:8])}{', …' if len(seen.columns) > 8 else ''}"
     )
     known = f", {seen.known:,} known" if seen.known is not None else ""
-    lines = [f"input {seen.name}: {shape(seen.shape)} {seen.dtype}, {made}{known}"]
+    lines = _wrapped(printable(f"input {seen.name}: {shape(seen.shape)} {seen.dtype}, {made}{known}"), width)
     if seen.tokens:
         rows: list[Row] = [("part", "shortest", *QUANTILES, "longest", f"cut at {seen.length}", "unknown")]
         for part, tokens in seen.tokens.items():
@@ -106,16 +108,16 @@ def _inputs(seen: Seen) -> list[str]:
             numbers = ("",) * 7 if spread is None else (spread.least, *spread.quantiles, spread.most)
             unknown = "" if tokens.unknown is None else percent(tokens.unknown)
             rows.append((part, *(number(n) if n != "" else "" for n in numbers), percent(tokens.cut), unknown))
-        return lines + _table(rows, right=frozenset(range(1, 10)))
+        return lines + _table(rows, frozenset(range(1, 10)), width, _SPARE)
     rows = [("part", "least", "mean", "most")]
     for part, spread in seen.numbers.items():
         if spread is not None:
             mean = spread.mean if abs(spread.mean) > 1e-6 * spread.std else 0  # what is left of a mean taken away
             rows.append((part, *(number(n) for n in (spread.least, mean, spread.most))))
-    return lines + _table(rows, right=frozenset({1, 2, 3}))
+    return lines + _table(rows, frozenset({1, 2, 3}), width)
 
 
-def _labels(labels: Labels) -> list[str]:
+def _labels(labels: Labels, width: int | None) -> list[str]:
     title = f"output {labels.name}: {shape(labels.shape)}, {labels.form.replace('_', '-')} of "
     title += ", ".join(f"`{name}`" for name in labels.columns)
     if not labels.counts:
@@ -123,7 +125,7 @@ def _labels(labels: Labels) -> list[str]:
         for part, spread in labels.numbers.items():
             if spread is not None:
                 rows.append((part, *(number(n) for n in (spread.least, spread.mean, spread.most, spread.std))))
-        return [title, *_table(rows, right=frozenset({1, 2, 3, 4}))]
+        return [title, *_table(rows, frozenset({1, 2, 3, 4}), width)]
     parts = list(labels.counts)
     rows = [("class", *(head for part in parts for head in (part, "")))]
     order: Sequence[int] = range(len(labels.classes))
@@ -134,7 +136,7 @@ def _labels(labels: Labels) -> list[str]:
         cells = [(f"{each[at]:,}", percent(each[at] / max(1, sum(each)))) for each in counts]
         rows.append((labels.classes[at], *(cell for pair in cells for cell in pair)))
     rest = [f"and {len(labels.classes) - _CLASSES:,} classes more"] if len(labels.classes) > _CLASSES else []
-    return [title, *_table(rows, right=frozenset(range(1, 2 * len(parts) + 1))), *rest]
+    return [title, *_table(rows, frozenset(range(1, 2 * len(parts) + 1)), width), *rest]
 
 
 def _example(example: Example, width: int | None) -> list[str]:
@@ -185,23 +187,23 @@ def number(value: Any) -> str:
     return f"{value:.4g}"
 
 
-def _table(rows: Sequence[Row], right: frozenset[int]) -> list[str]:
-    """Columns in line; a column without a cell below its head is left out."""
-    kept = [at for at in range(len(rows[0])) if rows[0][at] or any(row[at] for row in rows[1:])]
-    kept = [at for at in kept if any(row[at] for row in rows[1:])]
-    shown = [[cut(printable(row[at])) for at in kept] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = []
-    for row in shown:
-        cells = [
-            cell.rjust(wide) if at in right else cell.ljust(wide)
-            for at, cell, wide in zip(kept, row, widths, strict=True)
-        ]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-    return lines
+def _table(rows: Sequence[Row], right: frozenset[int], width: int | None, spare: Sequence[str] = ()) -> list[str]:
+    """Columns in line, without those that are empty; of `spare` the first ones go where `width` has no room for all."""
+    kept = [at for at in range(len(rows[0])) if any(row[at] for row in rows[1:])]
+    shown = [tuple(_cut(printable(cell)) for cell in row) for row in rows]
+    lines: list[str] = []
+    for gone in range(len(spare) + 1):
+        there = [at for at in kept if rows[0][at] not in spare[:gone]]
+        aligned = frozenset(at for at, column in enumerate(there) if column in right)
+        cells = [tuple(row[at] for at in there) for row in shown]
+        whole = frozenset(at for at, column in enumerate(there) if column != 1)  # the second one may be cut
+        lines = table(cells, aligned, None if width is None else width - 2, whole)
+        if width is None or max(map(len, lines)) <= width - 2:
+            break
+    return [f"  {line}" for line in lines]
 
 
-def cut(cell: str) -> str:
+def _cut(cell: str) -> str:
     return cell if len(cell) <= _CELL else cell[: _CELL - 1] + "…"
 
 

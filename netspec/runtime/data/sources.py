@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from netspec.language.schema import KINDS, Source
+from netspec.language.schema import KINDS, TABLES, Source
 from netspec.probe.cells import separates
 from netspec.runtime.data import arrays, columnar, own, text_files
 from netspec.runtime.data.faults import DataError
@@ -73,6 +73,8 @@ def column_names(source: Source, folder: Path) -> tuple[str, ...]:
         return tuple(source.npy)
     if source.npz is not None:
         return tuple(arrays.members(regular(source.npz, folder)))
+    if source.kind not in TABLES:
+        return opened(source, folder).names
     file = found(source, folder)[0]
     if source.kind in ("csv", "tsv"):
         return tuple(text_files.header(file, source.separator or ("," if source.kind == "csv" else "\t")))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +74,20 @@ class Plan:
     epochs: int
 
 
-def plan(source: Source, folder: Path, targets: Sequence[str], written: Source | None = None) -> Plan:
+def plan(
+    source: Source,
+    folder: Path,
+    targets: Sequence[str],
+    written: Source | None = None,
+    watch: Callable[[Rows, str], Rows] = lambda rows, what: rows,
+) -> Plan:
     """Look at a table and decide.
 
     Args:
         source: the table; its paths are relative to `folder`.
         targets: the columns to predict.
         written: the source as the spec says it; the same if left out.
+        watch: may look on as rows are read.
 
     Raises:
         DataError: what `fit` raises for a file that cannot be read; NS702 for a target that is no column, NS706 for
@@ -92,9 +99,9 @@ def plan(source: Source, folder: Path, targets: Sequence[str], written: Source |
         if name not in names:
             raise missing_column(source.files[0], name, names)
     rows = sources.opened(source, folder)
-    columns, labelled = _profiled(rows, targets)
+    columns, labelled = _profiled(watch(rows, "looking at the columns"), targets)
     taken: set[str] = set()
-    details = _Details(rows, columns, targets)
+    details = _Details(watch(rows, "counting words"), columns, targets)
     goals = tuple(
         goal(columns[name], legal(name, taken, "target"), rows.origin, details.one_hot(name)) for name in targets
     )

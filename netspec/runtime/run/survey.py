@@ -5,8 +5,9 @@ Rows are read as `fit` reads them, learned from and prepared the same way, a Tab
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,7 @@ from netspec.runtime.run.scores import class_numbers
 
 SEED = 0  # of the rows that are held out where the spec says none
 PICTURES = 12
-
-Watch = Callable[[str, int, int], None]  # what is read, rows so far, rows in all
+_PREPARED = 1 << 26  # bytes of arrays that are held at a time
 
 
 @dataclass(frozen=True)
@@ -108,28 +108,26 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def survey(checked: Checked, *, rows: int = 3, watch: Watch = lambda what, done, total: None) -> Survey:
+def survey(checked: Checked, *, rows: int = 3, quiet: bool = True) -> Survey:
     """Read all parts of a spec and describe them.
 
     Args:
         checked: a spec without an error.
         rows: how many training rows to show with what is made of them.
-        watch: is told what is read, how many rows of it are, and how many there are.
+        quiet: do not show on a terminal how far it is.
 
     Raises:
         DataError: what `fit` raises for the same data.
     """
     seed = SEED if checked.fit.seed is None else checked.fit.seed
-    prepared, parts = splits.learned(
-        checked, seed, lambda name, each: _Watched(each, f"learning from {each.origin}", watch)
-    )
-    found = {name: _part(name, prepared, each, checked, watch) for name, each in parts.items()}
+    prepared, parts = splits.learned(checked, seed, quiet=quiet)
+    found = {name: _part(name, prepared, each, checked, quiet) for name, each in parts.items()}
     columns: dict[str, dict[str, Column]] = {}
     for name, one in found.items():
         for column in one.columns:
             columns.setdefault(column.name, {})[name] = column
     notes = list(prepared.notes)
-    for column in _unused(checked, columns, notes, watch):
+    for column in _unused(checked, columns, notes, quiet):
         columns[column.name] = {splits.TRAIN: column}
     return Survey(
         checked.name,
@@ -143,35 +141,6 @@ def survey(checked: Checked, *, rows: int = 3, watch: Watch = lambda what, done,
         examples(prepared, parts[splits.TRAIN], rows),
         tuple(notes),
     )
-
-
-@dataclass(frozen=True)
-class _Watched:
-    """Rows that tell how far they are read."""
-
-    inner: Rows
-    what: str
-    watch: Watch
-
-    @property
-    def origin(self) -> str:
-        return self.inner.origin
-
-    @property
-    def rows(self) -> int:
-        return self.inner.rows
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.inner.names
-
-    def tables(self) -> Any:
-        done, total = 0, self.inner.rows
-        for table in self.inner.tables():
-            self.watch(self.what, done, total)
-            yield table
-            done += table.rows
-        self.watch(self.what, done, total)
 
 
 @dataclass
@@ -189,7 +158,7 @@ class _Found:
     pictures: Mapping[str, list[tuple[Picture, str]]]
 
 
-def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, watch: Watch) -> _Found:
+def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bool) -> _Found:
     """One pass over the rows of a part."""
     columns = [ColumnLearner(each) for each in dict.fromkeys((*prepared.input_columns, *prepared.target_columns))]
     words = {key: _Tokens(each.encoder) for key, each in prepared.features.items() if _has_tokens(each.encoder)}
@@ -201,7 +170,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, watch: Wa
     shapes: dict[str, tuple[tuple[int, ...], str]] = {}
     pictures: dict[str, list[tuple[Picture, str]]] = {key: [] for key in prepared.features}
     used, width = Used(), 0
-    for table in _Watched(rows, f"preparing {name}: {rows.origin}", watch).tables():
+    for table in _pieces(splits.watched(rows, f"preparing {name}", quiet), prepared):
         made = prepared.examples(table)
         used += made.used
         for column in columns:
@@ -215,9 +184,10 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, watch: Wa
             numbers[key].see(array)
             shapes[key] = array.shape[1:], str(array.dtype)
         for key, array in made.y.items():
-            targets[key].see(array)
             shapes[f"→{key}"] = array.shape[1:], str(array.dtype)
-            _tally(counts, several, key, array, losses[key])
+            labels = array[~prepared.labels[key].missing(usable)]  # of the rows that have one
+            targets[key].see(labels)
+            _tally(counts, several, key, labels, losses[key])
         if name == splits.TRAIN:
             _add_pictures(pictures, prepared, made.x, made.y, losses)
         width = width or sum(a[0].nbytes for a in (*made.x.values(), *made.y.values()))
@@ -234,6 +204,18 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, watch: Wa
         shapes,
         pictures,
     )
+
+
+def _pieces(rows: Rows, prepared: Prepared) -> Iterator[Table]:
+    """The rows, so many at a time that what is made of them is no more than _PREPARED."""
+    sizes = (
+        np.dtype(each.dtype).itemsize * math.prod(d or 1 for d in each.dims or ())
+        for each in prepared.features.values()
+    )
+    step = max(1, _PREPARED // max(1, sum(sizes)))
+    for table in rows.tables():
+        for start in range(0, table.rows, step):
+            yield table.take(np.arange(start, min(start + step, table.rows)))
 
 
 def _kept(prepared: Prepared, table: Table) -> np.ndarray:
@@ -363,7 +345,7 @@ def _users(prepared: Prepared) -> dict[str, tuple[str, ...]]:
     return {column: tuple(dict.fromkeys(named)) for column, named in users.items()}
 
 
-def _unused(checked: Checked, known: Mapping[str, Any], notes: list[str], watch: Watch) -> tuple[Column, ...]:
+def _unused(checked: Checked, known: Mapping[str, Any], notes: list[str], quiet: bool) -> tuple[Column, ...]:
     """The columns of the training source that the spec has no use for."""
     source = checked.data.train if checked.data is not None else None
     if source is None:
@@ -375,7 +357,7 @@ def _unused(checked: Checked, known: Mapping[str, Any], notes: list[str], watch:
             return ()
         rows = sources.opened(source, folder, columns=names)
         learners = [ColumnLearner(name) for name in names]
-        for table in _Watched(rows, f"other columns of {rows.origin}", watch).tables():
+        for table in splits.watched(rows, "other columns", quiet).tables():
             for learner in learners:
                 learner.see(table)
     except DataError as error:  # no matter to fit, which does not read them
