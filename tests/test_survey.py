@@ -451,3 +451,15 @@ def test_a_narrow_terminal_gets_fewer_columns(small: Path) -> None:
     wide, narrow = text(found, ()), text(found, (), width=70)
     assert "25 %" in wide and max(map(len, narrow.splitlines())) <= 70
     assert "missing" in narrow and "25 %" not in narrow.partition("input words")[0]
+
+
+def test_rows_of_a_users_python_need_trust(run: Any, tmp_path: Path) -> None:
+    code = "def rows():\n    for at in range(30):\n        yield {'x': at % 7, 'y': at % 2, 'more': 'm'}\n"
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    spec = "inputs: {x: [1]}\nlayers:\n  - Dense: {units: 1, activation: sigmoid}\n    name: y\n"
+    spec += "losses: binary_crossentropy\ndata: {train: {python: mine:rows}}\n"
+    (tmp_path / "spec.yaml").write_text(spec, encoding="utf-8")
+    refused = run("data", "spec.yaml", cwd=tmp_path)
+    assert refused.rc == 1 and "--trust" in refused.stderr
+    shown = run("data", "spec.yaml", "--trust", cwd=tmp_path)
+    assert shown.rc == 0 and "not used" in shown.stdout and "mine:rows" in shown.stdout

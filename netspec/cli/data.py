@@ -10,7 +10,7 @@ import typer
 
 from netspec.cli.check import SetOption, Table
 from netspec.cli.terminal import USAGE, complain, emit, talk, verb, width
-from netspec.cli.train import ForceOption, checked_spec
+from netspec.cli.train import ForceOption, TrustOption, checked_spec
 
 _NEEDS = ("numpy", "pyarrow", "rich")
 
@@ -25,6 +25,7 @@ def data(
     ] = None,
     settings: SetOption = None,
     force: ForceOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Example: netspec data specs/twitter.yaml
 
@@ -40,10 +41,12 @@ def data(
     if plot is not None:
         _check_free(plot, force)
     from netspec.render import survey as render
+    from netspec.runtime.data import own
     from netspec.runtime.run.concerns import concerns
     from netspec.runtime.run.survey import survey
 
-    found = survey(checked, rows=rows, quiet=False)
+    with own.trusting(trust):
+        found = survey(checked, rows=rows, quiet=False)
     said = concerns(found)
     if plot is not None:
         from netspec.render.page import page

@@ -73,6 +73,8 @@ def column_names(source: Source, folder: Path) -> tuple[str, ...]:
         return tuple(source.npy)
     if source.npz is not None:
         return tuple(arrays.members(regular(source.npz, folder)))
+    if source.python is not None:
+        return tuple(own.names(own.function(source.python, folder), source.python))
     if source.kind not in TABLES:
         return opened(source, folder).names
     file = found(source, folder)[0]
