@@ -228,7 +228,7 @@ def test_a_name_that_is_not_utf_8_is_refused() -> None:
         api.first_spec("\udcff.csv", "y")
 
 
-SHAPES = [(), (1,), (3,), (8, 8), (5, 2), (28, 28), (8, 8, 3), (2, 8, 3), (4, 4, 4, 2)]
+SHAPES = [(), (1,), (3,), (0,), (8, 8), (5, 2), (28, 28), (8, 8, 3), (2, 8, 3), (4, 4, 4, 2)]
 DTYPES = ["uint8", "int8", "bool", "float16", "float32", "float64", "int64", "uint64", "<U3", "S2"]
 
 
@@ -245,7 +245,7 @@ def test_any_arrays_get_a_sound_spec_or_a_reason(seed: int, tmp_path: Path, monk
             numbers.astype(dtype) if dtype.kind != "f" else (numbers + draw.random(numbers.shape)).astype(dtype)
         )
         if dtype.kind == "f" and rng.random() < 0.3:
-            arrays[name][draw.random(numbers.shape) < 0.1] = np.nan
+            arrays[name][draw.random(numbers.shape) < 0.1] = rng.choice([np.nan, np.nan, np.inf])
     np.savez(tmp_path / "any.npz", **arrays)
     monkeypatch.chdir(tmp_path)
     try:

@@ -53,7 +53,8 @@ class Column:
 
     `counts` holds how often each value occurs, None beyond MOST_VALUES; `differs` says whether no value came twice (as
     far as they were counted). `spread` is that of its numbers, of lists the lengths, of texts and bytes the lengths in
-    characters and bytes. `odd` cells of a text column are no numbers, where others are; `example` is the first of them.
+    characters and bytes. `odd` cells of a text column are no numbers, where others are (`example` is the first); of an
+    array column it counts rows that are not finite.
     """
 
     name: str
@@ -196,7 +197,9 @@ class ColumnLearner:
             holes = np.isnan(flat).any(axis=1) if flat.dtype.kind == "f" else np.zeros(0, bool)
             self._missing += int(np.count_nonzero(holes))
             good = flat[~holes] if holes.any() else flat
-            self._see_numbers(good[np.isfinite(good).all(axis=1)] if good.dtype.kind == "f" else good)
+            finite = np.isfinite(good).all(axis=1) if good.dtype.kind == "f" else np.ones(len(good), bool)
+            self._odd += int(np.count_nonzero(~finite))
+            self._see_numbers(good[finite])
             return
         numbers = flat[:, 0]
         if numbers.dtype.kind == "f":
@@ -283,6 +286,8 @@ class ColumnLearner:
             kind = "date"
         if kind == "number" and not self._numeric:
             kind = "empty"
+        if kind == "array" and self._numbers.made() is None:
+            kind = "empty"
         numeric = kind in ("number", "array")
         missing = self._empty + (self._missing if numeric else 0)
         counts = self._counts
@@ -302,7 +307,7 @@ class ColumnLearner:
             self._dtype,
             numeric and self._whole,
             1 + self._spaces / there if kind == "text" and there else 0.0,
-            self._odd if self._numeric else 0,
+            self._odd if self._numeric or kind == "array" else 0,
             self._example if self._numeric else "",
             self._highest,
             kind == "number" and self._steps,

@@ -171,9 +171,9 @@ def _role(column: Column) -> tuple[str, str]:
             return "", f"is always {spread.least:g}"
         if max(abs(spread.least), abs(spread.most)) > _HUGE:
             return "", "has numbers that float32 cannot hold"
+    if column.kind in ("number", "array") and column.odd:
+        return "", "has infinite numbers"
     if column.kind == "number":
-        if column.odd:
-            return "", "has infinite numbers"
         if column.steps and there >= _SMALL:
             return "", "counts the rows"
         if column.whole and column.differs and there >= _SMALL and _ID.search(column.name):

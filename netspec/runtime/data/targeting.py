@@ -52,6 +52,8 @@ def goal(column: Column, name: str, origin: str, one_hot: bool) -> Goal:
     if column.distinct == 1 or (column.spread and column.kind == "array" and column.spread.least == column.spread.most):
         value = f", `{next(iter(column.counts))[:40]}`" if column.counts else ""
         raise DataError("NS706", f"{where} has one value{value}, so there is nothing to learn")
+    if column.kind in ("number", "array") and column.odd:
+        raise DataError("NS706", f"{where} has infinite numbers")
     if column.kind in ("number", "array") and column.spread and not column.spread.std < _HUGE:
         raise DataError("NS706", f"{where} has numbers too large to be learned", "give them in another unit")
     if column.kind == "array":
