@@ -463,3 +463,12 @@ def test_rows_of_a_users_python_need_trust(run: Any, tmp_path: Path) -> None:
     assert refused.rc == 1 and "--trust" in refused.stderr
     shown = run("data", "spec.yaml", "--trust", cwd=tmp_path)
     assert shown.rc == 0 and "not used" in shown.stdout and "mine:rows" in shown.stdout
+
+
+def test_several_labels_a_row_are_shares_of_rows(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=np.arange(40.0).reshape(20, 2), y=np.tile([[1, 1, 0], [1, 0, 0]], (10, 1)))
+    spec = "inputs: {x: [2]}\nlayers:\n  - Dense: {units: 3, activation: sigmoid}\n    name: y\n"
+    spec += "losses: binary_crossentropy\ndata: {train: t.npz}\n"
+    (labels,) = surveyed(tmp_path, spec).labels
+    assert labels.several and labels.counts == {"train": (20, 10, 0)} and labels.rows == {"train": 20}
+    assert [labels.share("train", at) for at in range(3)] == [1.0, 0.5, 0.0]

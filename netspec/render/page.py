@@ -146,10 +146,7 @@ def _output(labels: Labels) -> str:
         order = sorted(order, key=lambda at: (-first[at], at))[:_MOST_CLASSES]
         said += _soft(f"the {_MOST_CLASSES} most frequent of {len(labels.classes):,} classes")
     for part, counts in labels.counts.items():
-        total = sum(counts)
-        bars = [
-            (labels.classes[at], counts[at], f"{counts[at]:,} · {percent(counts[at] / max(1, total))}") for at in order
-        ]
+        bars = [(labels.classes[at], counts[at], f"{counts[at]:,} · {percent(labels.share(part, at))}") for at in order]
         said += _named_bars(part, bars, f"classes of {labels.name} in {part}")
     return said
 

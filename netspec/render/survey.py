@@ -132,8 +132,7 @@ def _labels(labels: Labels, width: int | None) -> list[str]:
     if len(order) > _CLASSES:
         order = sorted(order, key=lambda at: (-labels.counts[parts[0]][at], at))[:_CLASSES]
     for at in order:
-        counts = [labels.counts[part] for part in parts]
-        cells = [(f"{each[at]:,}", percent(each[at] / max(1, sum(each)))) for each in counts]
+        cells = [(f"{labels.counts[part][at]:,}", percent(labels.share(part, at))) for part in parts]
         rows.append((labels.classes[at], *(cell for pair in cells for cell in pair)))
     rest = [f"and {len(labels.classes) - _CLASSES:,} classes more"] if len(labels.classes) > _CLASSES else []
     return [title, *_table(rows, frozenset(range(1, 2 * len(parts) + 1)), width), *rest]
@@ -305,6 +304,7 @@ def _labels_json(labels: Labels) -> dict[str, Any]:
     said: dict[str, Any] = {"columns": list(labels.columns), "form": labels.form, "shape": [None, *labels.shape]}
     said["several"] = labels.several
     said["classes"] = list(labels.classes)
+    said["rows"] = dict(labels.rows)
     said["counts"] = {part: list(counts) for part, counts in labels.counts.items()}
     said["numbers"] = {part: _spread_json(spread) for part, spread in labels.numbers.items()}
     return said

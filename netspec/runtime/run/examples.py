@@ -74,7 +74,10 @@ def _cell(column: Any) -> str:
     if isinstance(column, np.ndarray):
         if column[0].size == 1:
             return f"{column[0].reshape(-1)[0]:g}"
-        return f"{' × '.join(map(str, column.shape[1:]))} {column.dtype}"
+        if column.ndim > 2:
+            return f"{' × '.join(map(str, column.shape[1:]))} {column.dtype}"
+        row = [f"{each:g}" for each in column[0][: 2 * _EDGE + 2]]
+        return f"{' '.join(row)}{' …' if column.shape[1] > len(row) else ''}"
     value = column[0].as_py()
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"

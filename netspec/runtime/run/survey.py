@@ -77,9 +77,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Labels:
-    """One output's target: its form, and by part how many rows each class has; none where it has no classes.
+    """One output's target: its form, and by part how many labels each class has; none where it has no classes.
 
-    With `several`, a row may have more than one of the classes.
+    `rows` counts those that have a label. With `several`, a row may have more than one of the classes.
     """
 
     name: str
@@ -90,6 +90,12 @@ class Labels:
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     several: bool = False
     numbers: Mapping[str, Spread | None] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+    def share(self, part: str, at: int) -> float:
+        """The share of a class in a part: of its labels, of rows where each may have several."""
+        counts = self.counts[part]
+        return counts[at] / max(1, self.rows[part] if self.several else sum(counts))
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,7 @@ class _Found:
     counts: Mapping[str, Counter[int] | None]
     several: Mapping[str, bool]
     targets: Mapping[str, Spread | None]
+    labelled: Mapping[str, int]
     shapes: Mapping[str, tuple[tuple[int, ...], str]]
     pictures: Mapping[str, list[tuple[Picture, str]]]
 
@@ -167,6 +174,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bo
     losses = {key: loss_class(checked.training.losses.get(key)) for key in prepared.labels}
     counts: dict[str, Counter[int] | None] = {key: Counter() for key in prepared.labels}
     several = dict.fromkeys(prepared.labels, False)
+    labelled = dict.fromkeys(prepared.labels, 0)
     shapes: dict[str, tuple[tuple[int, ...], str]] = {}
     pictures: dict[str, list[tuple[Picture, str]]] = {key: [] for key in prepared.features}
     used, width = Used(), 0
@@ -187,6 +195,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bo
             shapes[f"→{key}"] = array.shape[1:], str(array.dtype)
             labels = array[~prepared.labels[key].missing(usable)]  # of the rows that have one
             targets[key].see(labels)
+            labelled[key] += len(labels)
             _tally(counts, several, key, labels, losses[key])
         if name == splits.TRAIN:
             _add_pictures(pictures, prepared, made.x, made.y, losses)
@@ -201,6 +210,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bo
         counts,
         several,
         {key: each.made() for key, each in targets.items()},
+        labelled,
         shapes,
         pictures,
     )
@@ -315,23 +325,24 @@ def _seen(name: str, encoder: Encoder, found: Mapping[str, _Found]) -> Seen:
 def _labels(name: str, label: Label, found: Mapping[str, _Found]) -> Labels:
     shape, _ = found[splits.TRAIN].shapes[f"→{name}"]
     numbers = {part: one.targets[name] for part, one in found.items()}
+    rows = {part: one.labelled[name] for part, one in found.items()}
     counters = {part: one.counts[name] for part, one in found.items()}
     if any(counter is None for counter in counters.values()):
-        return Labels(name, label.columns, label.form, shape, numbers=numbers)
+        return Labels(name, label.columns, label.form, shape, numbers=numbers, rows=rows)
     several = found[splits.TRAIN].several[name]
     top = max((max(counter, default=0) for counter in counters.values() if counter is not None), default=0)
     units = label.dims[-1] if label.dims and (label.form != "numbers" or several) else None
     names = label.columns if several and len(label.columns) == units else label.names
     many = max(top + 1, len(names), units or 0)
     if many > 100_000:  # ids rather than classes
-        return Labels(name, label.columns, label.form, shape, numbers=numbers)
+        return Labels(name, label.columns, label.form, shape, numbers=numbers, rows=rows)
     counts = {
         part: tuple(counter.get(at, 0) for at in range(many))
         for part, counter in counters.items()
         if counter is not None
     }
     classes = tuple(_class(names, at) for at in range(many))
-    return Labels(name, label.columns, label.form, shape, classes, counts, several, numbers)
+    return Labels(name, label.columns, label.form, shape, classes, counts, several, numbers, rows)
 
 
 def _users(prepared: Prepared) -> dict[str, tuple[str, ...]]:
