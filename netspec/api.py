@@ -16,6 +16,7 @@ from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
     from netspec.runtime.data.tables import Rows
+    from netspec.runtime.run.survey import Survey
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
     from netspec.runtime.run.training import FitResult
@@ -214,6 +215,31 @@ def predict(
         best=best,
         batch_size=_positive("batch_size", batch_size),
     )
+
+
+def survey(path: PathLike, *, rows: int = 3, quiet: bool = True, trust: bool = False, **overrides: Any) -> Survey:
+    """What the model of a spec will see of its data; nothing is built, and TensorFlow is not imported.
+
+    Args:
+        path: a spec.
+        rows: how many training rows to show with what is made of them.
+        quiet: do not show on a terminal how far it is.
+        trust: let the spec's own Python run, such as a generator of rows.
+        **overrides: as for `build`.
+
+    Raises:
+        SpecError: the spec has errors.
+        netspec.runtime.data.faults.DataError: what `fit` raises for the same data.
+    """
+    spec = checked(path, settings(overrides))
+    from netspec.runtime import engine
+
+    engine.require(("numpy", "pyarrow", "rich"))
+    from netspec.runtime.data import own
+    from netspec.runtime.run import survey as surveying
+
+    with own.trusting(trust):
+        return surveying.survey(spec, rows=rows, quiet=quiet)
 
 
 def first_spec(

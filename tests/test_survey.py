@@ -89,6 +89,7 @@ def small(tmp_path: Path) -> Path:
 
 def test_rows_are_counted_as_fit_counts_them(small: Path) -> None:
     found = surveyed(small, NUMBERS)
+    assert api.survey(small / "spec.yaml").parts == found.parts
     train, validation = found.parts
     assert (train.name, train.used.rows, train.used.kept, train.used.unlabelled) == ("train", 6, 3, 1)
     assert train.used.dropped == {"a": 2, "b": 0}
