@@ -16,9 +16,9 @@ from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
     from netspec.runtime.data.tables import Rows
-    from netspec.runtime.run.survey import Survey
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
+    from netspec.runtime.run.survey import Survey
     from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
