@@ -204,6 +204,8 @@ def test_it_never_overwrites_and_writes_paths_from_where_the_spec_lies(run: Any,
     assert shown.rc == 0 and 'train: {csv: "data/t;.csv", separator: ";"}' in shown.stdout
     assert run("init", "data/t;.csv", "-t", "y", "--name", "a b", cwd=tmp_path).rc == 2
     assert run("init", "data/t;.csv", "-t", "y", "-o", "no/a.yaml", cwd=tmp_path).rc == 2
+    own = run("init", "data/t;.csv", "-t", "y", "-o", "data/t;.csv", "--force", cwd=tmp_path)
+    assert own.rc == 2 and ".yaml" in own.stderr and (tmp_path / "data/t;.csv").read_text().startswith("a b;y")
 
 
 def test_choices_follow_the_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

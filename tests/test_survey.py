@@ -345,6 +345,7 @@ def test_the_page_stands_alone_and_says_in_words_what_it_shows(run: Any, tmp_pat
     assert again.rc == 2 and "exists" in again.stderr and target.read_text(encoding="utf-8") == html
     assert run("data", "specs/digits_cnn.yaml", "--plot", target, "--force").rc == 0
     assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+    assert run("data", "specs/digits_cnn.yaml", "--plot", "specs/digits_cnn.yaml", "--force").rc == 2
 
 
 def test_names_and_cells_are_only_text(tmp_path: Path) -> None:

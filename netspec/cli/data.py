@@ -39,7 +39,7 @@ def data(
     if checked.data is not None and checked.data.dataset is not None:
         engine.require()  # Keras and scikit-learn bring the data sets
     if plot is not None:
-        _check_free(plot, force)
+        _check_free(plot, force, (".html", ".htm"))
     from netspec.render import survey as render
     from netspec.runtime.data import own
     from netspec.runtime.run.concerns import concerns
@@ -83,7 +83,7 @@ def init(
     from netspec import api
 
     if out is not None:
-        _check_free(out, force)
+        _check_free(out, force, (".yaml", ".yml"))
     text = api.first_spec(table, target, out=out, name=name, separator=separator, quiet=False)
     if out is None:
         emit(text)
@@ -96,8 +96,11 @@ def init(
     talk(f"{out}: a first spec; train it with: netspec fit {shlex.quote(str(out))}")
 
 
-def _check_free(path: Path, force: bool) -> None:
-    """Before anything is read: a place that can be written, and where nothing is lost."""
+def _check_free(path: Path, force: bool, suffixes: tuple[str, ...]) -> None:
+    """Before anything is read: a place that can be written, and where nothing is lost, the data least of all."""
+    if path.suffix.lower() not in suffixes:
+        complain(f"`{path}` does not end in {suffixes[0]}")
+        raise typer.Exit(USAGE)
     if path.is_dir() or not path.parent.is_dir():
         complain(f"`{path}` is a folder" if path.is_dir() else f"`{path}`: there is no folder `{path.parent}`")
         raise typer.Exit(USAGE)
