@@ -16,9 +16,11 @@ from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
+    from netspec.runtime.data.tables import Rows
     from netspec.runtime.run.generating import Generated
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
+    from netspec.runtime.run.survey import Survey
     from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
@@ -269,6 +271,74 @@ def generate(
         best=best,
         heard=heard,
     )
+
+
+def survey(path: PathLike, *, rows: int = 3, quiet: bool = True, trust: bool = False, **overrides: Any) -> Survey:
+    """What the model of a spec will see of its data; nothing is built, and TensorFlow is not imported.
+
+    Args:
+        path: a spec.
+        rows: how many training rows to show with what is made of them.
+        quiet: do not show on a terminal how far it is.
+        trust: let the spec's own Python run, such as a generator of rows.
+        **overrides: as for `build`.
+
+    Raises:
+        SpecError: the spec has errors.
+        netspec.runtime.data.faults.DataError: what `fit` raises for the same data.
+    """
+    spec = checked(path, settings(overrides))
+    from netspec.runtime import engine
+
+    engine.require(("numpy", "pyarrow", "rich"))
+    from netspec.runtime.data import own
+    from netspec.runtime.run import survey as surveying
+
+    with own.trusting(trust):
+        return surveying.survey(spec, rows=rows, quiet=quiet)
+
+
+def first_spec(
+    table: PathLike,
+    targets: Sequence[str] | str,
+    *,
+    out: PathLike | None = None,
+    name: str | None = None,
+    separator: str | None = None,
+    quiet: bool = True,
+) -> str:
+    """A first spec for a table: its columns as inputs, a small model, losses, each choice with a comment.
+
+    Args:
+        table: a CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, or a pattern for several.
+        targets: a column to predict, or several.
+        out: where the spec will lie, so that it finds the table from there; the current folder if left out.
+        name: the spec's name; that of `out`, else of the table, if left out.
+        separator: what stands between the cells of a text file; seen in its first line if left out.
+        quiet: do not show on a terminal how far it is.
+
+    Returns:
+        The spec's text, which validates without a message. Nothing is written.
+
+    Raises:
+        netspec.runtime.data.faults.DataError: the table cannot be read, has no such column or nothing to learn from.
+    """
+    from netspec.runtime import engine
+
+    engine.require(("numpy", "pyarrow", "rich"))
+    from netspec.render import starter
+    from netspec.runtime.data import given, starting
+    from netspec.runtime.run import splits
+
+    path, folder = os.fspath(table), Path(out).parent if out is not None else Path()
+    source = given.source(path, separator)
+    wanted = (targets,) if isinstance(targets, str) else tuple(targets)
+
+    def watch(rows: Rows, what: str) -> Rows:
+        return splits.watched(rows, what, quiet)
+
+    plan = starting.plan(source, Path(), wanted, given.seen_from(source, folder), watch)
+    return starter.spec(plan, given.name(name, out, path))
 
 
 def _positive(name: str, value: Any) -> int | None:

@@ -107,7 +107,7 @@ def majorities(examples: Examples, training: Training, names: Mapping[str, Seque
     }
     for _, y in examples.pieces(_PIECE) if counted else ():
         for name in list(counted):
-            classes = _classes(y[name], loss_class(training.losses.get(name)))
+            classes = class_numbers(y[name], loss_class(training.losses.get(name)))
             if classes is None:
                 del counted[name]
                 continue
@@ -123,7 +123,7 @@ def majorities(examples: Examples, training: Training, names: Mapping[str, Seque
     return found
 
 
-def _classes(array: np.ndarray, loss: str | None) -> np.ndarray | None:
+def class_numbers(array: np.ndarray, loss: str | None) -> np.ndarray | None:
     """Class numbers of labels, None where they are not classes."""
     if loss == "SparseCategoricalCrossentropy":
         return array

@@ -90,6 +90,17 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     data = _data(checked)
     if data.train is not None and data.train.text:
         return _of_a_text(checked, data, quiet)
+    prepared, rows = learned(checked, seed, quiet=quiet)
+    made = {name: _part(name, prepared, watched(each, f"preparing {name}", quiet)) for name, each in rows.items()}
+    return Splits(made[TRAIN], made.get(VALIDATION), made.get(TEST), prepared, prepared.notes)
+
+
+def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows]]:
+    """What is learned from the training rows, and the raw rows of every part; raises as `read` does."""
+    data = _data(checked)
+    if data.train is not None and data.train.text:
+        said = "the rows of a running text are windows of one sequence, so there are no columns to show"
+        raise DataError("NS709", said, "netspec fit says how much of it is known and how it is divided")
     rows = _train_rows(checked, data)
     held: Rows | None = None
     if data.validation is not None and data.validation.fraction is not None:
@@ -98,21 +109,15 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
         data,
         input_types(checked),
         output_types(checked),
-        _watched(rows, "learning features", quiet),
+        watched(rows, "learning features", quiet),
         losses=losses(checked),
         limits=limits(checked.typed.graph),
         scored=_scored(checked),
     )
     if held is None:
         held = _validation_rows(checked, data, prepared)
-    test = _test_rows(checked, data, prepared)
-    return Splits(
-        _part(TRAIN, prepared, _watched(rows, "preparing train", quiet)),
-        _part(VALIDATION, prepared, _watched(held, "preparing validation", quiet)) if held is not None else None,
-        _part(TEST, prepared, _watched(test, "preparing test", quiet)) if test is not None else None,
-        prepared,
-        prepared.notes,
-    )
+    parts = {TRAIN: rows, VALIDATION: held, TEST: _test_rows(checked, data, prepared)}
+    return prepared, {name: part for name, part in parts.items() if part is not None}
 
 
 def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
@@ -281,7 +286,8 @@ class _Watched:
                 count(table.rows)
 
 
-def _watched(rows: Rows, what: str, quiet: bool) -> Rows:
+def watched(rows: Rows, what: str, quiet: bool) -> Rows:
+    """The same rows, which show on a terminal how many of them were read, where they are many."""
     return rows if quiet or isinstance(rows, Table) else _Watched(rows, what)
 
 
