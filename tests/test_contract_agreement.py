@@ -62,6 +62,15 @@ def test_they_agree_on_more_text(tmp_path: Path) -> None:
     tables(range(1000, 6000), tmp_path)
 
 
+@pytest.mark.parametrize("seeds", [range(400), pytest.param(range(1000, 6000), marks=pytest.mark.slow)])
+def test_they_agree_on_weights_and_masks(seeds: range, tmp_path: Path) -> None:
+    counts: Counter[str | None] = Counter()
+    for seed in seeds:
+        (tmp_path / "test.csv").unlink(missing_ok=True)
+        counts[compared(random_tables.weighed(seed, tmp_path), tmp_path)] += 1
+    assert counts["taken"] > 25 and counts["refused"] > 100
+
+
 def arrays(seed: int, folder: Path) -> str:
     """A spec whose data are random arrays, an archive or files of their own."""
     dice, draw = random.Random(seed), np.random.default_rng(seed)

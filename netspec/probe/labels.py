@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from netspec.catalog.nearest import rename
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Target
@@ -33,10 +34,14 @@ class Wanted:
     dims: forms.Dims
     path: Path
     made: Path | None
+    weight: str | None = None  # the column of its rows' weights
+    weight_path: Path = ()
 
     @property
     def form(self) -> str:
-        """As fit has it: numbers, classes (class numbers) or one_hot."""
+        """As fit has it: numbers, classes (class numbers), one_hot or multi_label."""
+        if self.target.multi_label is not None:
+            return "multi_label"
         return "one_hot" if self.target.one_hot else "classes" if self.loss == forms.SPARSE else "numbers"
 
     @property
@@ -51,6 +56,11 @@ class Wanted:
             return []
         return [(self.made, f"output `{self.output}`, {show_shape((None, *self.dims))}")]
 
+    @property
+    def weighs_classes(self) -> bool:
+        """Whether classes have weights."""
+        return self.target.balanced or self.target.class_weights is not None
+
     def at(self, column: str) -> Path:
         """Where a column is named."""
         if self.target.columns and column in self.target.columns:
@@ -61,6 +71,16 @@ class Wanted:
 def check_form(wanted: Wanted, report: Report) -> bool:
     """What is wrong whatever the data hold; False where the data need no look."""
     target, units = wanted.target, wanted.units
+    multi = target.multi_label is not None
+    reason = forms.refused(wanted.output, len(wanted.columns), wanted.loss, multi=multi, normalize=target.normalize)
+    if reason is not None:
+        place = (*wanted.path, "multi_label" if multi else "normalize")
+        report.add("NS711", place, reason, key=True, spans=[(("losses",), "the loss")])
+        return False
+    if wanted.weighs_classes and wanted.dims is not None and len(wanted.dims) > 1:
+        said = f"output `{wanted.output}`: class weights are for one class a row, and it has several labels"
+        report.add("NS711", (*wanted.path, "class_weights"), said, key=True, spans=wanted.spans)
+        return False
     if target.one_hot and wanted.loss == forms.SPARSE:
         said = f"output `{wanted.output}`: sparse_categorical_crossentropy takes class numbers, the target is one-hot"
         cure = "leave out `one_hot`, or use the loss `categorical_crossentropy`"
@@ -77,7 +97,21 @@ def check_form(wanted: Wanted, report: Report) -> bool:
         way = one_hot if len(wanted.columns) == units and not target.classes else None
         report.add("NS711", (*wanted.path, "columns"), said, help=way, spans=wanted.spans)
         return False
-    return target.classes is None or _check_count(wanted, target.classes, "`classes` lists", report)
+    if target.classes is not None and not _check_count(wanted, target.classes, "`classes` lists", report):
+        return False
+    return target.classes is None or check_keys(wanted, target.classes, report)
+
+
+def check_keys(wanted: Wanted, known: Sequence[str], report: Report) -> bool:
+    """Whether every class that has a weight is one of the classes."""
+    sound = True
+    for key in wanted.target.class_weights or ():
+        if key not in known:
+            said, cure = forms.unknown_class(wanted.output, key, known)
+            fix = rename(key, [name for name in known if name not in (wanted.target.class_weights or ())])
+            report.add("NS710", (*wanted.path, "class_weights", key), said, key=True, help=cure, fix=fix)
+            sound = False
+    return sound
 
 
 def _check_count(wanted: Wanted, names: Sequence[str], holder: str, report: Report, notes: Sequence[str] = ()) -> bool:
@@ -100,6 +134,12 @@ def _check_count(wanted: Wanted, names: Sequence[str], holder: str, report: Repo
 def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     """Whether the columns of a sheet give rows of the output's shape."""
     kinds = [sheet.columns[name] for name in wanted.columns]
+    if wanted.weight is not None and math.prod(sheet.columns[wanted.weight].shape) != 1:
+        said = f"column `{wanted.weight}` has {math.prod(sheet.columns[wanted.weight].shape)} numbers a row"
+        report.add("NS706", wanted.weight_path, f"{said}; a weight is one")
+        return False
+    if wanted.form == "multi_label":
+        return weights.check_multi(wanted, report)
     if any(kind.kind == "list" for kind in kinds):
         said = f"output `{wanted.output}`: column `{wanted.columns[0]}` holds lists; expected a number or a text"
         report.add("NS706", wanted.at(wanted.columns[0]), said, spans=wanted.spans)
@@ -209,16 +249,20 @@ class Labels:
             cells = self.held.cells[name]
             if self.sheet.columns[name].kind != TEXT:
                 self._holes(cells)
+            elif self.wanted.form == "multi_label":
+                continue  # an empty cell is a row of no class
             elif self.named:
                 for at, cell in enumerate(cells):
                     if not cell:
                         self.missing[at] = 1
             else:
                 sound = self._parse(name, cells) and sound
-        return sound
+        return weights.weighable(self) and sound
 
     def _is_named(self, held_out: float) -> bool | None:
         wanted = self.wanted
+        if wanted.form == "multi_label":
+            return self.sheet.columns[wanted.columns[0]].kind == TEXT
         if wanted.target.classes:
             return True
         name = wanted.columns[0]
@@ -263,6 +307,8 @@ class Labels:
     def check(self, kept: bytearray, learned: Learned | None, held_out: float) -> Learned | None:
         """Ranges and class names of the rows of `kept`; what these, as training rows, teach."""
         wanted, name = self.wanted, self.wanted.columns[0]
+        if wanted.target.missing == "mask":
+            kept = bytearray(keep and not gone for keep, gone in zip(kept, self.missing, strict=True))
         if not self.named:
             for column in wanted.columns:
                 self._check_numbers(column, kept)
@@ -274,24 +320,31 @@ class Labels:
                 self._check_names(name, texts, kept, names)
             return Learned(names, True)
         chosen = texts if not held_out else [cell for at, cell in enumerate(texts) if kept[at]]
-        found = sorted(set(chosen) - {""})
+        found = sorted({each for cell in chosen for each in self._classes(cell)})
         notes = [] if self.sheet.whole else [f"in {self.sheet.far()}; fit checks the rest as it reads"]
         holder = f"column {shown(name)} of {self.sheet.origin} has"
         if not _check_count(wanted, found, holder, self.report, notes):
             return None
-        return Learned(frozenset(cell for cell in texts if cell), self.sheet.whole)
+        return Learned(frozenset(each for cell in texts for each in self._classes(cell)), self.sheet.whole)
+
+    def _classes(self, cell: str) -> list[str]:
+        """The names in a cell: one, or those between separators."""
+        multi = self.wanted.target.multi_label
+        cells = [cell] if multi is None else [each.strip() for each in cell.split(multi.separator)]
+        return [each for each in cells if each]
 
     def _texts(self, name: str) -> Sequence[str]:
         cells = self.held.cells[name]
         if self.sheet.columns[name].kind == TEXT:
             return cells
-        return [_digits(value) for value in cells]
+        return [digits(value) for value in cells]
 
     def _check_names(self, name: str, texts: Sequence[str], kept: bytearray, names: frozenset[str]) -> None:
-        bad = Tally()
+        bad, multi = Tally(), self.wanted.target.multi_label is not None
         for at, cell in enumerate(texts):
-            if kept[at] and cell not in names:
-                bad.add(self.held.row(at), cell)
+            strange = [each for each in self._classes(cell) or ([] if multi else [cell]) if each not in names]
+            if kept[at] and strange:
+                bad.add(self.held.row(at), strange[0])
         if bad.count:
             known = self.wanted.target.classes or sorted(names)
             said = f"expected one of the classes {listed(known, 20)}, got {shown(bad.got)}"
@@ -313,7 +366,7 @@ class Labels:
             if value is None or value != value:
                 continue
             row = at // width
-            if math.isinf(value):
+            if math.isinf(value) and (kept[row] or wanted.form != "multi_label"):
                 infinite.add(self.held.row(row), value)
             elif not kept[row]:
                 continue
@@ -385,7 +438,7 @@ def _quoted(value: float) -> str:
     return f'"{value:g}"'
 
 
-def _digits(value: Any) -> str:
+def digits(value: Any) -> str:
     """A number as fit spells it where it stands for a class."""
     if value != value:
         return ""

@@ -89,11 +89,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows ready for training: `x` by input, `y` by output, and what became of the table's rows."""
+    """Rows ready for training: `x` by input, `y` and weights `w` by output, and what became of the table's rows."""
 
     x: dict[str, np.ndarray]
     y: dict[str, np.ndarray]
     used: Used
+    w: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -116,8 +117,26 @@ class Prepared:
 
     @property
     def target_columns(self) -> tuple[str, ...]:
-        """The columns that the targets are made of, each once."""
-        return tuple(dict.fromkeys(c for label in self.labels.values() for c in label.columns))
+        """The columns that the targets and their weights are made of, each once."""
+        labels = self.labels.values()
+        weights = (label.weight for label in labels if label.weight is not None)
+        return tuple(dict.fromkeys((*(c for label in labels for c in label.columns), *weights)))
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows may count differently for some output."""
+        return any(label.weighted for label in self.labels.values())
+
+    @property
+    def scales(self) -> Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+        """(mean, std) of each output whose labels are normalized."""
+        found = {name: (label.mean, label.std) for name, label in self.labels.items()}
+        return {name: (mean, std) for name, (mean, std) in found.items() if mean is not None and std is not None}
+
+    def restored(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions by output in the units of the labels."""
+        labels = self.labels
+        return {name: labels[name].restored(array) if name in labels else array for name, array in outputs.items()}
 
     @property
     def class_names(self) -> Mapping[str, tuple[str, ...]]:
@@ -134,7 +153,9 @@ class Prepared:
         rows = table if used.kept == table.rows else table.take(np.flatnonzero(kept))
         if not used.kept:
             return Examples({}, {}, used)
-        return Examples(self.inputs(rows), {name: label.encode(rows) for name, label in self.labels.items()}, used)
+        y = {name: label.encode(rows) for name, label in self.labels.items()}
+        w = {name: label.weights(rows, y[name]) for name, label in self.labels.items() if label.weighted}
+        return Examples(self.inputs(rows), y, used, w)
 
     def save(self, folder: Path) -> None:
         """One readable JSON file for each input and output, below an index; makes the folder."""

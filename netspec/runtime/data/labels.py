@@ -6,20 +6,26 @@ the classes NS703, both before the first step.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.catalog.types import show as show_shape
-from netspec.language.schema import Target
+from netspec.language.schema import Feature, Target
+from netspec.probe import forms
 from netspec.probe.forms import BINARY, CLASSES, ONE_HOT, SPARSE, Dims, canonical, classes_cure, fits
+from netspec.runtime.data import multi, weighing
 from netspec.runtime.data.columns import (
     bad_cell,
     in_order,
     is_lists,
     is_text,
+    is_text_lists,
     looks_numeric,
     narrow,
     numbers,
@@ -31,6 +37,7 @@ from netspec.runtime.data.columns import (
 )
 from netspec.runtime.data.encoders import one_hot
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.learners import NumbersLearner
 from netspec.runtime.data.tables import Table
 
 MOST_CLASSES = 100_000  # different names of classes in a column
@@ -42,13 +49,26 @@ class Label:
 
     output: str
     columns: tuple[str, ...]
-    form: str  # numbers, classes (class numbers) or one_hot
+    form: str  # numbers, classes (class numbers), one_hot or multi_label
     names: tuple[str, ...]
     dims: Dims  # of the output
     loss: str
+    masks: bool = False  # a row without this label stays, and counts nothing for this output
+    weight: str | None = None  # the column of the rows' weights
+    class_weights: tuple[float, ...] | None = None  # by class number
+    separator: str = ""  # between the classes of a row
+    mean: tuple[float, ...] | None = None  # along the last axis; trained is (label - mean) / std
+    std: tuple[float, ...] | None = None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows may count differently for this output."""
+        return self.masks or self.weight is not None or self.class_weights is not None
 
     def missing(self, table: Table) -> np.ndarray:
         """Which rows have no label, (rows,) of bool."""
+        if self.form == "multi_label":
+            return multi.missing(table, self.columns[0])
         if self.names:
             return np.asarray(pc.equal(trimmed(table, self.columns[0]), "").to_numpy(zero_copy_only=False))
         gone = np.zeros(table.rows, bool)
@@ -59,9 +79,59 @@ class Label:
         return gone
 
     def encode(self, table: Table) -> np.ndarray:
-        """The target of rows that all have a label: int32 class numbers, else float32, in the output's shape."""
+        """The target in the output's shape: int32 class numbers, else float32. 0 where a masked row has none.
+
+        If the output masks nothing, all rows have a label.
+        """
+        if self.masks and (gone := self.missing(table)).any():
+            there = self._encoded(table.take(np.flatnonzero(~gone)))
+            array = np.zeros((table.rows, *there.shape[1:]), there.dtype)
+            array[~gone] = there
+            return array
+        return self._encoded(table)
+
+    def weights(self, table: Table, target: np.ndarray) -> np.ndarray:
+        """What each row counts for this output, (rows,) float32; `target` is what `encode` made of these rows."""
+        gone = self.missing(table) if self.masks else np.zeros(table.rows, bool)
+        there = np.flatnonzero(~gone)
+        rows = table.take(there) if gone.any() else table
+        found = np.zeros(table.rows, np.float32)
+        found[there] = 1 if self.weight is None else weighing.column(rows, self.weight)
+        if self.class_weights is not None and len(there):
+            by_class = np.asarray(self.class_weights, np.float32)
+            found[there] *= by_class[np.minimum(self.classes(rows, target[there]), len(by_class) - 1)]
+        return found
+
+    def classes(self, table: Table, target: np.ndarray) -> np.ndarray:
+        """The class numbers of prepared targets, (rows,)."""
+        name, named = self.columns[0], bool(self.names)
+        return weighing.class_numbers(target, self.form, self.loss, table, name, self.output, named)
+
+    def notes(self) -> tuple[str, ...]:
+        """What the report says of its class weights."""
+        if self.class_weights is None:
+            return ()
+        known = self.names or forms.numbered(self.loss, self.form, len(self.class_weights)) or ()
+        pairs = list(zip(known, self.class_weights, strict=False))
+        shown = ", ".join(f"`{name}` {weight:.4g}" for name, weight in pairs[:10])
+        return (f"`{self.output}`: class weights {shown}" + (", …" if len(pairs) > 10 else ""),)
+
+    def restored(self, array: np.ndarray) -> np.ndarray:
+        """Predictions (rows, …) in the units of the labels."""
+        if self.mean is None or self.std is None:
+            return array
+        scaled = array.astype(np.float64) * np.asarray(self.std) + np.asarray(self.mean)
+        return np.asarray(scaled, array.dtype)
+
+    def _encoded(self, table: Table) -> np.ndarray:
+        if self.form == "multi_label":
+            units = self.dims[-1] if self.dims else None
+            hot = multi.encode(table, self.columns[0], self.separator, self.names, units)
+            return self._fitted(hot, self.dims)
         if self.form == "numbers":
             array = self._named(table)[:, None] if self.names else self._numbers(table)
+            if self.mean is not None and self.std is not None:
+                array = (array.astype(np.float64) - np.asarray(self.mean)) / np.asarray(self.std)
             return narrow(table, self.columns, self._fitted(array, self.dims), np.float32)
         ids = self._ids(table)
         ids = self._fitted(ids, None if self.dims is None else self.dims[:-1])
@@ -146,34 +216,131 @@ class LabelLearner:
     """
 
     def __init__(
-        self, output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table
+        self,
+        output: str,
+        target: Target,
+        columns: tuple[str, ...],
+        dims: Dims,
+        loss: str | None,
+        table: Table,
+        weight: str | None = None,
     ) -> None:
-        self._label = _form(output, target, columns, dims, loss, table)
-        self._given = target.classes
+        self._label = _form(output, target, columns, dims, loss, table, weight)
+        self._target, self._given = target, target.classes
         self._found: set[str] = set()
         self.named = self._given is not None or _are_names(self._label, table)
+        self._counts: Counter[Any] = Counter()  # rows by class name or number
+        self._numbers = NumbersLearner(Feature(normalize=True), columns, False) if target.normalize else None
+        self._labelled = 0
+        if target.balanced or target.class_weights is not None:
+            self._check_classes()
+
+    @property
+    def masks(self) -> bool:
+        """Whether a row without this label stays."""
+        return self._label.masks
 
     def see(self, table: Table) -> np.ndarray:
         """Learn the block's classes; which of its rows have no label, (rows,) of bool."""
         if self.named and self._given is None:
-            self._found.update(pc.unique(trimmed(table, self._label.columns[0])).to_pylist())
+            self._found.update(self._names(table))
             if len(self._found) > MOST_CLASSES:
                 column = self._label.columns[0]
                 said = f"`{table.origin}`, column `{column}`: more than {MOST_CLASSES:,} different labels"
                 raise DataError("NS706", f"{said} for output `{self._label.output}`", "is it the right column?")
-        return replace(self._label, names=("",) if self.named else ()).missing(table)
+        return self._known().missing(table)
+
+    def learn(self, table: Table) -> None:
+        """Learn from rows that are trained on: how many there are of each class, mean and deviation of numbers."""
+        if not (self.masks or self._target.balanced or self._numbers):
+            return
+        if self.masks:
+            table = table.take(np.flatnonzero(~self._known().missing(table)))
+        self._labelled += table.rows
+        if not table.rows:
+            return
+        if self._numbers is not None:
+            self._label.encode(table)  # which speaks of labels where something is wrong
+            self._numbers.see(table)
+        if self._target.balanced and self.named:
+            for pair in pc.value_counts(trimmed(table, self._label.columns[0])).to_pylist():
+                self._counts[pair["values"]] += pair["counts"]
+        elif self._target.balanced:
+            found = self._label.classes(table, self._label.encode(table))
+            values, counts = np.unique(found, return_counts=True)
+            self._counts.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
     def made(self) -> Label:
-        """The label, after the last row."""
+        """The label, after the last row. Raises DataError NS704 where no row has it."""
         names = self._given if self._given is not None else in_order(self._found - {""}) if self.named else ()
         label = replace(self._label, names=names)
         _check_count(label)
-        return label
+        if self.masks and not self._labelled:
+            columns = ", ".join(f"`{name}`" for name in label.columns)
+            raise DataError("NS704", f"output `{label.output}`: none of the training rows has a label in {columns}")
+        if self._numbers is not None:
+            label = self._scaled(label)
+        return replace(label, class_weights=self._class_weights(label))
+
+    def _known(self) -> Label:
+        return replace(self._label, names=("",) if self.named else ())
+
+    def _names(self, table: Table) -> list[str]:
+        label = self._label
+        if label.form == "multi_label":
+            found = multi.names(table, label.columns[0], label.separator)[1]
+        else:
+            found = trimmed(table, label.columns[0])
+        return list(pc.unique(found).to_pylist())
+
+    def _check_classes(self) -> None:
+        label = self._label
+        if not self.named and forms.numbered(label.loss, label.form, label.dims[-1] if label.dims else None) == ():
+            raise DataError("NS711", forms.no_class_weights(label.output, label.form, label.loss))
+        if label.dims is not None and len(label.dims) > 1:
+            raise weighing.several(label.output)
+
+    def _class_weights(self, label: Label) -> tuple[float, ...] | None:
+        target = self._target
+        units = label.dims[-1] if label.dims else None
+        known = label.names or forms.numbered(label.loss, label.form, units)
+        if target.balanced:
+            if label.names:
+                return weighing.balanced(self._counts, label.names)
+            return weighing.balanced(self._counts, range(len(known) if known else 2 + max(self._counts, default=0)))
+        if target.class_weights is None:
+            return None
+        if known is None:  # then one more than is named stands for all others
+            named = (int(key) for key in target.class_weights if key.isdecimal())
+            known = tuple(map(str, range(2 + min(max(named, default=0), MOST_CLASSES))))
+        return weighing.given(label.output, target.class_weights, known)
+
+    def _scaled(self, label: Label) -> Label:
+        assert self._numbers is not None
+        made = self._numbers.made()
+        units = label.dims[-1] if label.dims else None
+        if made.mean is not None and len(made.mean) > 1 and units is not None and units != len(made.mean):
+            said = f"output `{label.output}` has {units} units, its labels {len(made.mean)} numbers that are normalized"
+            raise DataError("NS706", said)
+        return replace(label, mean=made.mean, std=made.std)
 
 
-def _form(output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table) -> Label:
+def _form(
+    output: str,
+    target: Target,
+    columns: tuple[str, ...],
+    dims: Dims,
+    loss: str | None,
+    table: Table,
+    weight: str | None,
+) -> Label:
     name = canonical(loss)
-    label = Label(output, columns, "numbers", (), dims, name)
+    label = Label(output, columns, "numbers", (), dims, name, masks=target.missing == "mask", weight=weight)
+    multiple = target.multi_label is not None
+    if reason := forms.refused(output, len(columns), name, multi=multiple, normalize=target.normalize):
+        raise DataError("NS711", reason)
+    if target.multi_label is not None:
+        return replace(label, form="multi_label", separator=target.multi_label.separator)
     if target.one_hot:
         if name == SPARSE:
             raise DataError(
@@ -187,8 +354,12 @@ def _form(output: str, target: Target, columns: tuple[str, ...], dims: Dims, los
     elif name == SPARSE:
         label = replace(label, form="classes")
     for column in columns:
-        if is_lists(table, column):
-            raise DataError("NS706", f"output `{output}`: column `{column}` holds lists; expected a number or a text")
+        if is_lists(table, column) or is_text_lists(table, column):
+            raise DataError(
+                "NS706",
+                f"output `{output}`: column `{column}` holds lists; expected a number or a text",
+                "several classes a row are `multi_label: true`",
+            )
     if len(columns) > 1 and (label.form != "numbers" or target.classes):
         raise DataError("NS706", f"output `{output}`: classes come from one column, got {len(columns)}")
     return label
@@ -197,6 +368,8 @@ def _form(output: str, target: Target, columns: tuple[str, ...], dims: Dims, los
 def _are_names(label: Label, table: Table) -> bool:
     """Whether the cells are names of classes, not numbers."""
     column = label.columns[0]
+    if label.form == "multi_label":
+        return multi.is_named(table, column)
     classes = label.loss in CLASSES or label.form != "numbers"
     return len(label.columns) == 1 and classes and is_text(table, column) and not looks_numeric(table, column)
 
@@ -228,4 +401,5 @@ def reshaped(array: np.ndarray, dims: Dims) -> np.ndarray | None:
         return None
     if len(shape) == len(dims) and all(want in (None, got) for want, got in zip(dims, shape, strict=True)):
         return array
-    return array.reshape(len(array), *(-1 if dim is None else dim for dim in dims))
+    free = math.prod(shape) // max(1, math.prod(dim for dim in dims if dim is not None))
+    return array.reshape(len(array), *(free if dim is None else dim for dim in dims))
