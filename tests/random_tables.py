@@ -59,18 +59,24 @@ def weighed(seed: int, folder: Path) -> str:
     target = data["targets"]["y"]
     if dice.random() < 0.5:
         target["missing"] = dice.choice(("mask", "mask", "drop"))
-    if dice.random() < 0.4:
-        names = dice.sample(["0", "1", "2", "-1", "no", "yes", "maybe", "never", "nowhere"], dice.randrange(1, 4))
+    classes, odd = spec["losses"] not in ("mse", "huber"), dice.random() < 0.1
+    if dice.random() < (0.5 if classes or odd else 0):
+        names = dice.sample(
+            ["0", "0", "1", "1", "2", "-1", "no", "yes", "maybe", "never", "nowhere"], dice.randrange(1, 3)
+        )
         some = {name: dice.choice((0, 0, 1, 2.5)) for name in names}
-        target["class_weights"] = dice.choice(("balanced", "balanced", some, some))
-    elif dice.random() < 0.3:
+        target["class_weights"] = dice.choice(("balanced", "balanced", "balanced", some))
+    elif dice.random() < (0.5 if not classes or odd else 0):
         target["normalize"] = True
-    elif dice.random() < 0.4:
+    elif dice.random() < 0.5:
         target["multi_label"] = dice.choice((True, {"separator": " "}))
         target.pop("one_hot", None)
+        spec["losses"] = dice.choice(("binary_crossentropy", "binary_crossentropy", spec["losses"]))
     if dice.random() < 0.4:
-        (data if dice.random() < 0.3 else target)["weight"] = dice.choice(("w", "w", "w", "w", "v"))
-        cells = dice.choice((("1", "0", "2.5"), ("1", "1", "1", "1", "", "-1", "x", "nan", "1e16"), ("0",)))
+        (data if dice.random() < 0.3 else target)["weight"] = dice.choice("w" * 9 + "v")
+        cells = dice.choice(
+            (("1", "0", "2.5"), ("1", "0.1"), ("1", "1", "1", "1", "", "-1", "x", "nan", "1e16"), ("0",))
+        )
         for name in ("train.csv", "test.csv"):
             if (path := folder / name).exists():
                 _add_column(path, "w", cells, dice)
@@ -78,7 +84,8 @@ def weighed(seed: int, folder: Path) -> str:
         between = "|" if multi is True else " "
         for name in ("train.csv", "test.csv"):
             if (path := folder / name).exists() and dice.random() < 0.8:
-                words = ("red", "round", "1", "", " blue ")[: dice.randrange(2, 6)]
+                most = spec["layers"][-1]["Dense"] + (dice.random() < 0.3)
+                words = ("red", "", "round", "1", " blue ", "x")[: most + 1]
                 cells = [between.join(dice.sample(words, dice.randrange(len(words)))) for _ in range(9)]
                 _add_column(path, "l0", cells, dice)
     return json.dumps(spec)

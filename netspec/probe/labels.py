@@ -6,16 +6,16 @@ What is refused here is what fit refuses. `check_form` needs no data, `check_sha
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.catalog.nearest import rename
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Target
-from netspec.probe import forms
-from netspec.probe.cells import is_missing, number, with_a_point
+from netspec.probe import forms, weights
+from netspec.probe.cells import digits, is_missing, number, with_a_point
 from netspec.probe.model import Tally, listed, say, shown
 from netspec.probe.sheet import TEXT, Row, Sheet
 
@@ -99,19 +99,7 @@ def check_form(wanted: Wanted, report: Report) -> bool:
         return False
     if target.classes is not None and not _check_count(wanted, target.classes, "`classes` lists", report):
         return False
-    return target.classes is None or check_keys(wanted, target.classes, report)
-
-
-def check_keys(wanted: Wanted, known: Sequence[str], report: Report) -> bool:
-    """Whether every class that has a weight is one of the classes."""
-    sound = True
-    for key in wanted.target.class_weights or ():
-        if key not in known:
-            said, cure = forms.unknown_class(wanted.output, key, known)
-            fix = rename(key, [name for name in known if name not in (wanted.target.class_weights or ())])
-            report.add("NS710", (*wanted.path, "class_weights", key), said, key=True, help=cure, fix=fix)
-            sound = False
-    return sound
+    return target.classes is None or weights.check_keys(wanted, target.classes, report)
 
 
 def _check_count(wanted: Wanted, names: Sequence[str], holder: str, report: Report, notes: Sequence[str] = ()) -> bool:
@@ -359,7 +347,8 @@ class Labels:
             values = cells
         width = max(1, len(values) // max(1, self.held.rows))
         units = wanted.units if wanted.form != "numbers" else None
-        part, range_, huge, odd, infinite = Tally(), Tally(), Tally(), Tally(), Tally()
+        part, range_, huge, odd, infinite, between = Tally(), Tally(), Tally(), Tally(), Tally(), Tally()
+        two = wanted.loss in forms.BINARY | forms.HINGE and wanted.form == "numbers" and wanted.weighs_classes
         lowest, highest = math.inf, -math.inf
         distinct: set[float] = set()
         for at, value in enumerate(values):
@@ -383,6 +372,8 @@ class Labels:
                     huge.add(self.held.row(row), value)
                 elif wanted.loss in forms.BINARY | forms.ONE_HOT and not 0 <= value <= 1:
                     odd.add(self.held.row(row), value)
+                elif two and array("f", (value,))[0] not in (0, 1, *((-1,) if wanted.loss in forms.HINGE else ())):
+                    between.add(self.held.row(row), value)
         place, spans = wanted.at(name), wanted.spans
         if infinite.count:
             said = "expected a finite number, got an infinite one"
@@ -390,6 +381,10 @@ class Labels:
         if huge.count:
             said = f"expected a number that fits float32, got {shown(huge.got)}"
             say(self.report, "NS703", place, self.sheet, name, huge, said, spans=spans)
+        if between.count:
+            low = -1 if wanted.loss in forms.HINGE else 0
+            said = f"expected a label of {low} or 1, as classes have weights, got {shown(float(between.got))}"
+            say(self.report, "NS711", place, self.sheet, name, between, said, spans=spans)
         if odd.count:
             self._say_odd(name, odd, highest, distinct)
         if part.count:
@@ -436,10 +431,3 @@ def _range_cure(lowest: float, highest: float, distinct: set[float], units: int 
 
 def _quoted(value: float) -> str:
     return f'"{value:g}"'
-
-
-def digits(value: Any) -> str:
-    """A number as fit spells it where it stands for a class."""
-    if value != value:
-        return ""
-    return str(int(value)) if float(value).is_integer() else repr(value)

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from netspec.catalog.nearest import rename
 from netspec.diagnostics import Report
 from netspec.probe import forms
-from netspec.probe.cells import is_missing, number, with_a_point
-from netspec.probe.labels import Labels, check_keys, digits
+from netspec.probe.cells import digits, is_missing, number, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT
+
+if TYPE_CHECKING:
+    from netspec.probe.labels import Labels, Wanted
+
+
+def check_keys(wanted: Wanted, known: Sequence[str], report: Report) -> bool:
+    """Whether every class that has a weight is one of the classes."""
+    sound = True
+    for key in wanted.target.class_weights or ():
+        if key not in known:
+            said, cure = forms.unknown_class(wanted.output, key, known)
+            fix = rename(key, [name for name in known if name not in (wanted.target.class_weights or ())])
+            report.add("NS710", (*wanted.path, "class_weights", key), said, key=True, help=cure, fix=fix)
+            sound = False
+    return sound
 
 
 def check_multi(wanted: Wanted, report: Report) -> bool:
