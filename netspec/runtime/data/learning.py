@@ -14,7 +14,7 @@ from netspec.runtime.data.columns import is_lists
 from netspec.runtime.data.encoders import MultiHot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
-from netspec.runtime.data.labels import LabelLearner
+from netspec.runtime.data.label_learners import LabelLearner
 from netspec.runtime.data.learners import Learner
 from netspec.runtime.data.named import LABEL
 from netspec.runtime.data.split import held_out
