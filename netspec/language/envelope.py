@@ -305,10 +305,9 @@ def _columns(value: Any, key: str) -> Any:
 
 
 def _target(value: dict[str, Any]) -> dict[str, Any]:
-    """`class_weights: balanced` and `multi_label: true` written out."""
+    """`class_weights: balanced`, `multi_label: true` and `sequence: true` written out."""
     full = dict(value)
-    if full.get("multi_label") is True:
-        full["multi_label"] = {}
+    full |= {key: {} for key in ("multi_label", "sequence") if full.get(key) is True}
     if full.get("class_weights") == "balanced":
         del full["class_weights"]
         full["balanced"] = True
@@ -354,6 +353,7 @@ def _fitting_keys(target: Target, path: Path, report: Report) -> None:
         "one_hot": "one class a row" if target.one_hot else "",
         "class_weights": "one class a row" if target.class_weights is not None or target.balanced else "",
         "classes": "classes" if target.classes and target.normalize else "",
+        "sequence": "one class a step" if target.sequence and (target.normalize or target.multi_label) else "",
     }
     given = [key for key, what in said.items() if what]
     clash = next(((a, b) for at, a in enumerate(given) for b in given[at + 1 :] if said[a] != said[b]), None)

@@ -96,6 +96,14 @@ class MultiLabel(Closed):
     separator: Name = "|"
 
 
+class Steps(Closed):
+    """A label for each step of a sequence: lists of class numbers, padded; padding counts nothing."""
+
+    length: Size | None = None  # left out: the output's own, else that of the longest list
+    padding: Literal["pre", "post"] = "pre"
+    truncating: Literal["pre", "post"] = "pre"
+
+
 class Target(Closed):
     """Where an output's label comes from. Text labels become class numbers in sorted order."""
 
@@ -104,6 +112,7 @@ class Target(Closed):
     one_hot: bool = False
     classes: Strings | None = None  # the order of the classes, where sorting is not it
     multi_label: MultiLabel | None = None
+    sequence: Steps | None = None
     normalize: bool = False  # numbers: trained as normalized ones, scaled back in predictions and metrics
     missing: Literal["drop", "mask"] = "drop"  # mask: the row stays and counts nothing for this output
     weight: Name | None = None  # the column of each row's weight for this output, in place of the one of `data`

@@ -111,12 +111,35 @@ def unknown_class(output: str, key: str, known: Sequence[str]) -> tuple[str, str
     return f"output `{output}` has no class `{key}` to weigh; its classes are {shown}", cure
 
 
-def refused(output: str, columns: int, loss: str, *, multi: bool, normalize: bool) -> str | None:
-    """Why a target cannot be of several classes a row, or of normalized numbers; None where it can."""
+def refused(
+    output: str, columns: int, loss: str, *, multi: bool = False, normalize: bool = False, steps: bool = False
+) -> str | None:
+    """Why a target cannot be of several classes a row, normalized numbers or one class a step; None where it can."""
+    if steps and columns > 1:
+        return f"output `{output}`: one class a step comes from one column, got {columns}"
     if multi and columns > 1:
         return f"output `{output}`: several classes a row come from one column, got {columns}"
     if multi and loss == SPARSE:
         return f"output `{output}`: sparse_categorical_crossentropy takes one class a row, the target has several"
     if normalize and loss in CLASSES:
         return f"output `{output}`: normalized labels are for a loss of numbers such as `mse`, not for one of classes"
+    return None
+
+
+def steps_refused(
+    output: str, form: str, loss: str, dims: Dims, length: int | None
+) -> tuple[str, str, str | None] | None:
+    """Why an output is no answer to one class a step; None where it is one."""
+    if form == "numbers" and loss in ONE_HOT:
+        cure = "say `one_hot: true`, or use the loss `sparse_categorical_crossentropy`"
+        return "NS711", f"output `{output}`: its loss takes one-hot labels, and the lists hold class numbers", cure
+    if dims is None:
+        return None
+    shown = ", ".join("any" if dim is None else str(dim) for dim in dims)
+    if len(dims) != 2 or (form == "numbers" and dims[1] not in (None, 1)):
+        wanted = "(batch, steps, 1)" if form == "numbers" else "(batch, steps, classes)"
+        return "NS706", f"output `{output}` is (batch, {shown}); one class a step is for {wanted}", None
+    if None not in (length, dims[0]) and length != dims[0]:
+        said = f"output `{output}` has {dims[0]} steps, `length` says {length}"
+        return "NS706", said, "leave out `length`, and the output's own is taken"
     return None

@@ -14,7 +14,7 @@ from typing import Any
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Target
-from netspec.probe import forms, weights
+from netspec.probe import forms, steps, weights
 from netspec.probe.cells import digits, is_missing, number, with_a_point
 from netspec.probe.model import Tally, listed, say, shown
 from netspec.probe.sheet import TEXT, Row, Sheet
@@ -71,15 +71,7 @@ class Wanted:
 def check_form(wanted: Wanted, report: Report) -> bool:
     """What is wrong whatever the data hold; False where the data need no look."""
     target, units = wanted.target, wanted.units
-    multi = target.multi_label is not None
-    reason = forms.refused(wanted.output, len(wanted.columns), wanted.loss, multi=multi, normalize=target.normalize)
-    if reason is not None:
-        place = (*wanted.path, "multi_label" if multi else "normalize")
-        report.add("NS711", place, reason, key=True, spans=[(("losses",), "the loss")])
-        return False
-    if wanted.weighs_classes and wanted.dims is not None and len(wanted.dims) > 1:
-        said = f"output `{wanted.output}`: class weights are for one class a row, and it has several labels"
-        report.add("NS711", (*wanted.path, "class_weights"), said, key=True, spans=wanted.spans)
+    if not weights.check_kind(wanted, report):
         return False
     if target.one_hot and wanted.loss == forms.SPARSE:
         said = f"output `{wanted.output}`: sparse_categorical_crossentropy takes class numbers, the target is one-hot"
@@ -128,6 +120,8 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
         return False
     if wanted.form == "multi_label":
         return weights.check_multi(wanted, report)
+    if wanted.target.sequence is not None:
+        return not any(kind.kind == "list" for kind in kinds)
     if any(kind.kind == "list" for kind in kinds):
         said = f"output `{wanted.output}`: column `{wanted.columns[0]}` holds lists; expected a number or a text"
         report.add("NS706", wanted.at(wanted.columns[0]), said, spans=wanted.spans)
@@ -235,7 +229,9 @@ class Labels:
             if name not in self.held.cells:
                 return False
             cells = self.held.cells[name]
-            if self.sheet.columns[name].kind != TEXT:
+            if self.wanted.target.sequence is not None:
+                self.missing = steps.missing(self)
+            elif self.sheet.columns[name].kind != TEXT:
                 self._holes(cells)
             elif self.wanted.form == "multi_label":
                 continue  # an empty cell is a row of no class
@@ -253,6 +249,8 @@ class Labels:
             return self.sheet.columns[wanted.columns[0]].kind == TEXT
         if wanted.target.classes:
             return True
+        if wanted.target.sequence is not None:
+            return False
         name = wanted.columns[0]
         classes = wanted.loss in forms.CLASSES or wanted.form != "numbers"
         if len(wanted.columns) > 1 or not classes or self.sheet.columns[name].kind != TEXT:
@@ -297,6 +295,9 @@ class Labels:
         wanted, name = self.wanted, self.wanted.columns[0]
         if wanted.target.missing == "mask":
             kept = bytearray(keep and not gone for keep, gone in zip(kept, self.missing, strict=True))
+        if wanted.target.sequence is not None:
+            steps.check(self, kept)
+            return Learned(None, self.sheet.whole)
         if not self.named:
             for column in wanted.columns:
                 self._check_numbers(column, kept)

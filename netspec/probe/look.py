@@ -51,6 +51,14 @@ class Parts:
         weights = [part.weight for part in self.targets if part.weight is not None]
         return list(dict.fromkeys([*(name for part in self.targets for name in part.columns), *weights]))
 
+    @property
+    def long_labels(self) -> set[str]:
+        """The columns whose cells hold many labels."""
+        many = [
+            part for part in self.targets if part.target.multi_label is not None or part.target.sequence is not None
+        ]
+        return {name for part in many for name in part.columns}
+
 
 def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
     """Each input's feature and each output's target, by the columns of the training rows, as fit finds them."""
@@ -181,7 +189,8 @@ def _labels(
         for name, found in block.cells.items():
             textual = sheet.columns[name].kind == TEXT
             if name in cells:
-                cells[name] += [cell.strip()[:_CUT] for cell in found] if textual else found
+                most = None if name in parts.long_labels else _CUT
+                cells[name] += [cell.strip()[:most] for cell in found] if textual else found
             if name in drops:
                 width = max(1, len(found) // block.rows)
                 for at, cell in enumerate(found):

@@ -8,13 +8,35 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.catalog.nearest import rename
 from netspec.diagnostics import Report
-from netspec.probe import forms
+from netspec.probe import forms, steps
 from netspec.probe.cells import digits, is_missing, number, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT
 
 if TYPE_CHECKING:
     from netspec.probe.labels import Labels, Wanted
+
+
+def check_kind(wanted: Wanted, report: Report) -> bool:
+    """Whether loss and output take several classes a row, normalized numbers, a class a step, or class weights."""
+    target = wanted.target
+    multi = target.multi_label is not None
+    kinds = {"multi": multi, "normalize": target.normalize, "steps": target.sequence is not None}
+    reason = forms.refused(wanted.output, len(wanted.columns), wanted.loss, **kinds)
+    if reason is not None:
+        place = (*wanted.path, "multi_label" if multi else "sequence" if target.sequence is not None else "normalize")
+        report.add("NS711", place, reason, key=True, spans=[(("losses",), "the loss")])
+        return False
+    if wanted.weighs_classes and wanted.dims is not None and len(wanted.dims) > 1 and target.sequence is None:
+        said = f"output `{wanted.output}`: class weights are for one class a row, and it has several labels"
+        report.add("NS711", (*wanted.path, "class_weights"), said, key=True, spans=wanted.spans)
+        return False
+    if target.sequence is not None:
+        refusal = forms.steps_refused(wanted.output, wanted.form, wanted.loss, wanted.dims, target.sequence.length)
+        if refusal is not None:
+            report.add(refusal[0], (*wanted.path, "sequence"), refusal[1], help=refusal[2], spans=wanted.spans)
+            return False
+    return True
 
 
 def check_keys(wanted: Wanted, known: Sequence[str], report: Report) -> bool:
@@ -91,6 +113,10 @@ def check_training(one: Labels, kept: Sequence[int], report: Report) -> None:
     names = [cell for cell in one.held.cells[wanted.columns[0]] if isinstance(cell, str) and cell] if one.named else []
     if wanted.target.class_weights and one.named and not wanted.target.classes:
         check_keys(wanted, sorted(set(names)), report)
+    if wanted.target.sequence is not None and wanted.target.class_weights is not None:
+        by_class = wanted.target.class_weights
+        if not any(by_class.get(name, 1.0) for at in there for name in steps.classes(one, at)):
+            there = []
     if all(not _weight(one, at) for at in there):
         said = f"none of the {one.sheet.far()} weighs anything for output `{wanted.output}`"
         report.add("NS704", wanted.weight_path or wanted.path, said, key=not wanted.weight_path)
@@ -100,7 +126,7 @@ def _weight(one: Labels, at: int) -> float:
     wanted = one.wanted
     cell = one.held.cells[wanted.weight][at] if wanted.weight is not None else 1.0
     weight = (_value(cell) if isinstance(cell, str) else cell) or 0.0
-    if not wanted.target.class_weights or len(wanted.columns) > 1:
+    if not wanted.target.class_weights or len(wanted.columns) > 1 or wanted.target.sequence is not None:
         return float(weight)
     label: Any = one.held.cells[wanted.columns[0]][at]
     key = label if isinstance(label, str) else digits(label)

@@ -217,7 +217,8 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     _retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
     _retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
     _retype(fields["Feature"], "category", _part("Category", {"enum": [True]}, null=True))
-    _retype(fields["Target"], "multi_label", _part("MultiLabel", {"enum": [True]}, null=True))
+    for key, name in (("multi_label", "MultiLabel"), ("sequence", "Steps")):
+        _retype(fields["Target"], key, _part(name, {"enum": [True]}, null=True))
     weights = {k: v for k, v in fields["Target"]["class_weights"].items() if k not in ("description", "default")}
     _retype(fields["Target"], "class_weights", union({"enum": ["balanced"]}, weights))
     says = "a file that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}"
@@ -261,17 +262,16 @@ def _one_kind_of_label() -> list[Form]:
     def given(key: str, *kinds: str) -> Form:
         return {"required": [key], "properties": {key: {"type": list(kinds)}}}
 
-    numbers, one, several = (
-        on("normalize"),
-        on("one_hot"),
-        {"required": ["multi_label"], "not": given("multi_label", "null")},
-    )
+    numbers, one = on("normalize"), on("one_hot")
+    several, steps = ({"required": [key], "not": given(key, "null")} for key in ("multi_label", "sequence"))
     weights: Form = {"anyOf": [given("class_weights", "object"), _equal("class_weights", "balanced"), on("balanced")]}
     pairs = {
         "`normalize` or `multi_label`": (numbers, several),
         "`normalize` or `one_hot`": (numbers, one),
         "`normalize` or `class_weights`": (numbers, weights),
         "`normalize` or `classes`": (numbers, given("classes", "array")),
+        "`normalize` or `sequence`": (numbers, steps),
+        "`multi_label` or `sequence`": (several, steps),
         "`multi_label` or `one_hot`": (several, one),
         "`multi_label` or `class_weights`": (several, weights),
         "`balanced` or `class_weights`": (on("balanced"), given("class_weights", "object")),

@@ -88,12 +88,18 @@ FIELDS = {
     "MultiLabel": {
         "separator": "what stands between the classes of a row, where they are a text",
     },
+    "Steps": {
+        "length": "steps in a row after cutting and padding; null: the output's own, else those of the longest row",
+        "padding": "where a row that is too short is filled, with steps that count nothing",
+        "truncating": "where a row that is too long is cut",
+    },
     "Target": {
         "column": "the column that holds the label",
         "columns": "several columns of labels, side by side",
         "one_hot": "class numbers to one-hot, as wide as the output",
         "classes": "the classes in their order, where sorting is not it",
         "multi_label": "several classes a row, such as red|round, or lists; true for the defaults",
+        "sequence": "a class for each step, in lists that are cut and padded; true for the defaults",
         "normalize": "train on normalized numbers; predictions and metrics are in the column's own units",
         "missing": "what becomes of a row without this label: drop it (if left out), or mask it for this output alone",
         "weight": "the column of what each row counts for this output, in place of the one under data",

@@ -95,6 +95,7 @@ class Examples:
     y: dict[str, np.ndarray]
     used: Used
     w: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    labels: dict[str, int] = dataclasses.field(default_factory=dict)  # rows (or steps) with a label, by weighted output
 
     @property
     def rows(self) -> int:
@@ -153,9 +154,11 @@ class Prepared:
         rows = table if used.kept == table.rows else table.take(np.flatnonzero(kept))
         if not used.kept:
             return Examples({}, {}, used)
-        y = {name: label.encode(rows) for name, label in self.labels.items()}
-        w = {name: label.weights(rows, y[name]) for name, label in self.labels.items() if label.weighted}
-        return Examples(self.inputs(rows), y, used, w)
+        x = self.inputs(rows)
+        targets = {name: label.prepared(rows) for name, label in self.labels.items()}
+        w = {name: weights for name, (_, weights, _) in targets.items() if weights is not None}
+        counts = {name: targets[name][2] for name in w}
+        return Examples(x, {name: target for name, (target, _, _) in targets.items()}, used, w, counts)
 
     def save(self, folder: Path) -> None:
         """One readable JSON file for each input and output, below an index; makes the folder."""

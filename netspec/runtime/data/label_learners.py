@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from netspec.language.schema import Feature, Target
+from netspec.language.schema import Feature, Steps, Target
 from netspec.probe import forms
 from netspec.probe.forms import CLASSES, SPARSE, Dims, canonical
-from netspec.runtime.data import multi, weighing
+from netspec.runtime.data import multi, stepwise, weighing
 from netspec.runtime.data.columns import in_order, is_lists, is_text, is_text_lists, looks_numeric, show, trimmed
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.labels import Label
 from netspec.runtime.data.learners import NumbersLearner
+from netspec.runtime.data.stepwise import Stepwise
 from netspec.runtime.data.tables import Table
 
 MOST_CLASSES = 100_000  # different names of classes in a column
@@ -49,7 +50,7 @@ class LabelLearner:
         self.named = self._given is not None or _are_names(self._label, table)
         self._counts: Counter[Any] = Counter()  # rows by class name or number
         self._numbers = NumbersLearner(Feature(normalize=True), columns, False) if target.normalize else None
-        self._labelled = 0
+        self._labelled, self._longest = 0, 1
         if target.balanced or target.class_weights is not None:
             self._check_classes()
 
@@ -70,7 +71,8 @@ class LabelLearner:
 
     def learn(self, table: Table) -> None:
         """Learn from rows that are trained on: how many there are of each class, mean and deviation of numbers."""
-        if not (self.masks or self._target.balanced or self._numbers):
+        steps = self._label.steps
+        if not (self.masks or self._target.balanced or self._numbers or steps):
             return
         if self.masks:
             table = table.take(np.flatnonzero(~self._known().missing(table)))
@@ -80,8 +82,12 @@ class LabelLearner:
         if self._numbers is not None:
             self._label.encode(table)  # which speaks of labels where something is wrong
             self._numbers.see(table)
-        if self._target.balanced and self.named:
-            for pair in pc.value_counts(trimmed(table, self._label.columns[0])).to_pylist():
+        column = self._label.columns[0]
+        if steps is not None:
+            self._longest = max(self._longest, stepwise.longest(table, column, self.named))
+            self._counts.update(stepwise.tally(table, column, self.named) if self._target.balanced else {})
+        elif self._target.balanced and self.named:
+            for pair in pc.value_counts(trimmed(table, column)).to_pylist():
                 self._counts[pair["values"]] += pair["counts"]
         elif self._target.balanced:
             found = self._label.classes(table, self._label.encode(table))
@@ -98,6 +104,8 @@ class LabelLearner:
             raise DataError("NS704", f"output `{label.output}`: none of the training rows has a label in {columns}")
         if self._numbers is not None:
             label = self._scaled(label)
+        if label.steps is not None and not label.steps.length:
+            label = replace(label, steps=replace(label.steps, length=self._longest))
         return replace(label, class_weights=self._class_weights(label))
 
     def _known(self) -> Label:
@@ -107,6 +115,8 @@ class LabelLearner:
         label = self._label
         if label.form == "multi_label":
             found = multi.names(table, label.columns[0], label.separator)[1]
+        elif label.steps is not None:
+            found = stepwise.names(table, label.columns[0])[1]
         else:
             found = trimmed(table, label.columns[0])
         return list(pc.unique(found).to_pylist())
@@ -115,7 +125,7 @@ class LabelLearner:
         label = self._label
         if not self.named and forms.numbered(label.loss, label.form, label.dims[-1] if label.dims else None) == ():
             raise DataError("NS711", forms.no_class_weights(label.output, label.form, label.loss))
-        if label.dims is not None and len(label.dims) > 1:
+        if label.dims is not None and len(label.dims) > 1 and label.steps is None:
             raise weighing.several(label.output)
 
     def _class_weights(self, label: Label) -> tuple[float, ...] | None:
@@ -124,7 +134,8 @@ class LabelLearner:
         known = label.names or forms.numbered(label.loss, label.form, units)
         if target.balanced:
             if label.names:
-                return weighing.balanced(self._counts, label.names)
+                both = {name: self._counts[name] + self._counts[at] for at, name in enumerate(label.names)}
+                return weighing.balanced({name: count for name, count in both.items() if count}, label.names)
             return weighing.balanced(self._counts, range(len(known) if known else 2 + max(self._counts, default=0)))
         if target.class_weights is None:
             return None
@@ -154,8 +165,8 @@ def _form(
 ) -> Label:
     name = canonical(loss)
     label = Label(output, columns, "numbers", (), dims, name, masks=target.missing == "mask", weight=weight)
-    multiple = target.multi_label is not None
-    if reason := forms.refused(output, len(columns), name, multi=multiple, normalize=target.normalize):
+    kinds = {"multi": target.multi_label is not None, "steps": target.sequence is not None}
+    if reason := forms.refused(output, len(columns), name, normalize=target.normalize, **kinds):
         raise DataError("NS711", reason)
     if target.multi_label is not None:
         return replace(label, form="multi_label", separator=target.multi_label.separator)
@@ -171,16 +182,25 @@ def _form(
         label = replace(label, form="one_hot")
     elif name == SPARSE:
         label = replace(label, form="classes")
+    if target.sequence is not None:
+        return _stepwise(label, target.sequence)
     for column in columns:
         if is_lists(table, column) or is_text_lists(table, column):
             raise DataError(
                 "NS706",
                 f"output `{output}`: column `{column}` holds lists; expected a number or a text",
-                "several classes a row are `multi_label: true`",
+                "several classes a row are `multi_label: true`, a class a step is `sequence: true`",
             )
     if len(columns) > 1 and (label.form != "numbers" or target.classes):
         raise DataError("NS706", f"output `{output}`: classes come from one column, got {len(columns)}")
     return label
+
+
+def _stepwise(label: Label, said: Steps) -> Label:
+    if refusal := forms.steps_refused(label.output, label.form, label.loss, label.dims, said.length):
+        raise DataError(*refusal)
+    length = (label.dims[0] if label.dims else None) or said.length or 0
+    return replace(label, steps=Stepwise(length, said.padding, said.truncating))
 
 
 def _are_names(label: Label, table: Table) -> bool:
@@ -189,6 +209,8 @@ def _are_names(label: Label, table: Table) -> bool:
     if label.form == "multi_label":
         return multi.is_named(table, column)
     classes = label.loss in CLASSES or label.form != "numbers"
+    if label.steps is not None:
+        return classes and is_text_lists(table, column)
     return len(label.columns) == 1 and classes and is_text(table, column) and not looks_numeric(table, column)
 
 

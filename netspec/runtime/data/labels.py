@@ -7,7 +7,7 @@ the classes NS703, both before the first step.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from netspec.catalog.types import show as show_shape
 from netspec.probe import forms
-from netspec.probe.forms import BINARY, CLASSES, ONE_HOT, Dims, classes_cure, fits
-from netspec.runtime.data import multi, weighing
+from netspec.probe.forms import BINARY, CLASSES, HINGE, ONE_HOT, Dims, classes_cure, fits
+from netspec.runtime.data import multi, stepwise, weighing
 from netspec.runtime.data.columns import (
     bad_cell,
     is_text,
@@ -29,7 +29,10 @@ from netspec.runtime.data.columns import (
 )
 from netspec.runtime.data.encoders import one_hot
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.stepwise import Stepwise
 from netspec.runtime.data.tables import Table
+
+MOST_UNITS = 2**31 - 1  # class numbers are int32
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,17 @@ class Label:
     separator: str = ""  # between the classes of a row
     mean: tuple[float, ...] | None = None  # along the last axis; trained is (label - mean) / std
     std: tuple[float, ...] | None = None
+    steps: Stepwise | None = None  # a label for each step
 
     @property
     def weighted(self) -> bool:
         """Whether rows may count differently for this output."""
-        return self.masks or self.weight is not None or self.class_weights is not None
+        return self.masks or self.weight is not None or self.class_weights is not None or self.steps is not None
 
     def missing(self, table: Table) -> np.ndarray:
         """Which rows have no label, (rows,) of bool."""
+        if self.steps is not None:
+            return stepwise.missing(table, self.columns[0], bool(self.names))
         if self.form == "multi_label":
             return multi.missing(table, self.columns[0])
         if self.names:
@@ -72,29 +78,43 @@ class Label:
 
         If the output masks nothing, all rows have a label.
         """
-        if self.masks and (gone := self.missing(table)).any():
-            there = self._encoded(table.take(np.flatnonzero(~gone)))
-            array = np.zeros((table.rows, *there.shape[1:]), there.dtype)
-            array[~gone] = there
-            return array
-        return self._encoded(table)
+        return self.prepared(table)[0]
 
-    def weights(self, table: Table, target: np.ndarray) -> np.ndarray:
-        """What each row counts for this output, (rows,) float32; `target` is what `encode` made of these rows."""
+    def prepared(self, table: Table) -> tuple[np.ndarray, np.ndarray | None, int]:
+        """The target; what each row (rows,) or step (rows, steps) counts, float32, None where all count 1; labels."""
         gone = self.missing(table) if self.masks else np.zeros(table.rows, bool)
-        there = np.flatnonzero(~gone)
-        rows = table.take(there) if gone.any() else table
-        found = np.zeros(table.rows, np.float32)
-        found[there] = 1 if self.weight is None else weighing.column(rows, self.weight)
-        if self.class_weights is not None and len(there):
+        if not gone.any():
+            target, there = self._encoded(table)
+            return target, self._weights(table, target, there), table.rows if there is None else int(there.sum())
+        rows = np.flatnonzero(~gone)
+        some, found, count = replace(self, masks=False).prepared(table.take(rows))
+        target = np.zeros((table.rows, *some.shape[1:]), some.dtype)
+        target[rows] = some
+        weights = np.zeros((table.rows, *(() if found is None else found.shape[1:])), np.float32)
+        weights[rows] = 1 if found is None else found
+        return target, weights, count
+
+    def _weights(self, table: Table, target: np.ndarray, there: np.ndarray | None) -> np.ndarray | None:
+        if not self.weighted:
+            return None
+        found = np.ones(table.rows, np.float32) if self.weight is None else weighing.column(table, self.weight)
+        if there is not None:
+            found = there * found[:, None]
+        if self.class_weights is not None and table.rows:
             by_class = np.asarray(self.class_weights, np.float32)
-            found[there] *= by_class[np.minimum(self.classes(rows, target[there]), len(by_class) - 1)]
-        return found
+            found = found * by_class[np.minimum(self.classes(table, target), len(by_class) - 1)]
+        return np.asarray(found, np.float32)
 
     def classes(self, table: Table, target: np.ndarray) -> np.ndarray:
-        """The class numbers of prepared targets, (rows,)."""
+        """The class numbers of prepared targets, (rows,), or of steps (rows, steps)."""
         name, named = self.columns[0], bool(self.names)
-        return weighing.class_numbers(target, self.form, self.loss, table, name, self.output, named)
+        if self.steps is None:
+            return weighing.class_numbers(target, self.form, self.loss, table, name, self.output, named)
+        if self.form == "one_hot":
+            return np.asarray(target.argmax(axis=-1))
+        return np.asarray(
+            target.reshape(target.shape[:2]) > 0 if self.loss in HINGE else target.reshape(target.shape[:2]), np.int64
+        )
 
     def notes(self) -> tuple[str, ...]:
         """What the report says of its class weights."""
@@ -112,11 +132,29 @@ class Label:
         scaled = array.astype(np.float64) * np.asarray(self.std) + np.asarray(self.mean)
         return np.asarray(scaled, array.dtype)
 
-    def _encoded(self, table: Table) -> np.ndarray:
+    def _encoded(self, table: Table) -> tuple[np.ndarray, np.ndarray | None]:
+        """The target of rows that all have a label, and which steps of a sequence are no padding."""
+        if self.steps is not None:
+            return self._stepwise(table, self.steps)
         if self.form == "multi_label":
             units = self.dims[-1] if self.dims else None
             hot = multi.encode(table, self.columns[0], self.separator, self.names, units)
-            return self._fitted(hot, self.dims)
+            return self._fitted(hot, self.dims), None
+        return self._single(table), None
+
+    def _stepwise(self, table: Table, said: Stepwise) -> tuple[np.ndarray, np.ndarray]:
+        units = 2 if self.form == "numbers" and self.loss in BINARY | HINGE else self.dims[-1] if self.dims else None
+        if self.form == "numbers" and self.loss not in BINARY | HINGE:
+            units = None
+        ids, there = stepwise.encode(table, self.columns[0], self.names, units or MOST_UNITS, said)
+        if self.form == "classes":
+            return ids.astype(np.int32), there
+        if self.form == "one_hot":
+            assert self.dims is not None and self.dims[-1] is not None
+            return one_hot(ids, self.dims[-1]).astype(np.float32), there
+        return ids.astype(np.float32)[..., None], there
+
+    def _single(self, table: Table) -> np.ndarray:
         if self.form == "numbers":
             array = self._named(table)[:, None] if self.names else self._numbers(table)
             if self.mean is not None and self.std is not None:

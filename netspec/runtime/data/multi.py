@@ -20,10 +20,13 @@ def is_named(table: Table, column: str) -> bool:
     return not is_lists(table, column) and not isinstance(table.column(column), np.ndarray)
 
 
-def names(table: Table, column: str, separator: str) -> tuple[np.ndarray, pa.StringArray]:
-    """(row, name) of every class that a row has: rows (n,) int64, names n trimmed texts."""
+def names(table: Table, column: str, separator: str | None) -> tuple[np.ndarray, pa.StringArray]:
+    """(row, name) of every class that a row has: rows (n,) int64, names n trimmed texts. No separator: white space."""
     found = strings(table, column) if not is_text_lists(table, column) else None
-    cells = _whole(table.column(column)) if found is None else pc.split_pattern(found, pattern=separator)
+    if found is None:
+        cells = _whole(table.column(column))
+    else:
+        cells = pc.utf8_split_whitespace(found) if separator is None else pc.split_pattern(found, pattern=separator)
     lengths = pc.list_value_length(cells).fill_null(0).to_numpy(zero_copy_only=False)
     rows = np.repeat(np.arange(table.rows), lengths)
     flat = pc.utf8_trim_whitespace(cells.flatten().cast(pa.string()))

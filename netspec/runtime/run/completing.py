@@ -19,14 +19,15 @@ def complete(piece: Piece, checked: Checked, part: Part) -> Piece:
     w = {}
     for name, tensor in output_types(checked).items():
         own = piece.w.get(name)
-        w[name] = _as_losses(np.ones(rows, np.float32) if own is None else own * _share(name, checked, part), tensor)
+        own = np.ones(rows, np.float32) if own is None else own * _share(name, checked, part, own[0].size)
+        w[name] = _as_losses(own, tensor)
     return Piece(piece.x, y, w)
 
 
-def _share(output: str, checked: Checked, part: Part) -> np.float32:
-    """What weights are multiplied with, so that rows whose label is masked do not make the loss smaller.
+def _share(output: str, checked: Checked, part: Part, steps: int) -> np.float32:
+    """What weights are multiplied with, so that masked labels and padded steps do not make the loss smaller.
 
-    Keras divides by all rows of a batch. With this constant the loss is the mean over the rows that have the label, and
+    Keras divides by all rows of a batch. With this constant the loss is the mean over the labels that there are, and
     each of these counts the same in whichever batch it comes.
     """
     loss = checked.training.losses.get(output)
@@ -34,10 +35,10 @@ def _share(output: str, checked: Checked, part: Part) -> np.float32:
     labelled = part.labelled.get(output)
     if not labelled or reduction not in (None, "sum_over_batch_size", "mean"):
         return np.float32(1)
-    return np.float32(part.rows / labelled)
+    return np.float32(part.rows * steps / labelled)
 
 
 def _as_losses(weights: np.ndarray, tensor: TensorType) -> np.ndarray:
-    """Weights (rows,) with an axis for each that the output's losses have: Keras would spread them along the last."""
-    axes = 0 if isinstance(tensor.shape, Unknown) else len(tensor.shape) - 2
-    return weights.reshape(len(weights), *(1,) * max(0, axes))
+    """Weights with an axis for each that the output's losses have: Keras would spread those of rows along the last."""
+    axes = 0 if isinstance(tensor.shape, Unknown) else len(tensor.shape) - 1 - weights.ndim
+    return weights.reshape(*weights.shape, *(1,) * max(0, axes))

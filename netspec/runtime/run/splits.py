@@ -33,7 +33,7 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 class Part:
     """The rows of one split, by input and by output, and what the report says about them.
 
-    `labelled` is how many rows have a label of an output that masks the others.
+    `labelled` is how many rows, or steps of rows, have a label of an output with weights.
     """
 
     name: str
@@ -262,7 +262,8 @@ def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
     """Every row prepared: held in memory where they are few, else on the disk, which a note then says."""
     gathered = Gatherer(rows.rows)
     used = Used()
-    weights = dict.fromkeys((label for label in prepared.labels if prepared.labels[label].weighted), 0.0)
+    weights = dict.fromkeys((output for output, label in prepared.labels.items() if label.weighted), 0.0)
+    labelled = dict.fromkeys(weights, 0)
     for table in rows.tables():
         examples = prepared.examples(table)
         used += examples.used
@@ -270,6 +271,7 @@ def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
             gathered.add(examples.x, examples.y, examples.w)
         for output, each in examples.w.items():
             weights[output] += float(each.sum(dtype="float64"))
+            labelled[output] += examples.labels[output]
     notes = replace(used, origin=rows.origin).notes()
     nothing = next((output for output, total in weights.items() if not total), None)
     if name == TRAIN and nothing is not None:
@@ -279,4 +281,4 @@ def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
     made = gathered.made()
     if isinstance(made, Store):
         notes = (*notes, f"prepared rows are kept on the disk, {show_bytes(made.bytes)} unpacked")
-    return Part(name, made, notes, {output: used.kept - count for output, count in used.lacking.items()})
+    return Part(name, made, notes, labelled)
