@@ -12,7 +12,7 @@ np = pytest.importorskip("numpy")
 pa = pytest.importorskip("pyarrow")
 
 from netspec.catalog.types import TensorType  # noqa: E402
-from netspec.language.schema import Data, Feature, MultiLabel, Source, Target  # noqa: E402
+from netspec.language.schema import Data, Feature, MultiLabel, Source, Steps, Target  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.features import Prepared, load  # noqa: E402
@@ -246,6 +246,55 @@ def test_lists_in_json_lines_and_parquet(tmp_path: Path) -> None:
             learned(rows, BINARY, target, (None, 2)).examples(read(source, tmp_path))
         with pytest.raises(DataError, match="expected a number, got `a list of texts`"):
             fit(Data(features={"x": Feature(column="o")}), {"x": TensorType((None, 1))}, {}, rows)
+
+
+# a class for each step
+
+
+def test_lists_are_cut_and_padded_and_padding_counts_nothing() -> None:
+    train = table(n=["1", "2", "3", "4"], o=["1 0", "[2]", "", "0, 1, 2, 1"], w=["1", "0.5", "", "2"])
+    prepared = learned(train, SPARSE, Target(column="o", sequence=Steps(), weight="w"), (None, 3, 3))
+    made = prepared.examples(train)
+    assert made.y["o"].tolist() == [[0, 1, 0], [0, 0, 2], [1, 2, 1]] and made.y["o"].dtype == np.int32
+    assert made.w["o"].tolist() == [[0, 1, 1], [0, 0, 0.5], [2, 2, 2]]
+    assert made.labels == {"o": 6} and "1 row dropped: no label in `o`" in made.used.notes()
+    behind = Target(column="o", sequence=Steps(padding="post", truncating="post"), missing="mask")
+    data = Data(features={"x": Feature(column="n")}, targets={"o": behind, "p": Target(column="n")})
+    outs = {"o": TensorType((None, None, 3)), "p": TensorType((None, 1))}
+    free = fit(data, {"x": TensorType((None, 1))}, outs, train, losses={"o": SPARSE, "p": "mse"})
+    made = free.examples(train)
+    assert made.y["o"].tolist() == [[1, 0, 0, 0], [2, 0, 0, 0], [0, 0, 0, 0], [0, 1, 2, 1]]
+    assert made.w["o"].tolist() == [[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
+    only = free.examples(train.take(np.array([2])))
+    assert only.y["o"].shape == (1, 4) and only.labels == {"o": 0} and not only.w["o"].any()
+    with pytest.raises(DataError, match="row 2, column `o`: expected class numbers from 0 to 1, got `2`"):
+        learned(train, SPARSE, Target(column="o", sequence=Steps()), (None, 3, 2)).examples(train)
+    refused("NS711", train, "categorical_crossentropy", Target(column="o", sequence=Steps()), (None, 3, 3))
+    refused("NS706", train, SPARSE, Target(column="o", sequence=Steps()), (None, 3))
+    refused("NS706", train, SPARSE, Target(column="o", sequence=Steps(length=9)), (None, 3, 3))
+    refused("NS703", table(n=["1"], o=["0 x"]), SPARSE, Target(column="o", sequence=Steps()), (None, 3, 3))
+
+
+def test_steps_in_every_form(tmp_path: Path) -> None:
+    words = [["noun", "verb"], ["verb"], [], ["noun", "noun", "noun"]]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"n": 1, "o": row}) + "\n" for row in words))
+    rows = opened(Source(jsonl=("t.jsonl",)), tmp_path, columns=("n", "o"))
+    target = Target(column="o", sequence=Steps(), balanced=True)
+    prepared = learned(rows, SPARSE, target, (None, 3, 2))
+    made = prepared.examples(read(Source(jsonl=("t.jsonl",)), tmp_path))
+    assert prepared.class_names == {"o": ("noun", "verb")} and prepared.labels["o"].class_weights == (6 / 8, 6 / 4)
+    assert made.y["o"].tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 0]]
+    assert made.w["o"].tolist() == [[0, 0.75, 1.5], [0, 0, 1.5], [0.75, 0.75, 0.75]]
+    text = table(n=["1", "2"], o=["noun verb", " verb "])
+    hot = Target(column="o", sequence=Steps(), one_hot=True, classes=("verb", "noun"))
+    made = learned(text, "categorical_crossentropy", hot, (None, 2, 2)).examples(text)
+    assert made.y["o"].tolist() == [[[0, 1], [1, 0]], [[1, 0], [1, 0]]] and made.w["o"].tolist() == [[1, 1], [0, 1]]
+    bits = table(n=["1", "2"], o=np.array([[0, 1, 1], [1, 0, 0]]))
+    weighed = Target(column="o", sequence=Steps(), class_weights={"1": 3.0})
+    made = learned(bits, BINARY, weighed, (None, 3, 1)).examples(bits)
+    assert made.y["o"].shape == (2, 3, 1) and made.w["o"].tolist() == [[1, 3, 3], [3, 1, 1]]
+    prepared.save(tmp_path / "features")
+    assert load(tmp_path / "features").labels == prepared.labels
 
 
 # numbers that are scaled

@@ -280,6 +280,55 @@ def test_a_row_of_several_steps_weighs_as_a_whole(loss: str, metric: str, tmp_pa
     assert whole == pytest.approx(rest, rel=1e-5)
 
 
+TAGS = """
+inputs: {x: {shape: [4], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 9, output_dim: 3}
+  - Dense: {units: 3, activation: softmax}
+    name: tags
+losses: sparse_categorical_crossentropy
+metrics: [accuracy]
+optimizer: {SGD: {learning_rate: 0.5}}
+data:
+  train: t.csv
+  features: {x: {column: words, sequence: {}}}
+  targets: {tags: {column: tags, sequence: true, class_weights: {2: 4}}}
+fit: {epochs: 2, batch_size: 8, seed: 1, shuffle: false}
+"""
+
+
+def test_steps_of_sequences_equal_a_loss_by_hand(tmp_path: Path) -> None:
+    dice = random.Random(3)
+    table = [[(dice.randrange(1, 9), dice.randrange(3)) for _ in range(dice.randrange(1, 5))] for _ in range(21)]
+    cells = [{"words": " ".join(str(a) for a, _ in row), "tags": " ".join(str(b) for _, b in row)} for row in table]
+    write(tmp_path / "t.csv", cells)
+    spec = checked(tmp_path, TAGS)
+    result = training.fit(spec, TAGS.encode(), out=tmp_path / "run", quiet=True)
+    loop.repeatable(1)
+    model = build.build(spec)
+    x = np.array([[0] * (4 - len(row)) + [a for a, _ in row] for row in table])
+    total_steps = sum(map(len, table))
+    for epoch in result.history:
+        right = 0
+        for start in range(0, 21, 8):
+            with tf.GradientTape() as tape:
+                guess = model(x[start : start + 8])
+                loss = 0.0
+                for probabilities, row in zip(guess, table[start : start + 8], strict=True):
+                    for step, (_, tag) in zip(probabilities[4 - len(row) :], row, strict=True):
+                        loss -= tf.math.log(step[tag]) * (4 if tag == 2 else 1)
+                        right += int(np.argmax(step) == tag)
+                loss = loss / (len(guess) * 4) * (21 * 4 / total_steps)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+                variable.assign_sub(0.5 * tf.convert_to_tensor(gradient))
+        assert epoch["accuracy"] == pytest.approx(right / total_steps, rel=1e-5)
+    trained = build.build(spec)
+    trained.load_weights(runs.weights(result.run, best=False))
+    for ours, theirs in zip(trained.weights, model.weights, strict=True):
+        assert np.allclose(ours, theirs, atol=1e-5)
+
+
 def test_a_fixed_batch_size_and_several_steps_at_a_time(tmp_path: Path) -> None:
     """The last batch is filled up and cut again, and what fills it weighs nothing."""
     write(tmp_path / "train.csv", rows(1))
