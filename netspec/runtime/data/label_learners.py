@@ -72,7 +72,8 @@ class LabelLearner:
     def learn(self, table: Table) -> None:
         """Learn from rows that are trained on: how many there are of each class, mean and deviation of numbers."""
         steps = self._label.steps
-        if not (self.masks or self._target.balanced or self._numbers or steps):
+        measures = steps is not None and not steps.length
+        if not (self.masks or self._target.balanced or self._numbers or measures):
             return
         if self.masks:
             table = table.take(np.flatnonzero(~self._known().missing(table)))
@@ -83,8 +84,9 @@ class LabelLearner:
             self._label.encode(table)  # which speaks of labels where something is wrong
             self._numbers.see(table)
         column = self._label.columns[0]
-        if steps is not None:
+        if measures:
             self._longest = max(self._longest, stepwise.longest(table, column, self.named))
+        if steps is not None:
             self._counts.update(stepwise.tally(table, column, self.named) if self._target.balanced else {})
         elif self._target.balanced and self.named:
             for pair in pc.value_counts(trimmed(table, column)).to_pylist():
@@ -136,7 +138,11 @@ class LabelLearner:
             if label.names:
                 both = {name: self._counts[name] + self._counts[at] for at, name in enumerate(label.names)}
                 return weighing.balanced({name: count for name, count in both.items() if count}, label.names)
-            return weighing.balanced(self._counts, range(len(known) if known else 2 + max(self._counts, default=0)))
+            highest = max(self._counts, default=0)
+            if highest >= MOST_CLASSES and not known:
+                said = f"output `{label.output}`: class number {highest} in column `{label.columns[0]}`"
+                raise DataError("NS706", f"{said}; classes that are balanced are at most {MOST_CLASSES:,}")
+            return weighing.balanced(self._counts, range(len(known) if known else 2 + highest))
         if target.class_weights is None:
             return None
         if known is None:  # then one more than is named stands for all others
