@@ -14,7 +14,7 @@ from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.names import SUFFIXES, kind_of
-from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input
+from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input, Target
 
 _T = TypeVar("_T", bound=Closed)
 _EXPECTED = {
@@ -36,6 +36,7 @@ _EXAMPLES = {  # of what must be said
     "shape": "for example `shape: [100]`, 100 numbers a row",
     "vocabulary": "for example `vocabulary: 10000`, the most frequent words",
     "fraction": "for example `fraction: 0.1`",
+    "class_weights": "`balanced`, or for example `{no: 1, yes: 5}`",
 }
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -96,7 +97,7 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         expected = "one of " + error["ctx"]["expected"].replace("'", "`")
     else:
         expected = _EXPECTED.get(kind, "another value")
-    cure: str | None = _EXAMPLES.get(str(loc[-1])) if kind in _BOUNDS else None
+    cure: str | None = _EXAMPLES.get(str(loc[-1])) if kind in _BOUNDS or kind == "dict_type" else None
     meant: object = None
     if kind == "literal_error" and isinstance(got, str):
         words = [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")]
@@ -300,7 +301,17 @@ def _columns(value: Any, key: str) -> Any:
         return {"columns": value}
     if key == "features" and isinstance(value, dict) and value.get("category") is True:
         return {**value, "category": {}}
-    return value
+    return _target(value) if key == "targets" and isinstance(value, dict) else value
+
+
+def _target(value: dict[str, Any]) -> dict[str, Any]:
+    """`class_weights: balanced`, `multi_label: true` and `sequence: true` written out."""
+    full = dict(value)
+    full |= {key: {} for key in ("multi_label", "sequence") if full.get(key) is True}
+    if full.get("class_weights") == "balanced":
+        del full["class_weights"]
+        full["balanced"] = True
+    return full
 
 
 def _one_of_each(data: Data, report: Report) -> None:
@@ -337,6 +348,28 @@ def _one_of_each(data: Data, report: Report) -> None:
         passages.check(data, report)
     for name, target in data.targets.items():
         _column_or_columns(target, ("data", "targets", name), report)
+        _fitting_keys(target, ("data", "targets", name), report)
+
+
+def _fitting_keys(target: Target, path: Path, report: Report) -> None:
+    """At most one of each group of keys that say different things of one label."""
+    said = {
+        "normalize": "numbers that are scaled" if target.normalize else "",
+        "multi_label": "several classes a row" if target.multi_label is not None else "",
+        "one_hot": "one class a row" if target.one_hot else "",
+        "class_weights": "one class a row" if target.class_weights is not None or target.balanced else "",
+        "classes": "classes" if target.classes and target.normalize else "",
+        "sequence": "one class a step" if target.sequence and (target.normalize or target.multi_label) else "",
+    }
+    given = [key for key, what in said.items() if what]
+    clash = next(((a, b) for at, a in enumerate(given) for b in given[at + 1 :] if said[a] != said[b]), None)
+    if clash is not None:
+        a, b = clash
+        message = f"`{a}` is for {said[a]}, `{b}` for {said[b]}"
+        report.add("NS709", (*path, b), message, key=True, help="leave out one of the two")
+    if target.balanced and target.class_weights is not None:
+        message = "`balanced` works class weights out, `class_weights` gives them"
+        report.add("NS709", (*path, "balanced"), message, key=True, help="leave out one of the two")
 
 
 def _column_or_columns(part: Any, path: Path, report: Report) -> None:

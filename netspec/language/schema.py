@@ -14,6 +14,7 @@ LARGEST = 2**63 - 1  # of an axis
 MOST_AXES = 253  # and the batch: TensorFlow has at most 254, and ends the process where there are more
 Axis = Annotated[int, Field(ge=1, le=LARGEST)]
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Weight = Annotated[float, Field(ge=0, le=1e15)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
@@ -89,6 +90,20 @@ class Feature(Closed):
         return self.columns or ((self.column,) if self.column else ())
 
 
+class MultiLabel(Closed):
+    """Several classes a row: texts with separators between, or lists. A column of the output for each class."""
+
+    separator: Name = "|"
+
+
+class Steps(Closed):
+    """A label for each step of a sequence: lists of class numbers, padded; padding counts nothing."""
+
+    length: Size | None = None  # left out: the output's own, else that of the longest list
+    padding: Literal["pre", "post"] = "pre"
+    truncating: Literal["pre", "post"] = "pre"
+
+
 class Target(Closed):
     """Where an output's label comes from. Text labels become class numbers in sorted order."""
 
@@ -96,6 +111,13 @@ class Target(Closed):
     columns: Strings | None = None
     one_hot: bool = False
     classes: Strings | None = None  # the order of the classes, where sorting is not it
+    multi_label: MultiLabel | None = None
+    sequence: Steps | None = None
+    normalize: bool = False  # numbers: trained as normalized ones, scaled back in predictions and metrics
+    missing: Literal["drop", "mask"] = "drop"  # mask: the row stays and counts nothing for this output
+    weight: Name | None = None  # the column of each row's weight for this output, in place of the one of `data`
+    class_weights: dict[str, Weight] | None = None  # by class name or number; 1 where nothing is said
+    balanced: bool = False  # class weights by how often each class is there
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -152,6 +174,7 @@ class Data(Closed):
     train: Source | None = None
     validation: Validation | None = None
     test: Source | None = None
+    weight: Name | None = None  # the column of each row's weight, for every output
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}
 

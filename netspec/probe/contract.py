@@ -233,6 +233,12 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
                     cure = f"did you mean `{close}`?" if close else None
                     message = f"{where} has no column `{column}`; it has {_shown(found)}"
                     report.add("NS702", place, message, help=cure, fix=rename(column, found))
+    for column, place in _weights(data, model):
+        if column not in found and new(f"weight {column} {place}"):
+            close = nearest(column, found)
+            message = f"{where} has no column `{column}`, which is to weigh its rows"
+            cure = f"did you mean `{close}`?" if close else None
+            report.add("NS702", place, message, help=cure, fix=rename(column, found))
     for name in _left(data.features, model.inputs, found, data.dataset is not None and len(model.inputs) == 1):
         cure = f"add it: `features: {{{name}: {{column: …}}}}`"
         message = f"input `{name}` has no feature, and {where} no such column"
@@ -247,6 +253,17 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
             if new(f"output {name}"):
                 report.add("NS707", ("data",), message, key=True, help=cure)
     return sound
+
+
+def _weights(data: Data, model: Model) -> list[tuple[str, Path]]:
+    """The columns of weights that fit reads, and where each is named."""
+    own = {name: target.weight for name, target in data.targets.items() if target.weight is not None}
+    places: list[tuple[str, Path]] = [(column, ("data", "targets", name, "weight")) for name, column in own.items()]
+    if data.weight is not None and any(
+        isinstance(loss, str) and name not in own for name, loss in model.losses.items()
+    ):
+        places.append((data.weight, ("data", "weight")))
+    return places
 
 
 def _meant(given: Mapping[str, object], known: Sequence[str], public: Mapping[str, str] | None = None) -> set[str]:

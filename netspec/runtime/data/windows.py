@@ -23,7 +23,7 @@ from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.labels import Label
 from netspec.runtime.data.passages import Passage, Watch, opened_passage, unwatched
-from netspec.runtime.data.store import BLOCK, Arrays, Blocks, Examples, Held, joined, repacked, room
+from netspec.runtime.data.store import BLOCK, Blocks, Examples, Held, Piece, joined, repacked, room
 from netspec.runtime.data.tables import Table
 
 COLUMN = "text"  # of a table of prompts, which `predict` takes
@@ -68,8 +68,8 @@ class Windows:
         self._begins = np.array([start for start, _ in segments], np.int64)
         self._first = np.cumsum([0, *counts])  # the number of each segment's first window
         self.rows = int(self._first[-1])
-        x, y = self._made(0, 1) if self.rows else ({}, {})
-        self._width = sum(array.nbytes for array in (*x.values(), *y.values()))
+        one = self._made(0, 1) if self.rows else Piece({}, {}, {})
+        self._width = sum(array.nbytes for array in (*one.x.values(), *one.y.values()))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -90,27 +90,32 @@ class Windows:
     def _block_rows(self) -> int:
         return max(1, BLOCK // max(1, self._width))
 
-    def block(self, number: int) -> tuple[Arrays, Arrays]:
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """None: every window weighs the same."""
+        return ()
+
+    def block(self, number: int) -> Piece:
         """A block's inputs and targets."""
         start = number * self._block_rows
         return self._made(start, min(start + self._block_rows, self.rows))
 
-    def head(self, rows: int) -> tuple[Arrays, Arrays]:
+    def head(self, rows: int) -> Piece:
         """The first ones, of the first block."""
         return self._made(0, min(rows, self.rows))
 
-    def pieces(self, size: int) -> Iterator[tuple[Arrays, Arrays]]:
+    def pieces(self, size: int) -> Iterator[Piece]:
         """All of them in order, `size` at a time, the last piece shorter."""
         yield from repacked((self.block(number) for number in range(self.blocks)), size)
 
-    def _made(self, start: int, stop: int) -> tuple[Arrays, Arrays]:
+    def _made(self, start: int, stop: int) -> Piece:
         rows = np.arange(start, stop)
         segment = np.searchsorted(self._first, rows, side="right") - 1
         begins = self._begins[segment] + (rows - self._first[segment]) * self._stride
         found = sliding_window_view(self._ids, self._length + 1)[begins].astype(np.int32)
         table = Table({COLUMN: found}, len(found), COLUMN, first=start + 1)
         x = {self._feature.name: self._feature.fitted(self._encoder.formed(found[:, :-1]), table)}
-        return x, {name: _target(label, found) for name, label in self._labels.items()}
+        return Piece(x, {name: _target(label, found) for name, label in self._labels.items()}, {})
 
 
 def _target(label: Label, found: np.ndarray) -> np.ndarray:

@@ -87,18 +87,22 @@ def evaluate(
     if part.name == splits.VALIDATION:
         notes = (*notes, "the spec names no test rows, so these are the rows that training was validated with")
     model = model_of(run, checked, best=best)
-    compile_model(model, checked, steps_per_execution=record.steps_per_execution, scored=part.targets)
+    at_once, outputs = record.steps_per_execution, tuple(checked.typed.graph.outputs)
+    compile_model(model, checked, steps_per_execution=at_once, scored=part.targets, weighted=part.weighted)
+    from netspec.runtime.run import counting as counts
     from netspec.runtime.run import loop
 
-    names = {} if record.generated and data is None else prepared.class_names
+    generated = record.generated and data is None
+    names, scales = ({}, {}) if generated else (prepared.class_names, prepared.scales)
+    counts.count(model, scales, outputs, weighted=part.weighted)
     found = scores.sorted_out(
         part.name,
         part.rows,
         loop.evaluate(model, checked, part, size=batch_size),
         checked.training,
-        tuple(checked.typed.graph.outputs),
+        outputs,
         scores.majorities(part.examples, checked.training, names),
-    )
+    ).without(part.unscored)
     return Evaluation(run, runs.BEST if best else runs.LAST, found, (*notes, *part.said))
 
 
@@ -199,7 +203,8 @@ class _Predicting:
         for table in (sources.joined(self._rows),) if stateful else _pieces(self._rows):
             kept = {name: _kept(table, name) for name in self._keep}
             x = self._prepared.inputs(table)
-            yield loop.predict(self._model, self._checked, x, size=self._batch_size), kept
+            outputs = loop.predict(self._model, self._checked, x, size=self._batch_size)
+            yield self._prepared.restored(outputs), kept
 
 
 def _pieces(rows: Rows) -> Iterator[Table]:

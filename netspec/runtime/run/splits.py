@@ -5,8 +5,8 @@ Whatever is wrong with the data is a DataError here, before anything is built.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,11 +33,15 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one split, by input and by output, and what the report says about them."""
+    """The rows of one split, by input and by output, and what the report says about them.
+
+    `labelled` is how many rows, or steps of rows, have a label of an output with weights.
+    """
 
     name: str
     examples: Examples
     notes: tuple[str, ...] = ()
+    labelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -48,6 +52,16 @@ class Part:
     def targets(self) -> tuple[str, ...]:
         """The outputs that have a target."""
         return self.examples.targets
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows may count differently."""
+        return bool(self.examples.weighted)
+
+    @property
+    def unscored(self) -> frozenset[str]:
+        """The outputs of which no row has a label."""
+        return frozenset(name for name, count in self.labelled.items() if not count)
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -295,13 +309,23 @@ def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
     """Every row prepared: held in memory where they are few, else on the disk, which a note then says."""
     gathered = Gatherer(rows.rows)
     used = Used()
+    weights = dict.fromkeys((output for output, label in prepared.labels.items() if label.weighted), 0.0)
+    labelled = dict.fromkeys(weights, 0)
     for table in rows.tables():
         examples = prepared.examples(table)
         used += examples.used
         if examples.rows:
-            gathered.add(examples.x, examples.y)
+            gathered.add(examples.x, examples.y, examples.w)
+        for output, each in examples.w.items():
+            weights[output] += float(each.sum(dtype="float64"))
+            labelled[output] += examples.labels[output]
     notes = replace(used, origin=rows.origin).notes()
+    nothing = next((output for output, total in weights.items() if not total), None)
+    if name == TRAIN and nothing is not None:
+        raise DataError(
+            "NS704", f"`{rows.origin}`: none of the {used.kept} rows weighs anything for output `{nothing}`"
+        )
     made = gathered.made()
     if isinstance(made, Store):
         notes = (*notes, f"prepared rows are kept on the disk, {show_bytes(made.bytes)} unpacked")
-    return Part(name, made, notes)
+    return Part(name, made, notes, labelled)
