@@ -96,7 +96,7 @@ def test_rows_are_counted_as_fit_counts_them(small: Path) -> None:
     assert (validation.used.rows, validation.used.kept) == (2, 2)
     fitted = splits.read(api.checked(small / "spec.yaml"), 3)
     assert fitted.train.notes == train.notes and fitted.train.rows == train.used.kept
-    x, y = next(fitted.train.examples.pieces(99))
+    x, y, _ = next(fitted.train.examples.pieces(99))
     assert train.bytes == sum(array.nbytes for array in (*x.values(), *y.values())) and not train.on_disk
     (labels,) = found.labels
     assert labels.classes == ("no", "yes") and labels.counts == {"train": (2, 1), "validation": (1, 1)}
@@ -111,7 +111,7 @@ def test_examples_stand_beside_their_raw_rows(small: Path) -> None:
     assert [each.row for each in found.examples] == ["row 1 (line 2)", "row 2 (line 3)"]
     first = found.examples[0]
     assert first.cells == {"a": "1", "b": "10", "text": "one two", "label": "no"}
-    x, y = next(splits.read(api.checked(small / "spec.yaml"), 3).train.examples.pieces(1))
+    x, y, _ = next(splits.read(api.checked(small / "spec.yaml"), 3).train.examples.pieces(1))
     assert list(first.inputs["words"].first) == x["words"][0].tolist()
     assert list(first.inputs["x"].first) == [1.0, 10.0] and list(first.targets["y"].first) == y["y"].tolist()
     assert surveyed(small, NUMBERS, rows=0).examples == ()
@@ -474,3 +474,29 @@ def test_several_labels_a_row_are_shares_of_rows(tmp_path: Path) -> None:
     (labels,) = surveyed(tmp_path, spec).labels
     assert labels.several and labels.counts == {"train": (20, 10, 0)} and labels.rows == {"train": 20}
     assert [labels.share("train", at) for at in range(3)] == [1.0, 0.5, 0.0]
+
+
+def test_masked_and_weighted_rows_count_as_they_do_in_training(tmp_path: Path) -> None:
+    columns = {"x": [1, 2, 3, 4], "y": ["a", "", "b", "b"], "z": ["1", "0", "", ""], "w": [1, 2, 3, 0.5]}
+    write_csv(tmp_path / "t.csv", columns)
+    spec = """
+inputs: {x: [1]}
+layers:
+  - Dense: {units: 1, activation: sigmoid}
+    name: y
+  - Dense: {units: 1, activation: sigmoid}
+    from: x
+    name: z
+outputs: [y, z]
+losses: binary_crossentropy
+data: {train: t.csv, targets: {y: {column: y, missing: mask, weight: w}, z: {column: z, missing: mask}}}
+"""
+    found = surveyed(tmp_path, spec)
+    (part,) = found.parts
+    assert part.used.kept == 4 and part.used.lacking == {"y": 1, "z": 2}
+    assert [(each.rows, each.counts) for each in found.labels] == [
+        ({"train": 3}, {"train": (1, 2)}),
+        ({"train": 2}, {"train": (1, 1)}),
+    ]
+    assert found.users["w"] == ("weight of output y",)
+    assert json.loads(as_json(found, ()))["parts"]["train"]["masked"] == {"y": 1, "z": 2}

@@ -17,7 +17,7 @@ _COLUMN = 46  # where comments begin, if there is room
 _LISTED = 40  # columns that are left out, by name
 _FILTERS = (16, 32, 64)
 # No text, or none to other readers of YAML.
-_OTHERWISE = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
+_OTHERWISE = frozenset(("null", "true", "false", "yes", "no", "on", "off"))
 _HEAD = 4096  # numbers of a picture that are still laid flat
 
 
@@ -174,9 +174,6 @@ def _layers(text: _Text, plan: Plan) -> None:
         text.line(f"  - Dense: {{units: {goal.units}{activation}}}", f"{goal.column}: {goal.why}")
         if several:
             text.line(f"    from: {last}")
-        if goal.scale is not None:
-            said = "back to the column's own unit: its deviation and mean"
-            text.line(f"  - Rescaling: {{scale: {goal.scale!r}, offset: {goal.offset!r}}}", said)
         text.line(f"    name: {quoted(goal.name)}")
     if several:
         text.line("")
@@ -221,12 +218,7 @@ def _losses(text: _Text, goals: Sequence[Goal]) -> None:
         return
     text.line("losses:")
     for goal in goals:
-        name = quoted(goal.name)
-        if goal.weight is None:
-            text.line(f"  {name}: {goal.loss}", _for(goal))
-        else:
-            said = f"{_for(goal)}; weighted to begin near 1, as the others do"
-            text.line(f"  {name}: {{loss: {goal.loss}, weight: {goal.weight!r}}}", said)
+        text.line(f"  {quoted(goal.name)}: {goal.loss}", _for(goal))
     text.line("metrics:")
     for goal in goals:
         text.line(f"  {quoted(goal.name)}: [{goal.metric}]")
@@ -263,12 +255,17 @@ def _data(text: _Text, plan: Plan) -> None:
         text.note(f"left out as well: {len(plan.left_out) - _LISTED} other columns", "    ")
     text.line("  targets:")
     for goal in plan.goals:
+        masks = goal.missing and len(plan.goals) > 1
         gone = f"{goal.missing:,} rows have no label and are left out" if goal.missing else ""
-        before = f"    {quoted(goal.name)}: {{column: {_cell(goal.column)}"
+        gone = f"{goal.missing:,} rows have no label of it, and train the others" if masks else gone
+        before = f"    {quoted(goal.name)}: {{column: {_cell(goal.column)}{', missing: mask' if masks else ''}"
         if goal.classes:
             order = "the order of the classes"
             said = f"{order}; {gone}" if gone else order
             text.values(f"{before}, classes: ", goal.classes, "}", said, "    ")
+        elif goal.normalize:
+            unit = "trained around 0, shown in its own unit"
+            text.line(f"{before}, normalize: true}}", f"{unit}; {gone}" if gone else unit)
         else:
             text.line(f"{before}}}", gone)
 

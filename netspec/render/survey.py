@@ -237,6 +237,7 @@ def _part_json(part: Any) -> dict[str, Any]:
         "rows": used.rows,
         "used": used.kept,
         "dropped": {"no_label": used.unlabelled, "no_number": dict(used.dropped)},
+        "masked": dict(used.lacking),
         "filled": {column: {"with": by, "count": count} for (column, by), count in used.filled.items()},
         "bytes": part.bytes,
         "kept": "disk" if part.on_disk else "memory",

@@ -23,8 +23,8 @@ _ROWS = 5  # of a class of numbers, on average
 class Goal:
     """One output: its column, loss and metric, its last layer, and `why` in a few words.
 
-    `classes` are the labels in order, empty where they are numbers already. `scale` and `offset` bring what the model
-    gives into the target's own unit; `weight` makes its loss about 1 to begin with.
+    `classes` are the labels in order, empty where they are numbers already. With `normalize` it is trained as numbers
+    around 0, which predictions and metrics bring back into its own unit.
     """
 
     name: str
@@ -36,9 +36,7 @@ class Goal:
     why: str
     missing: int
     classes: tuple[str, ...] = ()
-    scale: float | None = None
-    offset: float = 0.0
-    weight: float | None = None
+    normalize: bool = False
 
 
 def goal(column: Column, name: str, origin: str, one_hot: bool) -> Goal:
@@ -121,17 +119,6 @@ def _classes(column: Column, name: str, classes: tuple[str, ...]) -> Goal:
 
 
 def _measured(column: Column, name: str, units: int) -> Goal:
-    spread = column.spread
-    assert spread is not None
-    scale, offset = _rounded(spread.std), _rounded(spread.mean)
-    weight = _rounded(1 / scale**2) if scale > 0 else None
     why = "a number" if units == 1 else f"{units} numbers"
-    return Goal(
-        name, column.name, "mean_squared_error", "mean_absolute_error", units, None, why, column.missing, (),
-        scale, offset, weight,
-    )  # fmt: skip
-
-
-def _rounded(number: float) -> float:
-    """Three digits are enough, and are easily read."""
-    return float(f"{number:.3g}")
+    loss, metric = "mean_squared_error", "mean_absolute_error"
+    return Goal(name, column.name, loss, metric, units, None, why, column.missing, normalize=True)

@@ -28,7 +28,7 @@ def concerns(found: Survey) -> tuple[str, ...]:
     for name, parts in found.columns.items():
         users = found.users.get(name, ())
         if users and splits.TRAIN in parts:
-            lines += _of_column(parts, users, any(user.startswith("output") for user in users))
+            lines += _of_column(parts, users, any("output" in user.split()[:3] for user in users))
     for labels in found.labels:
         lines += _of_labels(labels)
     for seen in found.inputs:

@@ -199,7 +199,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bo
             _tally(counts, several, key, labels, losses[key])
         if name == splits.TRAIN:
             _add_pictures(pictures, prepared, made.x, made.y, losses)
-        width = width or sum(a[0].nbytes for a in (*made.x.values(), *made.y.values()))
+        width = width or sum(a[0].nbytes for a in (*made.x.values(), *made.y.values(), *made.w.values()))
     used = replace(used, origin=rows.origin)
     part = Part(name, used, width * used.kept, width * rows.rows > room(), used.notes())
     return _Found(
@@ -353,6 +353,8 @@ def _users(prepared: Prepared) -> dict[str, tuple[str, ...]]:
     for name, label in prepared.labels.items():
         for column in label.columns:
             users.setdefault(column, []).append(f"output {name}")
+        if label.weight is not None:
+            users.setdefault(label.weight, []).append(f"weight of output {name}")
     return {column: tuple(dict.fromkeys(named)) for column, named in users.items()}
 
 
