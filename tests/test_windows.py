@@ -19,7 +19,7 @@ from netspec.graph.ir import Checked  # noqa: E402
 from netspec.language.schema import Source  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
 from netspec.probe.words import tokens, vocabulary  # noqa: E402
-from netspec.runtime.data import features, passages, store, windows  # noqa: E402
+from netspec.runtime.data import features, given, passages, sources, store, windows  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.store import Held  # noqa: E402
 from netspec.runtime.run import runs, splits  # noqa: E402
@@ -79,7 +79,7 @@ def test_each_window_is_followed_by_its_target(tmp_path: Path) -> None:
 
 def test_a_sequence_is_trained_towards_itself_shifted_by_one(tmp_path: Path) -> None:
     made = read(tmp_path, TEXT, sequence=True, train={"text": "t.txt", "stride": 8})
-    x, y = made.train.examples.head(5)
+    x, y, _ = made.train.examples.head(5)
     assert (x["w"][:, 1:] == y["next"][:, :-1]).all() and (x["w"][1:, 0] == y["next"][:-1, -1]).all()
     assert made.prepared is not None
     assert made.prepared.features["w"].encoder.padding == "post"  # type: ignore[union-attr]
@@ -89,7 +89,7 @@ def test_a_sequence_is_trained_towards_itself_shifted_by_one(tmp_path: Path) -> 
 def test_one_hot_inputs_and_targets(tmp_path: Path, sequence: bool) -> None:
     how = {"shape": (8, 40), "sequence": sequence, "loss": "categorical_crossentropy", "text": {"one_hot": True}}
     made, plain = read(tmp_path, TEXT, **how), read(tmp_path, TEXT, sequence=sequence)
-    x, y = made.train.examples.head(7)
+    x, y, _ = made.train.examples.head(7)
     numbers = plain.train.examples.head(7)
     assert (x["w"].argmax(-1) == numbers[0]["w"]).all() and (x["w"].sum(-1) == 1).all()
     assert (y["next"].argmax(-1) == numbers[1]["next"]).all() and (y["next"].sum(-1) == 1).all()
@@ -111,7 +111,7 @@ def test_windows_do_not_reach_from_one_file_into_the_next(tmp_path: Path) -> Non
     for number, letter in enumerate("abc"):
         (tmp_path / f"part-{number}.txt").write_text(letter * (11 if letter != "b" else 5))
     made = read(tmp_path, "", train="part-*.txt")
-    x, y = made.train.examples.head(10)
+    x, y, _ = made.train.examples.head(10)
     assert [set(row) | {last} for row, last in zip(x["w"].tolist(), y["next"].tolist(), strict=True)] == [{2}] * 3 + [
         {3}
     ] * 3
@@ -152,10 +152,10 @@ def test_what_memory_should_not_hold_is_made_block_by_block(tmp_path: Path, monk
         assert isinstance(part.examples, windows.Windows) and part.examples.blocks > 3
         assert isinstance(part.examples._ids, np.memmap)
         assert part.targets == whole.targets == ("next",) and part.rows == whole.rows
-        x, y = store.joined([part.examples.block(number) for number in range(part.examples.blocks)])
+        x, y, _ = store.joined([part.examples.block(number) for number in range(part.examples.blocks)])
         assert (x["w"] == whole.examples.x["w"]).all() and (y["next"] == whole.examples.y["next"]).all()
         assert part.examples.bytes == sum(each.nbytes for each in (*x.values(), *y.values()))
-        pieces = [len(x["w"]) for x, _ in part.examples.pieces(7)]
+        pieces = [len(x["w"]) for x, _, _ in part.examples.pieces(7)]
         assert sum(pieces) == part.rows and set(pieces[:-1]) == {7}
     assert any("made as they are used" in note for note in made.train.notes)
 
@@ -202,6 +202,16 @@ def test_bytes_that_are_no_text(tmp_path: Path, content: bytes) -> None:
         assert compared(spec(train="t.txt.gz"), tmp_path) == "refused"
         (tmp_path / "t.txt.gz").write_bytes(gzip.compress(TEXT.encode() * 999)[:-40])
         assert compared(spec(train="t.txt.gz"), tmp_path) == "refused"
+
+
+def test_a_text_has_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a;b\n1;2\n3;4\n")
+    for reading in (sources.opened, sources.column_names):
+        with pytest.raises(DataError, match=r"`t.txt` is a running text, which has no columns"):
+            reading(Source(text=("t.txt",)), tmp_path)
+    with pytest.raises(DataError, match=r"the kind of `.*t.txt` cannot be told from its name"):
+        given.source(str(tmp_path / "t.txt"), None)
+    assert given.source(str(tmp_path / "t.txt"), ";").csv == (str(tmp_path / "t.txt"),)
 
 
 def test_a_run_keeps_where_its_text_is(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ SUFFIXES = {
     ".txt": "text",
     ".npz": "npz",
 }
+TABULAR = tuple(suffix for suffix, kind in SUFFIXES.items() if kind != "text")  # of files that have columns
 PACKED = (".gz", ".zst", ".bz2")
 _FOLDERS = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")
 TEXTS = ("csv", "tsv", "jsonl", "text")  # which may be packed as a whole; the others pack what is inside

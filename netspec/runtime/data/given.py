@@ -7,7 +7,7 @@ import re
 from pathlib import Path, PurePath
 
 from netspec.errors import NetspecError
-from netspec.language.names import PACKED, SUFFIXES, kind_of
+from netspec.language.names import PACKED, TABULAR, kind_of
 from netspec.language.schema import TABLES, Source
 from netspec.runtime.data import text_files
 from netspec.runtime.data.faults import DataError
@@ -27,10 +27,12 @@ def source(path: str, separator: str | None) -> Source:
     except UnicodeEncodeError:
         raise NetspecError(f"`{path}` is not UTF-8, so no spec can name it", help="rename it") from None
     kind = kind_of(path)
+    if kind == "text":
+        kind = None  # a table may be in a .txt file too; a running text has no columns
     if separator is not None and (len(separator) != 1 or kind not in ("csv", "tsv", None)):
         raise DataError("NS709", "`--separator`: expected one character, of a file of text")
     if kind is None and separator is None:
-        known = ", ".join(SUFFIXES)
+        known = ", ".join(TABULAR)
         cure = f"a name that ends in {known}, or say --separator where it is text"
         raise DataError("NS709", f"the kind of `{path}` cannot be told from its name", cure)
     kind = kind or "csv"

@@ -58,6 +58,7 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
     if source.python is not None:
         return _own(source.python, folder, columns, also)
     kind = source.kind
+    _refuse_text(source)
     files = found(source, folder)
     if kind in ("csv", "tsv"):
         separator = source.separator or ("," if kind == "csv" else "\t")
@@ -65,6 +66,12 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
             raise DataError("NS709", "`separator`: expected one ASCII character, no quote and no end of a line")
         return _text(files, separator, columns, also)
     return _columnar(files, kind, columns, also)
+
+
+def _refuse_text(source: Source) -> None:
+    if source.text:
+        cure = f"a table in a .txt file is `{{csv: [{source.text[0]}]}}`"
+        raise DataError("NS709", f"`{source.text[0]}` is a running text, which has no columns", cure)
 
 
 def column_names(source: Source, folder: Path) -> tuple[str, ...]:
@@ -77,6 +84,7 @@ def column_names(source: Source, folder: Path) -> tuple[str, ...]:
         return tuple(own.names(own.function(source.python, folder), source.python))
     if source.kind not in TABLES:
         return opened(source, folder).names
+    _refuse_text(source)
     file = found(source, folder)[0]
     if source.kind in ("csv", "tsv"):
         return tuple(text_files.header(file, source.separator or ("," if source.kind == "csv" else "\t")))

@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from netspec.graph.ir import Checked
-from netspec.language.names import SUFFIXES, is_pattern, kind_of
+from netspec.language.names import TABULAR, is_pattern, kind_of
 from netspec.language.schema import TABLES, Source
 from netspec.runtime import engine
 from netspec.runtime.data import features, sources
@@ -269,7 +269,7 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
         cure = "with a column `text`, a row for each beginning; `netspec generate` goes on with a text"
         raise UsageError(f"`{data}`: predictions are made for the rows of a table", help=cure)
     if kind is None:
-        known = ", ".join(SUFFIXES)
+        known = ", ".join(TABULAR)
         raise UsageError(f"the kind of `{data}` cannot be told from its name; expected {known} or .npy")
     separator = own.separator if own is not None and getattr(own, kind, None) else None
     return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), "separator": separator})
