@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -200,3 +202,119 @@ def test_every_layer_and_operation(kind: str) -> None:
     entries = [catalog.find(kind, name) for name in catalog.names(kind)]
     names = [each.name for each in entries if each is not None and not each.excluded]
     assert [said for name in dict.fromkeys(names) for said in sampled(kind, name)] == []
+
+
+WORDS = "inputs: {w: {shape: [2, 12], dtype: int32}}\nlayers:\n"
+EMBEDDED = WORDS + "  - Embedding: {input_dim: 50, output_dim: 6, mask_zero: true}\n    name: e\n"
+READ = EMBEDDED + "  - TimeDistributed: {LSTM: 4}\n"
+FAIL = {
+    "recurrent": READ + "  - GRU: 4\n",
+    "unrolled": READ + "  - GRU: {units: 12, unroll: true}\n",
+    "bidirectional": READ + "  - Bidirectional: {LSTM: 4}\n",
+    "batch normalization": READ + "  - BatchNormalization\n",
+    "pooling": READ + "  - GlobalAveragePooling1D\n",
+    "softmax": EMBEDDED + "  - Softmax: {axis: 2}\n",
+    "softmax in a wrapper": EMBEDDED + "  - TimeDistributed: Softmax\n",
+    "a step without steps": EMBEDDED
+    + "  - TimeDistributed: Flatten\n  - Masking\n  - TimeDistributed: {Reshape: [8, 9]}\n"
+    "  - TimeDistributed: {GRU: 3}\n",
+    "merging": READ + "    name: r\n  - Multiply:\n    from: [r, r]\n",
+    "joining": READ + "    name: r\n  - Reshape: [2, 4]\n    name: d\n  - Concatenate: {axis: 1}\n    from: [r, d]\n",
+    "attention": READ + "    name: r\n  - Attention:\n    from: [r, r]\n",
+    "heads": READ + "    name: r\n  - MultiHeadAttention: {num_heads: 2, key_dim: 3}\n    from: {query: r, value: r}\n",
+    "a loss": READ + "losses: mse\n",
+    "a model in a wrapper": EMBEDDED + "  - TimeDistributed:\n      model:\n        inputs: {a: [12, 6]}\n"
+    "        layers:\n          - Dense: 3\n          - Softmax\n",
+}
+PASS = {
+    "as wide as the mask": READ.replace("LSTM: 4", "LSTM: 12") + "  - GRU: 12\n",
+    "dropped": READ + "  - Reshape: [2, 4]\n  - GRU: 4\n",
+    "no mask": READ.replace("mask_zero: true", "mask_zero: false") + "  - GRU: 4\n",
+    "in a wrapper": WORDS + "  - TimeDistributed: {Embedding: {input_dim: 50, output_dim: 6, mask_zero: true}}\n"
+    "  - TimeDistributed: {LSTM: 4}\n  - GRU: 4\n",
+    "in a model of its own": WORDS
+    + "  - TimeDistributed:\n      model:\n        inputs: {a: {shape: [12], dtype: int32}}\n"
+    "        layers:\n          - Embedding: {input_dim: 50, output_dim: 6, mask_zero: true}\n          - LSTM: 4\n"
+    "  - GRU: 4\n",
+    "first states": READ + "    name: r\n  - GlobalMaxPooling1D:\n    name: s\n  - GRU: 4\n"
+    "    from: {sequences: r, initial_state: s}\n",
+    "a mask is gone": READ + "    name: r\n  - Reshape: [2, 4]\n    name: q\n"
+    "  - MultiHeadAttention: {num_heads: 2, key_dim: 3}\n    from: {query: q, value: q}\n    name: a\n"
+    "  - Add:\n    from: [q, a]\n  - GRU: 4\n",
+    "activation": EMBEDDED + "  - Activation: softmax\n",
+    "operation": READ + "  - ops.tanh:\n  - GRU: 4\n",
+}
+
+
+def codes(text: str) -> list[str]:
+    """The errors of a spec."""
+    return [each.code for each in analyze_text(text).diagnostics if each.severity == ERROR]
+
+
+@pytest.mark.parametrize("name", FAIL)
+def test_refused(name: str) -> None:
+    assert codes(FAIL[name]) == ["NS410"]
+
+
+@pytest.mark.parametrize("name", PASS)
+def test_taken(name: str) -> None:
+    assert codes(PASS[name]) == []
+
+
+@pytest.mark.keras
+def test_keras_agrees_on_these() -> None:
+    typed = {name: analyze_text(text).typed for name, text in (FAIL | PASS).items()}
+    verdicts = {
+        name: ran(part, "MeanSquaredError" if name == "a loss" else None)[0] for name, part in typed.items() if part
+    }
+    assert {name for name, failure in verdicts.items() if failure is not None} == set(FAIL)
+
+
+def mendings(text: str) -> list[str]:
+    """A spec as each of the cures in its message has it."""
+    (found,) = (each for each in analyze_text(text).diagnostics if each.code == "NS410")
+    cures, lines, at = found.help or "", text.splitlines(), found.place.line - 1
+    indent = re.match(" *", lines[at])
+    step = f"{indent[0] if indent else ''}- "
+    mended = [text.replace(", mask_zero: true", "").replace("  - Masking\n", "")]
+    if instead := re.search(r"`([^`]+)` in its place", cures):
+        mended.append("\n".join([*lines[:at], step + instead[1], *lines[at + 1 :]]))
+    if front := re.search(r"`([^`]+)` in front of it", cures):
+        mended.append("\n".join([*lines[:at], step + front[1], *lines[at:]]))
+    if after := re.search(r"`([^`]+)` after `(\w+)`", cures):
+        made = lines.index(f"    name: {after[2]}") + 1
+        rest = [re.sub(rf"\b{after[2]}\b", "fresh", line) for line in lines[made:]]
+        mended.append("\n".join([*lines[:made], f"  - {after[1]}:", "    name: fresh", *rest]).replace("]:\n", "]\n"))
+    if end := re.search(r"end in `([^`]+)`", cures):
+        mended.append("\n".join([*lines[:at], f"  - {end[1]}", *lines[at:]]))
+    return mended
+
+
+@pytest.mark.parametrize("name", FAIL)
+def test_each_cure_cures(name: str) -> None:
+    mended = mendings(FAIL[name])
+    assert [codes(each) for each in mended] == [[]] * len(mended) and len(mended) > 1
+
+
+@pytest.mark.keras
+def test_keras_runs_what_is_cured() -> None:
+    for name in ("recurrent", "softmax", "merging"):
+        for each in mendings(FAIL[name]):
+            typed = analyze_text(each).typed
+            assert typed is not None and ran(typed)[0] is None, each
+
+
+def test_the_origin_is_told_where_the_mask_comes_from_a_model() -> None:
+    text = (
+        WORDS + "  - model:\n      inputs: {a: {shape: [2, 12], dtype: int32}}\n      layers:\n"
+        "        - Embedding: {input_dim: 50, output_dim: 6, mask_zero: true}\n  - Softmax\n"
+    )
+    (found,) = (each for each in analyze_text(text).diagnostics if each.code == "NS410")
+    assert found.labels[0].place.line == 6 and "line 6" in found.notes[0]
+
+
+def test_a_long_chain_costs_little() -> None:
+    text = EMBEDDED + "  - Dense: 6\n    repeat: 20000\n  - Softmax\n"
+    start = time.process_time()
+    assert codes(text) == ["NS410"]
+    assert time.process_time() - start < 20

@@ -61,6 +61,7 @@ class Masks:
     _told: set[Path] = field(default_factory=set)
     _done: dict[tuple[int, tuple[Carried, ...]], tuple[Carried, ...]] = field(default_factory=dict)
     _ways: dict[int, int] = field(default_factory=dict)
+    _named: dict[int, dict[str, Call]] = field(default_factory=dict)  # the calls of a graph that is told about
 
     def graph(self, typed: TypedGraph, given: Sequence[Carried]) -> tuple[Carried, ...]:
         """The masks of a graph's outputs when its inputs carry these."""
@@ -178,16 +179,18 @@ class Masks:
         work = wrapped(call.layer)[-1]
         name = f"`{work.cls}`" if work is call.layer else f"`{work.cls}` inside `{call.layer.cls}`"
         notes, cures = [origin.said], []
-        above = {each.name: each for each in typed.graph.calls}
+        above = self._named.setdefault(id(typed.graph), {})
+        if not above:
+            above.update({each.name: each for each in typed.graph.calls})
         for tensor in call.tensors():
             maker = above.get(tensor.call)
             if maker is not None and maker.layer.cls == "TimeDistributed":
                 notes.append(f"{called(maker, self.report)} hands the mask of its input on as it is")
                 break
-        if error.instead:
+        if error.instead and work is call.layer:
             cures.append(f"`{error.instead}` in its place looks at no mask")
         else:
-            cures += self._dropping(call, run, error.mask)
+            cures += self._dropping(call, run, error.mask, above)
         help = ", or ".join([*cures, origin.cure])
         self.report.add("NS410", path, f"{name} {error.message}", key=key, spans=spans, notes=notes, help=help)
 
@@ -198,16 +201,17 @@ class Masks:
         squeezed = len(longer) == len(shorter) + 1 and longer[-1] == 1
         if squeezed or not isinstance(origin, _Origin) or not clash(mask.shape, values):
             return
-        path, key = loss_path(spec.losses, output), False
+        path = loss_path(spec.losses, output)
         message = f"the loss of output `{output}`, {show(values)}, is weighed by the mask that the output carries, "
         again = _reshape(dims)
         cures = [f"end in `{again}`, which drops the mask"] if again else []
         spans = [(origin.path, "makes the mask", origin.key)]
         help = ", or ".join([*cures, origin.cure])
         message += f"{show(mask.shape)}, and that does not fit"
-        self.report.add("NS410", path, message, key=key, spans=spans, notes=[origin.said], help=help)
+        self.report.add("NS410", path, message, spans=spans, notes=[origin.said], help=help)
 
-    def _dropping(self, call: Call, run: Run, mask: Mask) -> list[str]:
+    @staticmethod
+    def _dropping(call: Call, run: Run, mask: Mask, above: Mapping[str, Call]) -> list[str]:
         """How the tensor that carries a mask comes without it."""
         masks = [each for name in call.inputs for each in run.masks[name]]
         shapes = [each.shape for name in call.inputs for each in run.inputs[name]]
@@ -215,12 +219,9 @@ class Masks:
             again = _reshape(shape)
             if again and len(masks) == 1:
                 return [f"`{again}` in front of it drops the mask"]
-            if again and carries is mask and self._named(tensor):
+            if again and carries is mask and tensor.call in above and above[tensor.call].named:
                 return [f"`{again}` after `{tensor.call}` drops its mask"]
         return []
-
-    def _named(self, tensor: Tensor) -> bool:
-        return any(call.name == tensor.call and call.named for graph in self.found.graphs for call in graph.graph.calls)
 
 
 def _reshape(dims: Shape) -> str | None:
