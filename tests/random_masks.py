@@ -237,7 +237,8 @@ def text(seed: int) -> str:
     for name in ("w", "g"):
         if dice.random() < 0.8 or name == "g":
             zero = dice.random() < 0.8
-            spec.add({"Embedding": {"input_dim": 9, "output_dim": dice.choice([4, 5, 6]), "mask_zero": zero}}, name)
+            cls = dice.choice(["Embedding", "Embedding", "Embedding", "ReversibleEmbedding"])
+            spec.add({cls: {"input_dim": 9, "output_dim": dice.choice([4, 5, 6]), "mask_zero": zero}}, name)
     wanted = dice.randrange(3, 10)
     for _ in range(40):
         if spec.over or len(spec.spec["layers"]) >= wanted:
