@@ -41,7 +41,7 @@ quick: $(ready)/dev ## run the tests that one runs between edits (under a minute
 	$(pytest) -n $(WORKERS) --dist loadfile -m 'not slow' --ignore netspec/runtime $(ARGS)
 
 nightly: $(ready)/dev ## run the long comparisons with Keras: 10,000 random graphs, every case of the shape rules
-	NETSPEC_GRAPHS=10000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_shapes.py tests/test_argument_grid.py tests/test_ops_shapes.py $(ARGS)
+	NETSPEC_GRAPHS=10000 NETSPEC_MASKS=5000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_masks.py tests/test_shapes.py tests/test_argument_grid.py tests/test_ops_shapes.py $(ARGS)
 
 fuzz: $(ready)/dev ## make broken specs until one breaks `validate` (a minute, or ARGS='--seconds 3600')
 	$(bin)/python tools/fuzz.py $(ARGS)

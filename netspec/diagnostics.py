@@ -78,6 +78,7 @@ NS406 wrong-dtype            error
 NS407 pinned-shape           error
 NS408 keras-refuses          error
 NS409 keras-differs          error
+NS410 mask-mismatch          error
 NS501 not-an-output          error
 NS502 output-without-loss    warning
 NS503 unknown-loss           error

@@ -54,6 +54,10 @@ def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, reso
         from netspec.graph.checks.numbering import check_numbering
 
         check_numbering(spec, found, report)
+    if found.masks:
+        from netspec.graph.checks.masks import check_masks
+
+        check_masks(spec, found, plan, report)
     if settled and spec.losses is not None:
         from netspec.graph.checks.gradients import check_gradients
 

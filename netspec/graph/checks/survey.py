@@ -19,6 +19,7 @@ DROPOUTS = frozenset(
         *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
     )
 )
+_MASKS = frozenset(("mask", "attention_mask", "query_mask", "value_mask", "key_mask"))  # of calls
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Survey:
     """A model with the graphs in it, the whole first, and the classes of all its layers.
 
     `unlike` is True where a layer has `trainable` or a call an argument, so that not all are trained alike; `shared`
-    where a layer is declared under `shared`.
+    where a layer is declared under `shared`; `masks` where a layer makes a mask or a call is given one.
     """
 
     typed: TypedGraph
@@ -34,6 +35,7 @@ class Survey:
     classes: frozenset[str]
     unlike: bool
     shared: bool
+    masks: bool = False
     _own: Mapping[int, Weights] | None = None
 
     @property
@@ -70,7 +72,7 @@ def survey(typed: TypedGraph) -> Survey:
     """The graphs of a model and the classes of its layers; a model that is only declared is not part of it."""
     graphs: list[TypedGraph] = []
     classes: set[str] = set()
-    unlike = shared = False
+    unlike = shared = masks = False
     seen: set[int] = set()
     stack = [typed.graph]
     while stack:
@@ -82,6 +84,7 @@ def survey(typed: TypedGraph) -> Survey:
             graphs.append(typed.nested[id(graph)])
         for call in graph.calls:
             unlike = unlike or bool(call.arguments)
+            masks = masks or not _MASKS.isdisjoint(call.inputs)
             for each in wrapped(call.layer):
                 if isinstance(each, Graph):
                     stack.append(each)
@@ -89,7 +92,8 @@ def survey(typed: TypedGraph) -> Survey:
                     classes.add(each.cls)
                     unlike = unlike or "trainable" in each.args
                     shared = shared or each.shared
-    return Survey(typed, tuple(graphs), frozenset(classes), unlike, shared)
+                    masks = masks or each.cls == "Masking" or bool(each.args.get("mask_zero"))
+    return Survey(typed, tuple(graphs), frozenset(classes), unlike, shared, masks)
 
 
 def wrapped(layer: LayerDef | Graph) -> tuple[LayerDef | Graph, ...]:
