@@ -232,7 +232,7 @@ def test_ctrl_c_names_what_was_saved(points: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_ctrl_c_before_training_says_that_nothing_was_saved(points: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("netspec.runtime.run.splits.read", interrupted)
