@@ -73,6 +73,10 @@ class Label:
                 gone |= np.isnan(array).reshape(len(array), -1).any(axis=1)
         return gone
 
+    def there(self, table: Table) -> np.ndarray:
+        """Which rows have a label, (rows,) of bool; of a sequence which steps, (rows, steps)."""
+        return ~self.missing(table) if self.steps is None else self._stepwise(table, self.steps)[1]
+
     def encode(self, table: Table) -> np.ndarray:
         """The target in the output's shape: int32 class numbers, else float32. 0 where a masked row has none.
 

@@ -193,9 +193,10 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bo
             shapes[key] = array.shape[1:], str(array.dtype)
         for key, array in made.y.items():
             shapes[f"→{key}"] = array.shape[1:], str(array.dtype)
-            labels = array[~prepared.labels[key].missing(usable)]  # of the rows that have one
+            there = prepared.labels[key].there(usable)
+            labels = array[there]  # of the rows, or of the steps, that have one
             targets[key].see(labels)
-            labelled[key] += len(labels)
+            labelled[key] += int(np.count_nonzero(there.reshape(len(there), -1).any(axis=1)))
             _tally(counts, several, key, labels, losses[key])
         if name == splits.TRAIN:
             _add_pictures(pictures, prepared, made.x, made.y, losses)
