@@ -42,7 +42,9 @@ def check(data: Data, report: Report) -> None:
             cure = f"for example `{name}: {{text: {{by: characters, vocabulary: 64}}}}`"
             report.add("NS707", path, "`train` is a text, so its feature is `text`", help=cure)
     if data.weight is not None:
-        report.add("NS707", ("data", "weight"), "`train` is a text, which has no columns", key=True, help="leave it out")
+        report.add(
+            "NS707", ("data", "weight"), "`train` is a text, which has no columns", key=True, help="leave it out"
+        )
     for name in data.targets:
         message = "the target of a text is what comes next, so it is not said"
         cure = "leave it out: of one token, or of a sequence, as the output has it"
