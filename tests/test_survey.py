@@ -500,3 +500,20 @@ data: {train: t.csv, targets: {y: {column: y, missing: mask, weight: w}, z: {col
     ]
     assert found.users["w"] == ("weight of output y",)
     assert json.loads(as_json(found, ()))["parts"]["train"]["masked"] == {"y": 1, "z": 2}
+
+
+def test_padded_steps_are_no_labels(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", {"words": ["1 2", "3", "4 5 6"], "tags": ["0 1", "1", "0 2 0"]})
+    found = surveyed(
+        tmp_path,
+        """
+inputs: {x: {shape: [3], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 9, output_dim: 2}
+  - Dense: {units: 3, activation: softmax}
+    name: o
+losses: sparse_categorical_crossentropy
+data: {train: t.csv, features: {x: {column: words, sequence: {}}}, targets: {o: {column: tags, sequence: true}}}
+""",
+    )
+    assert found.labels[0].counts == {"train": (3, 2, 1)}
