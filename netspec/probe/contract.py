@@ -17,6 +17,7 @@ from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.names import expanded, is_pattern
 from netspec.language.schema import TABLES, Data, Feature, Source, Target
+from netspec.probe.leaks import check_labels
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, columns
 
@@ -43,6 +44,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     inputs, outputs = tuple(model.inputs), tuple(model.outputs)
     _check_names("features", data.features, inputs, "an input", {}, report)
     _check_names("targets", data.targets, outputs, "an output", model.steps, report)
+    check_labels(data, model, report)
     fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs, model.steps)
     known = replace(  # what a misspelt name means has columns, which are not looked at
         model,
