@@ -17,6 +17,7 @@ from netspec.language.names import SUFFIXES, kind_of
 from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input
 
 _T = TypeVar("_T", bound=Closed)
+_SPLIT_KEYS = frozenset(("fraction", "by", "column", "format", "source"))
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -228,11 +229,11 @@ def data_part(value: Any, report: Report) -> Data | None:
         return None
     full = dict(value)
     before = len(report)
-    for key in ("train", "test"):
+    if "train" in full:
+        full["train"] = _source(full["train"], (*path, "train"), report)
+    for key in ("validation", "test"):
         if key in full:
-            full[key] = _source(full[key], (*path, key), report)
-    if "validation" in full:
-        full["validation"] = _validation(full["validation"], (*path, "validation"), report)
+            full[key] = _split(full[key], (*path, key), report)
     for key in ("features", "targets"):
         if isinstance(full.get(key), dict):
             full[key] = {name: _columns(part, key) for name, part in full[key].items()}
@@ -283,12 +284,14 @@ def _source(value: Any, path: Path, report: Report) -> Any:
     return {kind: names if kind in TABLES else names[0]}
 
 
-def _validation(value: Any, path: Path, report: Report) -> Any:
+def _split(value: Any, path: Path, report: Report) -> Any:
     """A fraction, a file, or a mapping of either."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"fraction": value}
-    if isinstance(value, str | list) or (isinstance(value, dict) and not value.keys() & {"fraction", "by", "column"}):
+    if isinstance(value, str | list) or (isinstance(value, dict) and not value.keys() & _SPLIT_KEYS):
         return {"source": _source(value, path, report)}
+    if isinstance(value, dict) and value.get("source") is not None:
+        return {**value, "source": _source(value["source"], (*path, "source"), report)}
     return value
 
 
@@ -307,7 +310,7 @@ def _one_of_each(data: Data, report: Report) -> None:
     """What a mapping's types cannot say: exactly one kind of source, at most one preparation."""
     for key, source in (
         ("train", data.train),
-        ("test", data.test),
+        ("test", data.test and data.test.source),
         ("validation", data.validation and data.validation.source),
     ):
         if source is None:
@@ -322,6 +325,10 @@ def _one_of_each(data: Data, report: Report) -> None:
     if data.dataset and data.train:
         message, cure = "`dataset` brings its own rows, so `train` has no place", "leave out one of the two"
         report.add("NS709", ("data", "train"), message, key=True, help=cure)
+    if data.validation or data.test:
+        from netspec.language import splitting
+
+        splitting.check(data, report)
     for name, feature in data.features.items():
         kinds = [k for k in ("text", "sequence", "category", "multi_hot") if getattr(feature, k) is not None]
         if len(kinds) > 1:

@@ -141,7 +141,7 @@ def _data_shorthand(child: Any, path: list[str | int]) -> dict[str, Any] | None:
         return {"columns" if isinstance(child, list) else "column": child}
     if len(path) == 2 and where in _FILES and isinstance(child, str):
         return {FilePath(child).suffix.lstrip(".").lower(): child}
-    if len(path) == 2 and where == "validation" and isinstance(child, int | float):
+    if len(path) == 2 and where in ("validation", "test") and isinstance(child, int | float):
         return {"fraction": child}
     return None
 

@@ -19,6 +19,7 @@ Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow")  # kinds of tables that may lie in several files
 KINDS = (*TABLES, "npz", "npy", "python")
+BY_COLUMN = ("time", "group", "stratified")  # ways of holding rows out that go by a column
 
 
 def _amount(units: str) -> WithJsonSchema:
@@ -132,11 +133,13 @@ class Source(Closed):
         return (named,) if isinstance(named, str) else tuple(named)
 
 
-class Validation(Closed):
-    """A part of train that is held out, or a source of its own."""
+class Split(Closed):
+    """Rows to validate or to test with: a part of train that is held out, or a source of their own."""
 
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-    by: Literal["hash", "order"] = "hash"
+    by: Literal["hash", "order", "time", "group", "stratified"] = "hash"
+    column: Name | None = None  # that `time`, `group` and `stratified` go by
+    format: Name | None = None  # of the times in it, where it is not ISO 8601
     source: Source | None = None
 
 
@@ -145,8 +148,8 @@ class Data(Closed):
 
     dataset: Literal["cifar10", "digits", "imdb", "mnist", "reuters"] | None = None
     train: Source | None = None
-    validation: Validation | None = None
-    test: Source | None = None
+    validation: Split | None = None
+    test: Split | None = None
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}
 

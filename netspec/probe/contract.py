@@ -17,6 +17,7 @@ from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.names import expanded, is_pattern
 from netspec.language.schema import TABLES, Data, Feature, Source, Target
+from netspec.probe import held
 from netspec.probe.leaks import check_labels
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, columns
@@ -57,7 +58,9 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     said: set[str] = set()
     if data.dataset is not None:
         found = DATASET_COLUMNS[data.dataset]
-        if _check_columns(data, found, f"dataset `{data.dataset}`", model, said, report) and inputs:
+        where = f"dataset `{data.dataset}`"
+        sound = held.check_columns(data, found, where, said, report)
+        if _check_columns(data, found, where, model, said, report) and sound and inputs:
             from netspec.probe import look
 
             parts = look.parts(data, known, found)
@@ -79,7 +82,10 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
             taught_by = (source.files[0], header)
         elif not _as_taught(data, header, source.files[0], taught_by, path, report):
             continue
-        sound = _check_columns(data, header, f"`{source.files[0]}`", model, said, report)
+        where = f"`{source.files[0]}`"
+        sound = _check_columns(data, header, where, model, said, report)
+        if path[1] == "train":
+            sound = held.check_columns(data, header, where, said, report) and sound
         if not sound or not inputs:
             continue
         from netspec.probe import look
@@ -122,8 +128,8 @@ def _sources(data: Data) -> list[tuple[Path, Source]]:
         found.append((("data", "train"), data.train))
     if data.validation is not None and data.validation.source is not None:
         found.append((("data", "validation"), data.validation.source))
-    if data.test is not None:
-        found.append((("data", "test"), data.test))
+    if data.test is not None and data.test.source is not None:
+        found.append((("data", "test"), data.test.source))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Data, Feature, Source, Target
-from netspec.probe import arrays, features, forms, ids, labels, text
+from netspec.probe import arrays, features, forms, held, ids, labels, text
 from netspec.probe.cells import is_missing
 from netspec.probe.model import Looked, Model
 from netspec.probe.sheet import TEXT, Block, Column, Sheet
@@ -67,8 +67,7 @@ def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
             path = ("data", "targets", name) if target else ("data",)
             said, dims = target or Target(), forms.dims_of(tensor)
             wanted.append(labels.Wanted(name, names, said, forms.canonical(loss), dims, path, model.made.get(name)))
-    fraction = data.validation.fraction if data.validation and data.validation.fraction else 0.0
-    return Parts(taken, wanted, fraction)
+    return Parts(taken, wanted, held.share(data))
 
 
 def dataset(data: Data, parts: Parts, report: Report) -> None:
@@ -89,7 +88,8 @@ def source(
     data: Data, parts: Parts, source: Source, header: Sequence[str], path: Path, folder: FilePath, report: Report
 ) -> list[Looked]:
     """One file or archive: its columns' shapes, then its rows. Raises ProbeError where it cannot be read."""
-    needed = parts.columns
+    learning = path[1] == "train"
+    needed = list(dict.fromkeys([*parts.columns, *(held.columns(data) if learning else ())]))
     twice = next((name for name in needed if header.count(name) > 1), None)
     if twice is not None:
         count = header.count(twice)
@@ -101,12 +101,11 @@ def source(
     else:
         sheet = arrays.sheet(source, folder, needed)
     sheet.earlier = frozenset(parts.said)
-    learning = path[1] == "train"
     targets, inputs = _shapes(parts, sheet, report)
     kept, unlabelled = _labels(parts, targets, sheet, learning, report)
     looked = Looked(sheet.origin, sheet.seen, sheet.whole, unlabelled)
     if learning:
-        _check_parts(data, sheet, report)
+        held.check_rows(data, sheet, report)
     if sheet.whole and kept and not any(kept):
         names = [name for part in parts.targets for name in part.columns] if unlabelled else _dropping(parts)
         columns = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
@@ -139,19 +138,6 @@ def _shapes(parts: Parts, sheet: Sheet, report: Report) -> tuple[list[labels.Wan
     return targets, inputs
 
 
-def _check_parts(data: Data, sheet: Sheet, report: Report) -> None:
-    """A validation part of so few rows that one of the two has none."""
-    fraction = data.validation.fraction if data.validation else None
-    rows = sheet.seen if sheet.whole else sheet.length
-    if fraction is None or not rows:
-        return
-    held = round(rows * fraction)
-    if held in (0, rows):
-        empty = "to train on" if held else "to validate with"
-        message = f"`validation: {fraction:g}` of {rows} rows leaves none {empty}"
-        report.add("NS704", ("data", "validation"), message, help="add rows")
-
-
 def _labels(
     parts: Parts, targets: list[labels.Wanted], sheet: Sheet, learning: bool, report: Report
 ) -> tuple[bytearray, int]:
@@ -177,12 +163,12 @@ def _labels(
             lines = array("q") if lines is None else lines
             lines.extend(block.lines)
     rows = len(dropped)
-    held = labels.Held({name: found for name, found in cells.items() if len(found) or not rows}, rows, lines)
+    cells_held = labels.Held({name: found for name, found in cells.items() if len(found) or not rows}, rows, lines)
     away = parts.held_out if learning else 0.0
     judged = []
     missing = bytearray(rows)
     for wanted in targets:
-        one = labels.Labels(wanted, sheet, held, report)
+        one = labels.Labels(wanted, sheet, cells_held, report)
         learned = None if learning else parts.learned.get(wanted.output)
         if not learning and learned is None:
             continue

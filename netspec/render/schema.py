@@ -11,7 +11,8 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog.dtypes import DTYPES
 from netspec.language import schema as envelope
-from netspec.language.schema import KINDS, TABLES
+from netspec.language.moments import FORMAT
+from netspec.language.schema import BY_COLUMN, KINDS, TABLES
 from netspec.render import schema_words as words
 from netspec.render.schema_forms import (
     NAME,
@@ -218,23 +219,11 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     _retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
     _retype(fields["Feature"], "category", _part("Category", {"enum": [True]}, null=True))
     says = "a file that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}"
-    for key in ("train", "test"):
-        _retype(fields["Data"], key, choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
+    _retype(fields["Data"], "train", choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
     column = {"type": "string", "minLength": 1}
     for kind in TABLES:
         _retype(fields["Source"], kind, union(column, many(column), NULL))
-    part = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-    some: Form = {"anyOf": [{"not": {"type": "object"}}, {"required": ["fraction"]}, {"required": ["by"]}]}
-    body: Form = {
-        "if": {"type": "object", "anyOf": [{"required": [source]} for source in KINDS]},
-        "then": ref("Source"),
-        "else": {"allOf": [ref("Validation"), some]},
-    }
-    _retype(
-        fields["Data"],
-        "validation",
-        choice("validation", body, f"a part such as 0.1, or {says}", part, TABLE, many(TABLE), null=True),
-    )
+    _splits(definitions, fields, says)
     for key, name, said in (("features", "Feature", words.FEATURE), ("targets", "Target", words.TARGET)):
         each = {"description": said, **_part(name, column, many(column))}
         columns: Form = {"type": "object", "additionalProperties": each}
@@ -246,6 +235,47 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
     definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
     definitions["Data"]["allOf"] = [one_given(("dataset", "train"), "either `train` or `dataset`")]
+
+
+def _splits(definitions: dict[str, Form], fields: dict[str, Any], says: str) -> None:
+    """The rows to validate and to test with: a fraction, a file, or a mapping of either."""
+    part = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    _retype(fields["Split"], "format", {"type": ["string", "null"], "pattern": FORMAT})
+    by_column: Form = {"properties": {"by": {"enum": [*BY_COLUMN]}}, "required": ["by"]}
+
+    def given(key: str) -> Form:
+        return {"not": {"properties": {key: NULL}}}
+
+    def unless(condition: Form, says: str) -> Form:
+        return {"if": condition, "else": never(says)}
+
+    timed: Form = {"properties": {"by": {"const": "time"}}, "required": ["by"]}
+    both = {"not": {"anyOf": [given(key) for key in ("fraction", "column", "format")]}}
+    without: Form = {"not": given("column")}
+    held: Form = {
+        "allOf": [
+            unless(given("fraction"), "`fraction`, the part of the training rows"),
+            {
+                "if": by_column,
+                "then": unless(given("column"), "`column`, which `by` goes by"),
+                "else": unless(without, "`column` beside `by: time`, `group` or `stratified` alone"),
+            },
+            {"if": timed, "else": unless({"not": given("format")}, "`format` beside `by: time` alone")},
+        ],
+    }
+    alone = unless(both, "a part of `train` or a source of its own, not both")
+    own = given("source")
+    body: Form = {
+        "if": {"type": "object", "not": {"anyOf": [{"required": [key]} for key in fields["Split"]]}},
+        "then": ref("Source"),
+        "else": {"allOf": [ref("Split"), {"if": {"type": "object"}, "then": {"if": own, "then": alone, "else": held}}]},
+    }
+    for key in ("validation", "test"):
+        _retype(
+            fields["Data"],
+            key,
+            choice(key, body, f"a part such as 0.1, or {says}", part, TABLE, many(TABLE), null=True),
+        )
 
 
 def _retype(fields: dict[str, Form], name: str, form: Form) -> None:

@@ -103,16 +103,19 @@ FIELDS = {
         "python": "a function of one's own that yields rows, as module:function; runs only with --trust",
         "separator": "what stands between two values, where it is neither comma nor tab",
     },
-    "Validation": {
-        "fraction": "the part of the training rows that is held out, such as 0.1",
-        "by": "which rows: by a seeded hash of the row's number, or the last ones in order",
+    "Split": {
+        "fraction": "the part of all rows of `train` that is held out, such as 0.1",
+        "by": "which rows: by a seeded hash of the row's number; the last ones in order; the latest by a column; whole "
+        "groups that have one value in a column; or the same share of every value of a column",
+        "column": "the column that `time`, `group` and `stratified` go by",
+        "format": "how the times in `column` are written, such as %d.%m.%Y; null: as in ISO 8601",
         "source": "a table of its own",
     },
     "Data": {
         "dataset": "a well-known dataset, which brings its own train and test rows",
         "train": "the rows to learn from: a file, or a mapping such as {csv: rows.txt, separator: ';'}",
         "validation": "the rows that are measured after every epoch: a part of train such as 0.1, or a file",
-        "test": "the rows for `netspec evaluate`",
+        "test": "the rows for `netspec evaluate`: a part of train such as 0.1, or a file",
         "features": "input name to the columns that it is made of",
         "targets": "output name to the column of its label",
     },

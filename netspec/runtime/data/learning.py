@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from netspec.catalog.types import TensorType, Unknown
-from netspec.language.schema import Data, Feature, Target, Validation
+from netspec.language.schema import Data, Feature, Target
 from netspec.probe.forms import dims_of
-from netspec.runtime.data import learners
+from netspec.runtime.data import learners, parting
 from netspec.runtime.data.columns import is_lists
 from netspec.runtime.data.encoders import MultiHot
 from netspec.runtime.data.faults import DataError
@@ -17,8 +17,7 @@ from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.labels import LabelLearner
 from netspec.runtime.data.learners import Learner
 from netspec.runtime.data.named import LABEL
-from netspec.runtime.data.split import held_out
-from netspec.runtime.data.tables import Rows, Table, chosen
+from netspec.runtime.data.tables import Rows, Table
 from netspec.runtime.data.usable import holes
 
 
@@ -33,19 +32,8 @@ def needed(
     for name in outputs:
         if name in data.targets or losses.get(name) is not None:
             names.extend((data.targets[name].names if name in data.targets else ()) or (name,))
+    names.extend(parting.columns(data))
     return tuple(dict.fromkeys(names))
-
-
-def split(train: Rows, validation: Validation, seed: int) -> tuple[Rows, Rows]:
-    """(rows to train on, rows held out), by the hash of `split.py` or, `by: order`, the last rows."""
-    assert validation.fraction is not None
-    mask = held_out(train.rows, validation.fraction, validation.by, seed)
-    if mask.all() or not mask.any():
-        empty = "to train on" if mask.all() else "to validate with"
-        raise DataError(
-            "NS704", f"`validation: {validation.fraction:g}` of {train.rows} rows leaves none {empty}", "add rows"
-        )
-    return chosen(train, ~mask), chosen(train, mask)
 
 
 def fit(

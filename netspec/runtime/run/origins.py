@@ -45,8 +45,8 @@ def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
     data, found = checked.data, {}
     if data is None:
         return {}
-    held = data.validation.source if data.validation is not None else None
-    for source in (data.train, held, data.test):
+    parts = (data.validation, data.test)
+    for source in (data.train, *(part.source for part in parts if part is not None)):
         for file in expanded(source, Path(checked.folder)) if source is not None else ():
             path = os.path.abspath(os.path.join(checked.folder, file))
             mark = _fingerprint(Path(path))

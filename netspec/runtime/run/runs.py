@@ -266,6 +266,8 @@ def _absolute(source: Any, folder: str) -> Any:
     if not isinstance(source, dict):
         return source
     full = dict(source)
+    if "source" in full:
+        full["source"] = _absolute(full["source"], folder)
     for kind in (*TABLES, "npz"):
         if isinstance(full.get(kind), str | list):
             full[kind] = _absolute(full[kind], folder)

@@ -17,7 +17,7 @@ from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data
-from netspec.runtime.data import learning, named, sources
+from netspec.runtime.data import learning, named, parting, sources
 from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Prepared
@@ -87,42 +87,38 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     """
     data = _data(checked)
     rows = _train_rows(checked, data)
-    held: Rows | None = None
-    if data.validation is not None and data.validation.fraction is not None:
-        rows, held = learning.split(rows, data.validation, seed)
+    cut = parting.cut(_watched(rows, "holding rows out", quiet), data, seed)
     prepared = learning.fit(
         data,
         input_types(checked),
         output_types(checked),
-        _watched(rows, "learning features", quiet),
+        _watched(cut.train, "learning features", quiet),
         losses=losses(checked),
         limits=limits(checked.typed.graph),
         scored=_scored(checked),
     )
-    if held is None:
-        held = _validation_rows(checked, data, prepared)
-    test = _test_rows(checked, data, prepared)
-    return Splits(
-        _part(TRAIN, prepared, _watched(rows, "preparing train", quiet)),
-        _part(VALIDATION, prepared, _watched(held, "preparing validation", quiet)) if held is not None else None,
-        _part(TEST, prepared, _watched(test, "preparing test", quiet)) if test is not None else None,
-        prepared,
-        prepared.notes,
+    others = [_rows_of(name, checked, prepared, cut) for name in (VALIDATION, TEST)]
+    train = _part(TRAIN, prepared, _watched(cut.train, "preparing train", quiet))
+    validation, test = (
+        None if found is None else _part(found[0], prepared, _watched(found[1], f"preparing {found[0]}", quiet), found[2])
+        for found in others
     )
+    return Splits(train, validation, test, prepared, prepared.notes)
 
 
 def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
     """The test rows of a run, else the rows that it was validated with, None where it has neither."""
     if checked.data is None:
         return None
-    test = _test_rows(checked, checked.data, prepared)
-    if test is not None:
-        return _part(TEST, prepared, test)
-    validation = checked.data.validation
-    if validation is not None and validation.fraction is not None:
-        return _part(VALIDATION, prepared, learning.split(_train_rows(checked, checked.data), validation, seed)[1])
-    rows = _validation_rows(checked, checked.data, prepared)
-    return None if rows is None else _part(VALIDATION, prepared, rows)
+    parts = (checked.data.test, checked.data.validation)
+    cut: parting.Cut | None = None
+    if any(part is not None and part.fraction is not None for part in parts):
+        cut = parting.cut(_train_rows(checked, checked.data), checked.data, seed)
+    for name in (TEST, VALIDATION):
+        found = _rows_of(name, checked, prepared, cut)
+        if found is not None:
+            return _part(found[0], prepared, *found[1:])
+    return None
 
 
 def labelled(prepared: Prepared, rows: Rows, name: str) -> Part:
@@ -193,16 +189,18 @@ def _scored(checked: Checked) -> tuple[str, ...]:
     return tuple(name for name, metrics in checked.training.metrics.items() if metrics)
 
 
-def _validation_rows(checked: Checked, data: Data, prepared: Prepared) -> Rows | None:
-    if data.validation is None or data.validation.source is None:
-        return None
-    return sources.opened(data.validation.source, Path(checked.folder), columns=columns(prepared))
-
-
-def _test_rows(checked: Checked, data: Data, prepared: Prepared) -> Rows | None:
-    if data.test is not None:
-        return sources.opened(data.test, Path(checked.folder), columns=columns(prepared))
-    return None if data.dataset is None else named.dataset(data.dataset, "test")
+def _rows_of(name: str, checked: Checked, prepared: Prepared, cut: parting.Cut | None) -> tuple[str, Rows, str] | None:
+    """The validation or test rows by their part's name, and how they were held out; None where there are none."""
+    data = checked.data
+    assert data is not None
+    if cut is not None and name in cut.held:
+        return name, cut.held[name], cut.notes[name]
+    part = data.test if name == TEST else data.validation
+    if part is not None and part.source is not None:
+        return name, sources.opened(part.source, Path(checked.folder), columns=columns(prepared)), ""
+    if name == TEST and part is None and data.dataset is not None:
+        return name, named.dataset(data.dataset, "test"), ""
+    return None
 
 
 def columns(prepared: Prepared) -> tuple[str, ...]:
@@ -244,8 +242,11 @@ def _watched(rows: Rows, what: str, quiet: bool) -> Rows:
     return rows if quiet or isinstance(rows, Table) else _Watched(rows, what)
 
 
-def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
-    """Every row prepared: held in memory where they are few, else on the disk, which a note then says."""
+def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
+    """Every row prepared: held in memory where they are few, else on the disk, which a note then says.
+
+    `how` says which rows these are.
+    """
     gathered = Gatherer(rows.rows)
     used = Used()
     for table in rows.tables():
@@ -253,7 +254,7 @@ def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
         used += examples.used
         if examples.rows:
             gathered.add(examples.x, examples.y)
-    notes = replace(used, origin=rows.origin).notes()
+    notes = (*([how] if how else []), *replace(used, origin=rows.origin).notes())
     made = gathered.made()
     if isinstance(made, Store):
         notes = (*notes, f"prepared rows are kept on the disk, {show_bytes(made.bytes)} unpacked")
