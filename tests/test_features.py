@@ -17,6 +17,7 @@ from netspec.language.schema import (  # noqa: E402
     Category,
     Data,
     Feature,
+    Missing,
     Sequence,
     Source,
     Split,
@@ -83,9 +84,9 @@ def test_columns_stand_side_by_side_normalized_by_the_training_part() -> None:
 def test_missing_numbers() -> None:
     train = _table(n=["2", "", "4"], o=["1", "0", "1"])
     assert _inputs(train, Feature(column="n"), (None, 1)).inputs(train)["x"].tolist() == [[2], [3], [4]]
-    zero = Feature(column="n", missing="zero")
+    zero = Feature(column="n", missing={"": Missing(by="zero")})
     assert _inputs(train, zero, (None, 1)).inputs(train)["x"].tolist() == [[2], [0], [4]]
-    data = Data(features={"x": Feature(column="n", missing="drop")})
+    data = Data(features={"x": Feature(column="n", missing={"": Missing(by="drop")})})
     losses = {"o": "binary_crossentropy"}
     prepared = fit(data, {"x": TensorType((None, 1))}, {"o": TensorType((None, 1))}, train, losses=losses)
     made = prepared.examples(train)
@@ -103,7 +104,7 @@ def test_an_empty_cell_of_a_whole_number_is_refused_unless_the_spec_says_what_it
     assert "`missing: zero`" in str(error.help)
     _refused("NS703", _table(n=np.array([1.0, np.nan])), Feature(column="n"), (None, 1), "int32", of=_encoded)
     for missing, becomes in (("zero", 0), ("mean", 2), ("drop", 2)):  # 2.5, rounded to the even number
-        prepared = _inputs(train, Feature(column="n", missing=missing), (None, 1), "int32")
+        prepared = _inputs(train, Feature(column="n", missing={"": Missing(by=missing)}), (None, 1), "int32")
         assert prepared.inputs(more)["x"].tolist() == [[becomes], [3]]
     with pytest.raises(DataError, match="row 1, column `n`"):
         _inputs(_table(n=["1", "4"]), Feature(column="n"), (None, 1), "int32").inputs(more)

@@ -13,6 +13,7 @@ from netspec.catalog.arguments import DTYPES
 from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
+from netspec.language import preparing
 from netspec.language.names import SUFFIXES, kind_of
 from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input
 
@@ -37,6 +38,7 @@ _EXAMPLES = {  # of what must be said
     "shape": "for example `shape: [100]`, 100 numbers a row",
     "vocabulary": "for example `vocabulary: 10000`, the most frequent words",
     "fraction": "for example `fraction: 0.1`",
+    "parts": "for example `parts: [month, weekday]`",
 }
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -84,6 +86,8 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         renamed = rename(str(loc[-1]), known) if close not in beside and not gone else None
         report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=gone or way_out, fix=renamed)
         return
+    if kind == "too_short" and got:
+        return  # entries that are wrong, each of which is an error of its own
     if kind == "missing":
         report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True, help=_EXAMPLES.get(str(loc[-1])))
         return
@@ -236,7 +240,7 @@ def data_part(value: Any, report: Report) -> Data | None:
             full[key] = _split(full[key], (*path, key), report)
     for key in ("features", "targets"):
         if isinstance(full.get(key), dict):
-            full[key] = {name: _columns(part, key) for name, part in full[key].items()}
+            full[key] = {name: _columns(part, (*path, key, name), report) for name, part in full[key].items()}
     made = guarded(Data, full, path, report, "`data`")
     meant = {nearest(str(key), _fields(Data, ())) for key in full}  # one may stand there misspelt
     if not full.get("dataset") and not full.get("train") and meant.isdisjoint({"dataset", "train"}):
@@ -295,14 +299,14 @@ def _split(value: Any, path: Path, report: Report) -> Any:
     return value
 
 
-def _columns(value: Any, key: str) -> Any:
-    """A column's name alone, a list of them, or a mapping; `category: true` is short for its defaults."""
+def _columns(value: Any, path: Path, report: Report) -> Any:
+    """A column's name alone, a list of them, or a mapping, with a feature's preparations written out."""
     if isinstance(value, str):
         return {"column": value}
     if isinstance(value, list):
         return {"columns": value}
-    if key == "features" and isinstance(value, dict) and value.get("category") is True:
-        return {**value, "category": {}}
+    if path[1] == "features" and isinstance(value, dict):
+        return preparing.written_out(value, path, report)
     return value
 
 
@@ -330,11 +334,7 @@ def _one_of_each(data: Data, report: Report) -> None:
 
         splitting.check(data, report)
     for name, feature in data.features.items():
-        kinds = [k for k in ("text", "sequence", "category", "multi_hot") if getattr(feature, k) is not None]
-        if len(kinds) > 1:
-            both = " and ".join(f"`{kind}`" for kind in kinds)
-            message, cure = f"a feature is prepared in one way, got {both}", "make an input of each, or leave out one"
-            report.add("NS709", ("data", "features", name, kinds[1]), message, key=True, help=cure)
+        preparing.check(feature, ("data", "features", name), report)
         _column_or_columns(feature, ("data", "features", name), report)
     for name, target in data.targets.items():
         _column_or_columns(target, ("data", "targets", name), report)

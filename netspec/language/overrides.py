@@ -139,6 +139,13 @@ def _data_shorthand(child: Any, path: list[str | int]) -> dict[str, Any] | None:
     where = path[1]
     if where in ("features", "targets") and len(path) == 3:
         return {"columns" if isinstance(child, list) else "column": child}
+    if where == "features" and len(path) == 4:
+        if path[3] == "bucket" and not isinstance(child, bool):
+            return {"boundaries" if isinstance(child, list) else "quantiles": child}
+        if path[3] == "date" and isinstance(child, list):
+            return {"parts": child}
+        if path[3] == "category" and child is True:
+            return {}
     if len(path) == 2 and where in _FILES and isinstance(child, str):
         return {FilePath(child).suffix.lstrip(".").lower(): child}
     if len(path) == 2 and where in ("validation", "test") and isinstance(child, int | float):

@@ -15,10 +15,15 @@ MOST_AXES = 253  # and the batch: TensorFlow has at most 254, and ends the proce
 Axis = Annotated[int, Field(ge=1, le=LARGEST)]
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow")  # kinds of tables that may lie in several files
 KINDS = (*TABLES, "npz", "npy", "python")
+DatePart = Literal["year", "quarter", "month", "day", "weekday", "yearday", "hour", "minute", "second", "timestamp"]
+KINDS_OF_FEATURE = ("text", "sequence", "category", "multi_hot", "bucket", "date")
+OF_CELLS = ("text", "sequence", "category", "multi_hot")  # kinds whose cells are no numbers
+WAYS = ("mean", "zero", "drop", "mask")  # what an empty number becomes, beside a number
 BY_COLUMN = ("time", "group", "stratified")  # ways of holding rows out that go by a column
 
 
@@ -71,23 +76,60 @@ class Category(Closed):
     one_hot: bool = False  # a column for each value; unknown is all zeros
 
 
+class Missing(Closed):
+    """What an empty cell becomes: the training mean, 0, a number, or the mean with a column of 0 and 1 that says so."""
+
+    by: Literal["mean", "zero", "drop", "mask"] | None = None  # one of WAYS
+    fill: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
+class Bucket(Closed):
+    """Numbers to the number of their bucket: given boundaries, or as many quantiles of the training part."""
+
+    boundaries: Annotated[tuple[Finite, ...], Field(strict=False, min_length=1)] | None = None
+    quantiles: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    one_hot: bool = False
+
+
+class Date(Closed):
+    """Parts of dates and times as numbers, side by side in order."""
+
+    parts: Annotated[tuple[DatePart, ...], Field(strict=False, min_length=1)]
+    cyclic: bool = False  # a sine and a cosine for each part that goes round, so that December is near January
+    format: Name | None = None  # as `strptime` has it; left out: ISO 8601
+
+
 class Feature(Closed):
-    """Where an input comes from. At most one of `text`, `sequence`, `category` and `multi_hot`; none: numbers."""
+    """Where an input comes from. At most one of the `KINDS_OF_FEATURE`; none: numbers."""
 
     column: Name | None = None
     columns: Strings | None = None
     normalize: bool = False  # minus the mean, over the standard deviation, both of the training part
     rescale: Positive | None = None  # times this number
+    clip: Annotated[tuple[Finite | None, Finite | None], Field(strict=False)] | None = None  # from, to
+    log: bool = False  # log(1 + x), after `clip` and before `normalize`
+    bucket: Bucket | None = None
+    date: Date | None = None
     text: Text | None = None
     sequence: Sequence | None = None
     category: Category | None = None
     multi_hot: Size | None = None  # lists of whole numbers to zeros and ones of this width
-    missing: Literal["mean", "zero", "drop"] | None = None  # numbers: the training mean unless it says otherwise
+    missing: dict[str, Missing] | None = None  # by column, "" for all others; left out: the kind's own way
 
     @property
     def names(self) -> tuple[str, ...]:
         """The columns in order, whichever key names them."""
         return self.columns or ((self.column,) if self.column else ())
+
+    def missing_of(self, column: str) -> Missing | None:
+        """What the spec says of an empty cell of this column."""
+        said = self.missing or {}
+        return said.get(column, said.get(""))
+
+    def drops(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the columns whose empty cells drop the row."""
+        said = {column: self.missing_of(column) for column in columns}
+        return tuple(column for column, missing in said.items() if missing is not None and missing.by == "drop")
 
 
 class Target(Closed):

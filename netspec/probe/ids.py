@@ -26,7 +26,11 @@ _CUT = 200  # characters of one
 
 def checker(wanted: Wanted, sheet: Sheet, report: Report, learning: bool, held_out: float) -> Check:
     """The check for the feature's kind."""
-    kinds: dict[str, type[Check]] = {"numbers": Numbers, "category": Categories, "text": Words}
+    kinds: dict[str, type[Check]] = {"numbers": Numbers, "bucket": Numbers, "category": Categories, "text": Words}
+    if wanted.feature.date:
+        from netspec.probe.days import Days
+
+        kinds["date"] = Days
     cls = kinds.get(wanted.kind(sheet), Lists)
     return cls(wanted, sheet, report, learning, held_out)
 

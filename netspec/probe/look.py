@@ -10,7 +10,7 @@ from typing import Any
 
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Data, Feature, Source, Target
+from netspec.language.schema import OF_CELLS, Data, Feature, Source, Target
 from netspec.probe import arrays, features, forms, held, ids, labels, text
 from netspec.probe.cells import is_missing
 from netspec.probe.model import Looked, Model
@@ -107,7 +107,7 @@ def source(
     if learning:
         held.check_rows(data, sheet, report)
     if sheet.whole and kept and not any(kept):
-        names = [name for part in parts.targets for name in part.columns] if unlabelled else _dropping(parts)
+        names = [name for part in parts.targets for name in part.columns] if unlabelled else list(_dropping(parts))
         columns = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
         message = f"{sheet.origin}: none of its {sheet.far()} can be used: each has an empty cell in {columns}"
         report.add("NS704", path, message, help="rows without a label, or a number that they need, are left out")
@@ -156,7 +156,7 @@ def _labels(
             if name in drops:
                 width = max(1, len(found) // block.rows)
                 for at, cell in enumerate(found):
-                    if is_missing(cell.strip()) if textual else cell != cell:
+                    if _is_empty(cell.strip(), drops[name]) if textual else cell != cell:
                         gone[at // width] = 1
         dropped += gone
         if block.lines is not None:
@@ -184,9 +184,18 @@ def _labels(
     return kept, sum(missing)
 
 
-def _dropping(parts: Parts) -> list[str]:
-    """The columns whose empty cells drop a row."""
-    return [name for part in parts.features if part.feature.missing == "drop" for name in part.columns]
+def _is_empty(cell: str, numbers: bool) -> bool:
+    return is_missing(cell) if numbers else not cell
+
+
+def _dropping(parts: Parts) -> dict[str, bool]:
+    """The columns whose empty cells drop a row, and whether they hold numbers, for which `NA` is empty as well."""
+    found: dict[str, bool] = {}
+    for part in parts.features:
+        cells = any(getattr(part.feature, kind) for kind in OF_CELLS)
+        for name in part.feature.drops(part.columns):
+            found[name] = found.get(name, False) or not cells
+    return found
 
 
 def _rows(
@@ -217,4 +226,5 @@ def _looked_at(wanted: features.Wanted, sheet: Sheet, name: str) -> bool:
     if column.kind not in "biu":
         return True
     free = wanted.limit is None and wanted.dtype in ("float32", "float64", "bool") and wanted.feature.rescale is None
+    free = free and not wanted.feature.log
     return not (free and wanted.kind(sheet) == "numbers")

@@ -11,9 +11,9 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog.dtypes import DTYPES
 from netspec.language import schema as envelope
-from netspec.language.moments import FORMAT
-from netspec.language.schema import BY_COLUMN, KINDS, TABLES
+from netspec.language.schema import KINDS, TABLES
 from netspec.render import schema_words as words
+from netspec.render.schema_data import features, retype, splits
 from netspec.render.schema_forms import (
     NAME,
     NULL,
@@ -215,69 +215,20 @@ def _part(name: str, *others: Form, null: bool = False) -> Form:
 def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     """What a spec may write shorter than the models say, and what a mapping's types cannot say."""
     fields: dict[str, Any] = {name: definitions[name]["properties"] for name in words.FIELDS}
-    _retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
-    _retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
-    _retype(fields["Feature"], "category", _part("Category", {"enum": [True]}, null=True))
+    retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
+    retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
     says = "a file that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}"
-    _retype(fields["Data"], "train", choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
+    retype(fields["Data"], "train", choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
     column = {"type": "string", "minLength": 1}
     for kind in TABLES:
-        _retype(fields["Source"], kind, union(column, many(column), NULL))
-    _splits(definitions, fields, says)
+        retype(fields["Source"], kind, union(column, many(column), NULL))
+    splits(definitions, fields, says)
     for key, name, said in (("features", "Feature", words.FEATURE), ("targets", "Target", words.TARGET)):
         each = {"description": said, **_part(name, column, many(column))}
         columns: Form = {"type": "object", "additionalProperties": each}
-        _retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
+        retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
         definitions[name]["allOf"] = [one_given(("column", "columns"), "one of `column` and `columns`")]
-    kinds = ("text", "sequence", "category", "multi_hot")
-    at_most = "at most one of `text`, `sequence`, `category` and `multi_hot`"
-    definitions["Feature"]["allOf"].append(one_given(kinds, at_most, or_none=True))
+    features(definitions, fields["Feature"])
     known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
     definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
     definitions["Data"]["allOf"] = [one_given(("dataset", "train"), "either `train` or `dataset`")]
-
-
-def _splits(definitions: dict[str, Form], fields: dict[str, Any], says: str) -> None:
-    """The rows to validate and to test with: a fraction, a file, or a mapping of either."""
-    part = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-    _retype(fields["Split"], "format", {"type": ["string", "null"], "pattern": FORMAT})
-    by_column: Form = {"properties": {"by": {"enum": [*BY_COLUMN]}}, "required": ["by"]}
-
-    def given(key: str) -> Form:
-        return {"not": {"properties": {key: NULL}}}
-
-    def unless(condition: Form, says: str) -> Form:
-        return {"if": condition, "else": never(says)}
-
-    timed: Form = {"properties": {"by": {"const": "time"}}, "required": ["by"]}
-    both = {"not": {"anyOf": [given(key) for key in ("fraction", "column", "format")]}}
-    without: Form = {"not": given("column")}
-    held: Form = {
-        "allOf": [
-            unless(given("fraction"), "`fraction`, the part of the training rows"),
-            {
-                "if": by_column,
-                "then": unless(given("column"), "`column`, which `by` goes by"),
-                "else": unless(without, "`column` beside `by: time`, `group` or `stratified` alone"),
-            },
-            {"if": timed, "else": unless({"not": given("format")}, "`format` beside `by: time` alone")},
-        ],
-    }
-    alone = unless(both, "a part of `train` or a source of its own, not both")
-    own = given("source")
-    body: Form = {
-        "if": {"type": "object", "not": {"anyOf": [{"required": [key]} for key in fields["Split"]]}},
-        "then": ref("Source"),
-        "else": {"allOf": [ref("Split"), {"if": {"type": "object"}, "then": {"if": own, "then": alone, "else": held}}]},
-    }
-    for key in ("validation", "test"):
-        _retype(
-            fields["Data"],
-            key,
-            choice(key, body, f"a part such as 0.1, or {says}", part, TABLE, many(TABLE), null=True),
-        )
-
-
-def _retype(fields: dict[str, Form], name: str, form: Form) -> None:
-    """Another form for a field, which keeps its description and its default."""
-    fields[name] = {key: fields[name][key] for key in ("description", "default") if key in fields[name]} | form

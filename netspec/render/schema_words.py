@@ -74,16 +74,35 @@ FIELDS = {
     "Category": {
         "one_hot": "a column for each value instead of its number; unknown is all zeros",
     },
+    "Missing": {
+        "by": "what it becomes",
+        "fill": "a number to fill in",
+    },
+    "Bucket": {
+        "boundaries": "where buckets begin, rising; below the first one is bucket 0",
+        "quantiles": "how many buckets of about as many training rows",
+        "one_hot": "a column for each bucket instead of its number",
+    },
+    "Date": {
+        "parts": "which numbers, in order",
+        "cyclic": "a sine and a cosine for each part that goes round, so that December is near January",
+        "format": "how dates are written, such as %d.%m.%Y; null: as in ISO 8601",
+    },
     "Feature": {
         "column": "the column that the input is made of",
         "columns": "several columns side by side",
         "normalize": "minus the mean and over the standard deviation of the training rows",
         "rescale": "times this number, such as 0.00392 for pixels",
+        "clip": "the lowest and the highest number, such as [0, 100]; what is beyond becomes the nearest of them",
+        "log": "log(1 + x), after clip and before normalize",
+        "bucket": "the number of the bucket: boundaries such as [0, 10, 20], or a number of quantiles such as 10",
+        "date": "parts of a date or time as numbers, such as [month, weekday]",
         "text": "text to numbers, one for each word or character",
         "sequence": "lists of whole numbers, cut and padded to one length",
         "category": "one of few values to its number; true for the defaults",
         "multi_hot": "lists of whole numbers to zeros and ones of this width",
-        "missing": "what an empty number becomes: the mean of the training rows (if left out) or zero; or drop the row",
+        "missing": "what an empty cell becomes: mean of the training rows, zero, a number, mask (the mean, and a "
+        "column of 0 and 1 beside); or drop the row; or a mapping from columns to these",
     },
     "Target": {
         "column": "the column that holds the label",

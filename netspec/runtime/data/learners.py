@@ -14,8 +14,12 @@ import pyarrow.compute as pc
 from netspec.language.schema import Feature
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import in_order, lists, strings, trimmed
-from netspec.runtime.data.encoders import Categories, Encoder, MultiHot, Numbers, Sequences, Words, chunks
+from netspec.runtime.data.encoders import Categories, Encoder, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.quantiles import MOST as MOST_SAMPLED
+from netspec.runtime.data.quantiles import Sample
+from netspec.runtime.data.quantities import Buckets, Holes, Numbers, chunks, single
+from netspec.runtime.data.readings import PLAIN, Reading
 from netspec.runtime.data.tables import Table
 
 MOST_VALUES = 100_000  # different values of a category
@@ -43,12 +47,15 @@ class NumbersLearner:
 
     def __init__(self, feature: Feature, columns: tuple[str, ...], whole: bool) -> None:
         self._feature, self._columns, self._whole = feature, columns, whole
+        self._reading, self._holes = Reading.of(feature.date), holes_of(feature, columns, refuse=whole)
+        unfilled = Holes(dict.fromkeys(columns), self._holes.refused)
+        self._plain = Numbers(columns, (), None, None, None, unfilled, feature.clip, feature.log, self._reading)
         self._count = self._mean = self._squares = np.zeros(0)
         self._origin, self._rows = "", 0
 
     def see(self, table: Table) -> None:
         """Add the block's sums."""
-        array = Numbers.raw(self._columns, table)
+        array = self._plain.read(table)[0]
         if array.size == 0:
             raise DataError("NS705", f"`{table.origin}`, column `{self._columns[0]}`: its rows hold no numbers")
         width = array.shape[-1]
@@ -78,20 +85,77 @@ class NumbersLearner:
             name = columns[int(np.argmin(self._count))] if len(columns) == len(mean) else columns[0]
             raise DataError("NS704", f"`{self._origin}`, column `{name}`: no number in the {self._rows} training rows")
         std = np.sqrt(self._squares / self._count)
-        fill = np.zeros_like(mean) if feature.missing == "zero" else np.round(mean) if self._whole else mean
+        fill = np.round(mean) if self._whole else mean
         return Numbers(
             columns,
             tuple(fill.tolist()),
             tuple(mean.tolist()) if feature.normalize else None,
             tuple(np.where(std == 0, 1.0, std).tolist()) if feature.normalize else None,
             feature.rescale,
-            feature.missing == "drop",
-            feature.missing is not None or not self._whole,
+            self._holes,
+            feature.clip,
+            feature.log,
+            self._reading,
         )
 
     def notes(self, name: str) -> tuple[str, ...]:
         """None."""
         return ()
+
+
+def holes_of(feature: Feature, columns: tuple[str, ...], *, refuse: bool) -> Holes:
+    """What missing numbers become; those that the spec is silent of are refused with `refuse`, in dates and buckets."""
+    said = {column: feature.missing_of(column) for column in columns}
+    refuse = refuse or feature.date is not None or feature.bucket is not None
+    given = {c: None if m is None else 0.0 if m.by == "zero" else m.fill for c, m in said.items()}
+    refused = tuple(column for column, missing in said.items() if missing is None) if refuse else ()
+    masked = tuple(column for column, missing in said.items() if missing is not None and missing.by == "mask")
+    return Holes(given, refused, masked)
+
+
+class BucketsLearner:
+    """The mean of each column, for holes; and its quantiles, where the boundaries are not given."""
+
+    def __init__(self, feature: Feature, columns: tuple[str, ...]) -> None:
+        assert feature.bucket is not None
+        self._bucket, self._columns, self._reading = feature.bucket, columns, PLAIN
+        self._holes = holes_of(feature, columns, refuse=True)
+        self._samples = [Sample() for _ in columns]
+        self._sums, self._counts = np.zeros(len(columns)), np.zeros(len(columns))
+        self._origin, self._rows = "", 0
+
+    def see(self, table: Table) -> None:
+        """Add the block's numbers. Raises DataError NS703 for a missing one that is refused."""
+        self._origin, self._rows = table.origin, self._rows + table.rows
+        for at, name in enumerate(self._columns):
+            values = single(table, name, self._reading)
+            there = values[~np.isnan(values)]
+            self._sums[at] += there.sum()
+            self._counts[at] += len(there)
+            if self._bucket.quantiles:
+                self._samples[at].see(there)
+
+    def made(self) -> Buckets:
+        """Raises DataError NS704 for a column without a number."""
+        if not self._counts.all():
+            name = self._columns[int(np.argmin(self._counts))]
+            raise DataError("NS704", f"`{self._origin}`, column `{name}`: no number in the {self._rows} training rows")
+        given, quantiles = self._bucket.boundaries, self._bucket.quantiles
+        boundaries = tuple(given or sample.boundaries(quantiles or 1) for sample in self._samples)
+        means = tuple((self._sums / self._counts).tolist())
+        return Buckets(self._columns, boundaries, means, self._bucket.one_hot, self._holes, self._reading)
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """Which buckets were learned, and from what."""
+        if not self._bucket.quantiles:
+            return ()
+        said = []
+        for column, sample in zip(self._columns, self._samples, strict=True):
+            shown = ", ".join(f"{boundary:.6g}" for boundary in sample.boundaries(self._bucket.quantiles)[:12])
+            rest = ", …" if self._bucket.quantiles > 13 else ""
+            of = "" if sample.exact else f", the quantiles of a sample of {MOST_SAMPLED:,} rows"
+            said.append(f"`{name}`: the buckets of `{column}` begin with {shown}{rest}{of}")
+        return tuple(said)
 
 
 class CategoriesLearner:

@@ -17,8 +17,9 @@ from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.labels import LabelLearner
 from netspec.runtime.data.learners import Learner
 from netspec.runtime.data.named import LABEL
+from netspec.runtime.data.readings import Reading
 from netspec.runtime.data.tables import Rows, Table
-from netspec.runtime.data.usable import holes
+from netspec.runtime.data.usable import Dropping
 
 
 def needed(
@@ -56,7 +57,7 @@ def fit(
     losses, limits = losses or {}, limits or {}
     labels: dict[str, LabelLearner] = {}
     wanted: dict[str, Learner] = {}
-    dropping: list[tuple[str, ...]] = []
+    dropping: list[Dropping] = []
     first: Table | None = None
     rows = 0
     for table in train.tables():
@@ -67,8 +68,9 @@ def fit(
         kept = np.ones(table.rows, bool)
         for label in labels.values():
             kept &= ~label.see(table)
-        for columns in dropping:
-            kept &= ~holes(columns, table)
+        for each in dropping:
+            for gone in each.holes(table).values():
+                kept &= ~gone
         usable = table.take(np.flatnonzero(kept))
         if usable.rows:
             for learner in wanted.values():
@@ -78,8 +80,10 @@ def fit(
         raise DataError("NS704", f"`{train.origin}`: none of the {rows} training rows has all its labels")
     learned = {name: label.made() for name, label in labels.items()}
     features = {
-        name: Input(name, wanted[name].made(), dims_of(tensor), _dtype(name, tensor), limits.get(name))
-        for name, tensor in inputs.items()
+        name: Input(
+            name, wanted[name].made(), dims_of(tensor), _dtype(name, tensor), limits.get(name), dropping[at].columns
+        )
+        for at, (name, tensor) in enumerate(inputs.items())
     }
     for feature in features.values():
         feature.encode(first)
@@ -106,17 +110,16 @@ def _labels(
     return found
 
 
-def _features(
-    data: Data, inputs: Mapping[str, TensorType], table: Table
-) -> tuple[dict[str, Learner], list[tuple[str, ...]]]:
-    """A learner for every input, and the columns of those that drop rows."""
-    found, dropping = {}, []
+def _features(data: Data, inputs: Mapping[str, TensorType], table: Table) -> tuple[dict[str, Learner], list[Dropping]]:
+    """A learner for every input, and which of its columns drop rows."""
+    found: dict[str, Learner] = {}
+    dropping: list[Dropping] = []
     for name, tensor in inputs.items():
         feature = data.features.get(name) or Feature()
         columns = _input_columns(data, name, feature, len(inputs), table)
         found[name] = _learner(name, feature, columns, tensor, table)
-        if feature.missing == "drop":
-            dropping.append(columns)
+        cells = isinstance(found[name], learners.NumbersLearner | learners.BucketsLearner)
+        dropping.append(Dropping(feature.drops(columns), Reading.of(feature.date) if cells else None))
     return found, dropping
 
 
@@ -131,9 +134,11 @@ def _learner(name: str, feature: Feature, columns: tuple[str, ...], tensor: Tens
         return learners.WordsLearner(feature, columns, feature.text.length or own)
     if feature.multi_hot:
         return learners.Fixed(MultiHot(columns, feature.multi_hot))
+    if feature.bucket:
+        return learners.BucketsLearner(feature, columns)
     if feature.category:
         return learners.CategoriesLearner(feature, columns)
-    if feature.sequence or (len(columns) == 1 and is_lists(table, columns[0])):
+    if feature.sequence or (not feature.date and len(columns) == 1 and is_lists(table, columns[0])):
         length = (feature.sequence and feature.sequence.length) or own
         return learners.SequencesLearner(feature, columns, length)
     return learners.NumbersLearner(feature, columns, np.dtype(_dtype(name, tensor)).kind in "iub")
