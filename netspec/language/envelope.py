@@ -36,7 +36,6 @@ _EXPECTED = {
 }
 _EXAMPLES = {  # of what must be said
     "shape": "for example `shape: [100]`, 100 numbers a row",
-    "vocabulary": "for example `vocabulary: 10000`, the most frequent words",
     "fraction": "for example `fraction: 0.1`",
     "parts": "for example `parts: [month, weekday]`",
 }

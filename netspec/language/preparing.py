@@ -25,6 +25,10 @@ def written_out(value: dict[str, Any], path: Path, report: Report) -> dict[str, 
         full["category"] = {}
     if isinstance(full.get("date"), list):
         full["date"] = {"parts": full["date"]}
+    text = full.get("text")
+    if isinstance(text, dict) and isinstance(text.get("vocabulary"), str):
+        rest = {key: said for key, said in text.items() if key != "vocabulary"}
+        full["text"] = {"file": text["vocabulary"], **rest}
     bucket = full.get("bucket")
     if isinstance(bucket, list):
         full["bucket"] = {"boundaries": bucket}
@@ -108,6 +112,9 @@ def _check_values(feature: Feature, path: Path, report: Report) -> None:
         low, high = feature.clip
         if low is not None and high is not None and low >= high:
             report.add("NS206", (*path, "clip"), f"`clip`: expected two rising numbers, got `{[low, high]}`")
+    if feature.text is not None and feature.text.vocabulary is None and feature.text.file is None:
+        cure = "for example `vocabulary: 10000`, the most frequent words"
+        report.add("NS203", (*path, "text"), "`text` needs `vocabulary`", key=True, help=cure)
     if feature.bucket is not None:
         given, quantiles = feature.bucket.boundaries, feature.bucket.quantiles
         if (given is None) == (quantiles is None):

@@ -52,9 +52,11 @@ class Input(Closed):
 class Text(Closed):
     """Text to numbers: 0 is padding, 1 an unknown token, 2 and up the tokens of the training part by frequency."""
 
-    vocabulary: Annotated[int, Field(ge=3, le=2**31 - 1)]
+    vocabulary: Annotated[int, Field(ge=3, le=2**31 - 1)] | None = None  # left out: all tokens of `file`
+    file: Name | None = None  # the tokens in their order, one a line, in place of those of the training part
     length: Size | None = None  # left out: the input's own length
     by: Literal["words", "characters"] = "words"
+    ngrams: Annotated[int, Field(ge=1, le=100)] = 1  # runs of up to so many tokens are tokens too
     padding: Literal["pre", "post"] = "pre"
     truncating: Literal["pre", "post"] = "post"
     lower: bool = True

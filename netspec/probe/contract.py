@@ -17,7 +17,7 @@ from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.names import expanded, is_pattern
 from netspec.language.schema import TABLES, Data, Feature, Source, Target
-from netspec.probe import held
+from netspec.probe import held, vocabulary
 from netspec.probe.leaks import check_labels
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, columns
@@ -52,6 +52,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         inputs={name: tensor for name, tensor in model.inputs.items() if name not in fed},
         outputs={name: tensor for name, tensor in model.outputs.items() if name not in taught},
     )
+    vocabularies = vocabulary.read(data, folder, report)
     looked: list[Looked] = []
     taught_by: tuple[str, Sequence[str]] = ("", ())  # the file of the training rows, and its columns
     parts: Parts | None = None
@@ -63,7 +64,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         if _check_columns(data, found, where, model, said, report) and sound and inputs:
             from netspec.probe import look
 
-            parts = look.parts(data, known, found)
+            parts = look.parts(data, known, found, vocabularies)
             look.dataset(data, parts, report)
     for path, source in _each_file(data, folder, report):
         try:
@@ -91,7 +92,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         from netspec.probe import look
 
         try:
-            parts = parts or look.parts(data, known, header)
+            parts = parts or look.parts(data, known, header, vocabularies)
             looked += look.source(data, parts, source, header, path, folder, report)
         except ProbeError as error:
             report.add(error.code, path, error.message, help=error.help)

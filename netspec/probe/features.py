@@ -19,6 +19,7 @@ from netspec.probe import forms, quantities
 from netspec.probe.cells import is_missing, number, whole_numbers, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
+from netspec.probe.words import FIRST
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
 _WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
@@ -37,6 +38,15 @@ class Wanted:
     tensor: TensorType
     limit: int | None
     path: Path
+    listed: tuple[str, ...] | None = None  # the tokens of its vocabulary's file
+
+    @property
+    def size(self) -> int | None:
+        """How many token numbers its text has at most, None where they stand in a file that is not there."""
+        text = self.feature.text
+        if text is not None and text.vocabulary is not None:
+            return text.vocabulary
+        return None if self.listed is None else len(self.listed) + FIRST
 
     @property
     def dims(self) -> forms.Dims:
@@ -102,7 +112,7 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     own = dims[0] if dims else None
     shape: tuple[int | None, ...]
     if kind == "text" and feature.text:
-        shape = (feature.text.length or own, *((feature.text.vocabulary,) if feature.text.one_hot else ()))
+        shape = (feature.text.length or own, *((wanted.size,) if feature.text.one_hot else ()))
     elif kind == "sequence":
         shape = ((feature.sequence.length if feature.sequence else None) or own,)
     elif kind == "multi_hot":
@@ -122,7 +132,8 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     elif len(shape) != len(dims):  # these are never laid flat
         good = False
     else:
-        good = dims[1:] == shape[1:] if None in shape else forms.fits(known, dims)
+        good = all(a in (None, b) or b is None for a, b in zip(dims[1:], shape[1:], strict=True))
+        good = good if None in shape else forms.fits(known, dims)
     if not good:
         _mismatch(wanted, kind, shape, report)
     return good

@@ -102,7 +102,9 @@ class Words(Check):
             self.filled = self.filled or sum(map(bool, map(str.strip, cells)))
             text, limit = self.wanted.feature.text, self.wanted.limit
             exact = self.learning and not self.held_out
-            if exact and text is not None and limit is not None and text.vocabulary > limit and not text.one_hot:
+            exact = exact or self.wanted.listed is not None
+            size = self.wanted.size
+            if exact and text is not None and limit is not None and size and size > limit and not text.one_hot:
                 self._count(block, kept, text, cells)
 
     def _count(self, block: Block, kept: Sequence[int], text: Text, cells: Sequence[str]) -> None:
@@ -111,7 +113,7 @@ class Words(Check):
         for at, cell in enumerate(cells):
             if not kept[at] or len(self.counts) > _DISTINCT:
                 continue
-            found = words.tokens(cell, text.by, text.lower)
+            found = words.runs(words.tokens(cell, text.by, text.lower), text.ngrams)
             self.counts.update(found)
             if length is not None and len(found) > length:
                 found = found[len(found) - length :] if text.truncating == "pre" else found[:length]
@@ -122,9 +124,12 @@ class Words(Check):
         """A column of nothing is no text; a token number beyond the Embedding has no row in it."""
         wanted, column = self.wanted, self.wanted.columns[0]
         self.warn_empty({column: self.filled})
-        if not self.counts or wanted.feature.text is None or not self.sheet.whole or wanted.limit is None:
+        if not self.counts or wanted.feature.text is None or wanted.limit is None or wanted.size is None:
             return
-        known = words.most_frequent(self.counts, wanted.feature.text.vocabulary)
+        if wanted.listed is None and not self.sheet.whole:
+            return
+        known = words.most_frequent(self.counts, wanted.size)
+        known = known if wanted.listed is None else wanted.listed[: wanted.size - words.FIRST]
         beyond_it = [token for token in known[max(0, wanted.limit - words.FIRST) :] if token in self.left]
         if beyond_it:
             said = f"the {wanted.feature.text.by} get numbers up to {len(known) + words.FIRST - 1}, and input "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -18,6 +18,7 @@ from netspec.probe.sheet import TEXT, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, separator
 
 LABEL = "label"
+NO_FILES: Mapping[str, tuple[str, ...]] = {}
 _CUT = 200  # characters of a label, which may be an article by mistake
 _DATASETS = {  # what Keras's data sets bring: the column of inputs, how many classes
     "cifar10": ("image", Column("u", (32, 32, 3)), 10),
@@ -46,7 +47,9 @@ class Parts:
         return list(dict.fromkeys(named + [name for part in self.targets for name in part.columns]))
 
 
-def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
+def parts(
+    data: Data, model: Model, found: Sequence[str], vocabularies: Mapping[str, tuple[str, ...]] = NO_FILES
+) -> Parts:
     """Each input's feature and each output's target, by the columns of the training rows, as fit finds them."""
     others = [name for name in found if name != LABEL]
     taken = []
@@ -54,7 +57,8 @@ def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
         feature = data.features.get(name) or Feature()
         names = feature.names or ((name,) if name in found else tuple(others[:1]))
         path: Path = ("data", "features", name) if name in data.features else ("data",)
-        taken.append(features.Wanted(name, names, feature, tensor, model.limits.get(name), path))
+        limit, listed = model.limits.get(name), vocabularies.get(name)
+        taken.append(features.Wanted(name, names, feature, tensor, limit, path, listed))
     wanted: list[labels.Wanted] = []
     trained = any(loss is not None for loss in model.losses.values())  # else fit says so, and reads nothing
     for name, tensor in model.outputs.items() if trained else ():

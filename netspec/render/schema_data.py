@@ -22,6 +22,8 @@ from netspec.render.schema_forms import (
     union,
 )
 
+FILE: Form = {"type": "string", "minLength": 1}
+
 
 def given(key: str) -> Form:
     """A condition on a mapping: it has this key, and not as null."""
@@ -38,6 +40,10 @@ def features(definitions: dict[str, Form], fields: dict[str, Form]) -> None:
     retype(fields, "category", _part("Category", {"enum": [True]}))
     boundaries: Form = {"type": "array", "items": {"type": "number"}, "minItems": 1}
     quantiles: Form = {"type": "integer", "minimum": 2, "maximum": 10_000}
+    text = definitions["Text"]["properties"]
+    retype(text, "vocabulary", union(flexible({"type": ["integer", "null"], "minimum": 3, "maximum": 2**31 - 1}), FILE))
+    neither = {"type": "object", "not": {"anyOf": [given("vocabulary"), given("file")]}}
+    definitions["Text"]["allOf"] = [{"if": neither, "then": never("`vocabulary`")}]
     retype(fields, "bucket", _part("Bucket", flexible(boundaries), quantiles))
     retype(fields, "date", _part("Date", definitions["Date"]["properties"]["parts"]))
     clip: Form = {"type": "array", "items": {"type": ["number", "null"]}, "minItems": 2, "maxItems": 2}

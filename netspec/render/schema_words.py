@@ -57,9 +57,12 @@ FIELDS = {
         "optional": "whether the input may be left out when the model is called",
     },
     "Text": {
-        "vocabulary": "how many numbers there are, padding and unknown included; rarer tokens become unknown",
+        "vocabulary": "how many numbers there are, padding and unknown included; rarer tokens become unknown; or a "
+        "file of tokens, one a line, relative to the spec",
+        "file": "a file of tokens, one a line, of which the first so many are used as `vocabulary` says",
         "length": "numbers in a row after cutting and padding; null: the input's own length",
         "by": "what a token is",
+        "ngrams": "runs of up to so many tokens are tokens too, behind the single ones",
         "padding": "where zeros go in a row that is too short",
         "truncating": "where a row that is too long is cut",
         "lower": "whether upper and lower case are the same",

@@ -111,7 +111,7 @@ def _of_input(data: Data | None, name: str, inputs: Sequence[str]) -> _Known:
         return None
     feature = data.features.get(name)
     path: Path = ("data", "features", name)
-    if feature is not None and feature.text is not None and not feature.text.one_hot:
+    if feature is not None and feature.text and feature.text.vocabulary and not feature.text.one_hot:
         size = feature.text.vocabulary
         return _Numbers(size, f"the text has up to {size:,} token numbers", (*path, "text", "vocabulary"), False)
     if feature is not None and feature.sequence is not None and feature.sequence.vocabulary is not None:

@@ -55,12 +55,13 @@ class Words:
     lower: bool
     one_hot: bool
     vocabulary: tuple[str, ...]
+    ngrams: int = 1
 
     def encode(self, table: Table) -> np.ndarray:
         """int32 token numbers, or float32 zeros and ones."""
         shape = (table.rows, self.length, self.size) if self.one_hot else (table.rows, self.length)
         check_room(shape, 4, f"the {self.by} of `{self.columns[0]}`")
-        found, counts = tokens.flat(strings(table, self.columns[0]), self.by, self.lower)
+        found, counts = tokens.found(strings(table, self.columns[0]), self.by, self.lower, self.ngrams)
         ids = tokens.numbered(found, pa.array(self.vocabulary, pa.string()))
         ids = tokens.pad(ids, counts, self.length, self.padding, self.truncating)
         if not self.one_hot:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.language.schema import Feature
+from netspec.probe.words import FIRST, UNKNOWN_TOKEN
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import in_order, lists, strings, trimmed
 from netspec.runtime.data.encoders import Categories, Encoder, MultiHot, Sequences, Words
@@ -185,18 +187,27 @@ class CategoriesLearner:
 
 
 class WordsLearner:
-    """The vocabulary of the training part; without a length, that of its longest text."""
+    """The vocabulary of the training part, or the one that is `listed`; without a length, that of its longest text."""
 
-    def __init__(self, feature: Feature, columns: tuple[str, ...], length: int | None) -> None:
+    def __init__(
+        self, feature: Feature, columns: tuple[str, ...], length: int | None, listed: tuple[str, ...] | None = None
+    ) -> None:
         assert feature.text is not None
         self._text, self._columns, self._length = feature.text, columns, length
-        self._counts, self._longest, self._cut = tokens.Counts(), 1, 0
+        self._size = feature.text.vocabulary or len(listed or ()) + FIRST
+        self._listed = None if listed is None else listed[: self._size - FIRST]
+        self._counts, self._longest, self._cut, self._known = tokens.Counts(), 1, 0, 0
         self._vocabulary: tuple[str, ...] = ()
 
     def see(self, table: Table) -> None:
         """Count the block's tokens."""
-        found, counts = tokens.flat(strings(table, self._columns[0]), self._text.by, self._text.lower)
-        self._counts.see(found)
+        text = self._text
+        found, counts = tokens.found(strings(table, self._columns[0]), text.by, text.lower, text.ngrams)
+        if self._listed is None:
+            self._counts.see(found)
+        else:
+            self._counts.total += len(found)
+            self._known += int(np.count_nonzero(tokens.numbered(found, pa.array(self._listed)) != UNKNOWN_TOKEN))
         self._longest = max(self._longest, int(counts.max(initial=0)))
         if self._length is not None:
             self._cut += int(np.count_nonzero(counts > self._length))
@@ -204,21 +215,30 @@ class WordsLearner:
     def made(self) -> Words:
         """The encoder."""
         text = self._text
-        self._vocabulary = self._counts.vocabulary(text.vocabulary)
+        self._vocabulary = self._counts.vocabulary(self._size) if self._listed is None else self._listed
         sides = text.padding, text.truncating
         length = self._length or self._longest
         return Words(
-            self._columns, text.vocabulary, length, text.by, *sides, text.lower, text.one_hot, self._vocabulary
+            self._columns,
+            self._size,
+            length,
+            text.by,
+            *sides,
+            text.lower,
+            text.one_hot,
+            self._vocabulary,
+            text.ngrams,
         )
 
     def notes(self, name: str) -> tuple[str, ...]:
         """How much of the training part its vocabulary covers."""
         counts = self._counts
-        known = sum(counts.counts.get(token, 0) for token in self._vocabulary)
+        known = sum(counts.counts.get(token, 0) for token in self._vocabulary) if self._listed is None else self._known
         share = 100 * (counts.total - known) / max(counts.total, 1)
         about = "" if counts.exact else f", rare ones counted roughly (more than {tokens.MOST_WORDS:,} different)"
+        where = f" from `{self._text.file}`" if self._listed is not None else ""
         return (
-            f"`{name}`: {len(self._vocabulary)} {self._text.by} known{about}, "
+            f"`{name}`: {len(self._vocabulary)} {self._text.by} known{where}{about}, "
             f"{share:.1f} % of the training part's unknown, {self._cut} texts cut at {self._length or self._longest}",
         )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from netspec.catalog.types import TensorType, Unknown
 from netspec.language.schema import Data, Feature, Target
 from netspec.probe.forms import dims_of
-from netspec.runtime.data import learners, parting
+from netspec.runtime.data import learners, parting, vocabularies
 from netspec.runtime.data.columns import is_lists
 from netspec.runtime.data.encoders import MultiHot
 from netspec.runtime.data.faults import DataError
@@ -46,15 +47,18 @@ def fit(
     losses: Mapping[str, str | None] | None = None,
     limits: Mapping[str, int | None] | None = None,
     scored: Collection[str] = (),
+    folder: Path = Path(),
 ) -> Prepared:
     """Learn how inputs and targets are made, from the rows of `train` that have all labels, in one pass.
 
     `inputs` and `outputs` hold shapes with the batch first; `losses` maps an output to its loss's Keras name (None: it
     has none, and then needs no target); `limits` maps an input to the number of different ids its Embedding takes;
-    `scored` outputs have metrics, so that a column of their name is their target even without a loss.
+    `scored` outputs have metrics, so that a column of their name is their target even without a loss; files of
+    vocabularies are relative to `folder`.
     Raises DataError: NS702 and NS707 for columns, NS703 for cells, NS704 without rows, NS706 and NS708 for shapes.
     """
     losses, limits = losses or {}, limits or {}
+    listed = vocabularies.read(data, folder)
     labels: dict[str, LabelLearner] = {}
     wanted: dict[str, Learner] = {}
     dropping: list[Dropping] = []
@@ -63,7 +67,7 @@ def fit(
     for table in train.tables():
         if rows == 0:
             labels = _labels(data, outputs, losses, scored, table)
-            wanted, dropping = _features(data, inputs, table)
+            wanted, dropping = _features(data, inputs, table, listed)
         rows += table.rows
         kept = np.ones(table.rows, bool)
         for label in labels.values():
@@ -110,20 +114,29 @@ def _labels(
     return found
 
 
-def _features(data: Data, inputs: Mapping[str, TensorType], table: Table) -> tuple[dict[str, Learner], list[Dropping]]:
+def _features(
+    data: Data, inputs: Mapping[str, TensorType], table: Table, listed: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, Learner], list[Dropping]]:
     """A learner for every input, and which of its columns drop rows."""
     found: dict[str, Learner] = {}
     dropping: list[Dropping] = []
     for name, tensor in inputs.items():
         feature = data.features.get(name) or Feature()
         columns = _input_columns(data, name, feature, len(inputs), table)
-        found[name] = _learner(name, feature, columns, tensor, table)
+        found[name] = _learner(name, feature, columns, tensor, table, listed.get(name))
         cells = isinstance(found[name], learners.NumbersLearner | learners.BucketsLearner)
         dropping.append(Dropping(feature.drops(columns), Reading.of(feature.date) if cells else None))
     return found, dropping
 
 
-def _learner(name: str, feature: Feature, columns: tuple[str, ...], tensor: TensorType, table: Table) -> Learner:
+def _learner(
+    name: str,
+    feature: Feature,
+    columns: tuple[str, ...],
+    tensor: TensorType,
+    table: Table,
+    listed: tuple[str, ...] | None,
+) -> Learner:
     dims = dims_of(tensor)
     own = dims[0] if dims else None
     single = feature.text or feature.sequence or feature.multi_hot
@@ -131,7 +144,7 @@ def _learner(name: str, feature: Feature, columns: tuple[str, ...], tensor: Tens
         what = "text" if feature.text else "sequence" if feature.sequence else "multi_hot"
         raise DataError("NS708", f"input `{name}`: `{what}` reads one column, got {len(columns)}")
     if feature.text:
-        return learners.WordsLearner(feature, columns, feature.text.length or own)
+        return learners.WordsLearner(feature, columns, feature.text.length or own, listed)
     if feature.multi_hot:
         return learners.Fixed(MultiHot(columns, feature.multi_hot))
     if feature.bucket:

@@ -46,12 +46,15 @@ def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
     if data is None:
         return {}
     parts = (data.validation, data.test)
-    for source in (data.train, *(part.source for part in parts if part is not None)):
-        for file in expanded(source, Path(checked.folder)) if source is not None else ():
-            path = os.path.abspath(os.path.join(checked.folder, file))
-            mark = _fingerprint(Path(path))
-            if mark is not None:
-                found[path] = mark
+    sources = [data.train, *(part.source for part in parts if part is not None)]
+    files = [each.text.file for each in data.features.values() if each.text is not None and each.text.file]
+    for source in sources:
+        files += expanded(source, Path(checked.folder)) if source is not None else ()
+    for file in files:
+        path = os.path.abspath(os.path.join(checked.folder, file))
+        mark = _fingerprint(Path(path))
+        if mark is not None:
+            found[path] = mark
     return found
 
 

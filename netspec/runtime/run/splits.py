@@ -96,6 +96,7 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
         losses=losses(checked),
         limits=limits(checked.typed.graph),
         scored=_scored(checked),
+        folder=Path(checked.folder),
     )
     others = [_rows_of(name, checked, prepared, cut) for name in (VALIDATION, TEST)]
     train = _part(TRAIN, prepared, _watched(cut.train, "preparing train", quiet))
