@@ -315,7 +315,7 @@ class Numbers(Check):
                 if point:
                     cure = f"write `{point}`: the decimal mark is a point"
                 elif _DATE.match(bad.got):
-                    cure = "turn times into numbers first: the hour, the day of the week, or days since a first one"
+                    cure = "say `date: [month, weekday]` for parts of dates and times, with `format` where it is not ISO 8601"
                 elif bad.got.endswith("%") and number(bad.got[:-1].strip()) is not None:
                     cure = f"write `{bad.got[:-1].strip()}`, without the sign"
                 elif self.there.get(column, 0) > bad.count:

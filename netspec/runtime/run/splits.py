@@ -101,7 +101,7 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     others = [_rows_of(name, checked, prepared, cut) for name in (VALIDATION, TEST)]
     train = _part(TRAIN, prepared, _watched(cut.train, "preparing train", quiet))
     validation, test = (
-        None if found is None else _part(found[0], prepared, _watched(found[1], f"preparing {found[0]}", quiet), found[2])
+        found and _part(found[0], prepared, _watched(found[1], f"preparing {found[0]}", quiet), found[2])
         for found in others
     )
     return Splits(train, validation, test, prepared, prepared.notes)
