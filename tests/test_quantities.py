@@ -120,7 +120,13 @@ def test_a_mask_says_which_numbers_are_missing() -> None:
 
 @pytest.mark.parametrize(
     "feature",
-    [{"category": True}, {"text": {"vocabulary": 9, "length": 1}}, {"multi_hot": 3}, {"sequence": {"length": 2}}],
+    [
+        {"category": True},
+        {"hash": 9},
+        {"text": {"vocabulary": 9, "length": 1}},
+        {"multi_hot": 3},
+        {"sequence": {"length": 2}},
+    ],
 )
 def test_what_has_no_numbers_can_drop_its_row(feature: Any) -> None:
     rows = table(c=["1", " ", "2"])
@@ -274,7 +280,7 @@ SHORT: dict[str, Any] = {"column": "n"}
         (
             {"category": True, "missing": "mean"},
             "NS709",
-            "to fill in: its empty cell is unknown",
+            "to fill in: its empty cell is 0",
         ),
         ({"text": {"vocabulary": 9}, "missing": {"n": 3}}, "NS709", "`text` has no numbers to fill in"),
     ],

@@ -94,7 +94,7 @@ def check(feature: Feature, path: Path, report: Report) -> None:
     for column, missing in (feature.missing or {}).items():
         place = (*path, "missing", *([column] if column else []))
         if kind in OF_CELLS and missing.by != "drop":
-            empty = "its empty cell is unknown" if kind == "category" else "its empty cell has none"
+            empty = "its empty cell is 0" if kind in ("category", "hash") else "its empty cell has none"
             message = f"`{kind}` has no numbers to fill in: {empty}"
             report.add("NS709", place, message, help="leave out `missing`, or say `missing: drop` to leave out the row")
         if column and feature.names and column not in feature.names:

@@ -21,8 +21,8 @@ Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow")  # kinds of tables that may lie in several files
 KINDS = (*TABLES, "npz", "npy", "python")
 DatePart = Literal["year", "quarter", "month", "day", "weekday", "yearday", "hour", "minute", "second", "timestamp"]
-KINDS_OF_FEATURE = ("text", "sequence", "category", "multi_hot", "bucket", "date")
-OF_CELLS = ("text", "sequence", "category", "multi_hot")  # kinds whose cells are no numbers
+KINDS_OF_FEATURE = ("text", "sequence", "category", "hash", "multi_hot", "bucket", "date")
+OF_CELLS = ("text", "sequence", "category", "hash", "multi_hot")  # kinds whose cells are no numbers
 WAYS = ("mean", "zero", "drop", "mask")  # what an empty number becomes, beside a number
 BY_COLUMN = ("time", "group", "stratified")  # ways of holding rows out that go by a column
 
@@ -75,6 +75,7 @@ class Sequence(Closed):
 class Category(Closed):
     """A word or number out of few: 0 is unknown, 1 and up the values of the training part in sorted order."""
 
+    vocabulary: Annotated[int, Field(ge=2, le=2**31 - 1)] | None = None  # unknown and the most frequent; left out: all
     one_hot: bool = False  # a column for each value; unknown is all zeros
 
 
@@ -115,6 +116,7 @@ class Feature(Closed):
     text: Text | None = None
     sequence: Sequence | None = None
     category: Category | None = None
+    hash: Annotated[int, Field(ge=2, le=2**31 - 1)] | None = None  # 0 is empty, 1 and up to below this the value's hash
     multi_hot: Size | None = None  # lists of whole numbers to zeros and ones of this width
     missing: dict[str, Missing] | None = None  # by column, "" for all others; left out: the kind's own way
 

@@ -24,7 +24,7 @@ from netspec.probe.words import FIRST
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
 _WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 QUANTITIES = ("numbers", "bucket", "date")
-ONE_VALUE = ("text", "category", "bucket", "date")
+ONE_VALUE = ("text", "category", "hash", "bucket", "date")
 _TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite
 
 
@@ -117,7 +117,7 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
         shape = ((feature.sequence.length if feature.sequence else None) or own,)
     elif kind == "multi_hot":
         shape = (feature.multi_hot,)
-    elif kind == "category":
+    elif kind in ("category", "hash"):
         if feature.category and feature.category.one_hot:
             return True
         shape = (len(columns),)
@@ -127,7 +127,7 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     if dims is None:
         return True
     known = [1 if size is None else size for size in shape]
-    if kind in ("category", *QUANTITIES):
+    if kind in ("category", "hash", *QUANTITIES):
         good = forms.fits(known, dims)
     elif len(shape) != len(dims):  # these are never laid flat
         good = False
@@ -151,7 +151,7 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
         cure = "say `one_hot: true`" if len(dims) == 2 else "leave out `one_hot`" if len(shape) == 2 else None
     elif kind == "numbers" and None not in shape and len(shape) > 1:
         cure = _other_input(dims, tuple(size or 1 for size in shape))
-    elif kind in ("multi_hot", "category", "bucket", "date"):
+    elif kind in ("multi_hot", "category", "hash", "bucket", "date"):
         cure = f"make the input [{', '.join(map(str, shape))}]"
     said = f"input `{wanted.input}` is {show_shape((None, *dims))}, its feature gives {show_shape((None, *shape))}"
     report.add("NS708", wanted.path, said, help=cure, spans=wanted.spans)
@@ -315,7 +315,8 @@ class Numbers(Check):
                 if point:
                     cure = f"write `{point}`: the decimal mark is a point"
                 elif _DATE.match(bad.got):
-                    cure = "say `date: [month, weekday]` for parts of dates and times, with `format` where it is not ISO 8601"
+                    cure = "say `date: [month, weekday]` for parts of dates and times, "
+                    cure += "with `format` where it is not ISO 8601"
                 elif bad.got.endswith("%") and number(bad.got[:-1].strip()) is not None:
                     cure = f"write `{bad.got[:-1].strip()}`, without the sign"
                 elif self.there.get(column, 0) > bad.count:

@@ -26,7 +26,8 @@ _CUT = 200  # characters of one
 
 def checker(wanted: Wanted, sheet: Sheet, report: Report, learning: bool, held_out: float) -> Check:
     """The check for the feature's kind."""
-    kinds: dict[str, type[Check]] = {"numbers": Numbers, "bucket": Numbers, "category": Categories, "text": Words}
+    kinds: dict[str, type[Check]] = {"numbers": Numbers, "bucket": Numbers, "text": Words}
+    kinds |= {"category": Categories, "hash": Check}
     if wanted.feature.date:
         from netspec.probe.days import Days
 
@@ -61,7 +62,10 @@ class Categories(Check):
         self.warn_empty({column: len(counts) for column, counts in self.values.items()})
         exact = self.sheet.whole and not self.held_out
         often = math.ceil(21 / -math.log(self.held_out)) if self.held_out else 1  # in training, but for one in 10⁹
-        sure = {column: sum(n >= often for n in counts.values()) for column, counts in self.values.items()}
+        category = wanted.feature.category
+        asked = category.vocabulary if category else None
+        cap = _DISTINCT if asked is None else asked - 1
+        sure = {c: min(cap, sum(n >= often for n in counts.values())) for c, counts in self.values.items()}
         one_hot = wanted.feature.category is not None and wanted.feature.category.one_hot
         dims, width = wanted.dims, sum(sure.values())
         notes = [] if self.sheet.whole else [f"looked at {self.sheet.far()}; fit checks the rest as it reads"]

@@ -83,7 +83,7 @@ def _numbers(feature: Feature | None, tensor: TensorType) -> float:
     """How many numbers a row of an input holds, as far as its columns have as many."""
     if feature is not None and any(getattr(feature, kind) for kind in _MANY):
         return math.inf
-    if feature is not None and feature.category:
+    if feature is not None and (feature.category or feature.hash or feature.bucket):
         return 1
     dims = forms.dims_of(tensor)
     return math.inf if dims is None or None in dims else math.prod(dim for dim in dims if dim is not None)

@@ -75,6 +75,7 @@ FIELDS = {
         "truncating": "where a row that is too long is cut",
     },
     "Category": {
+        "vocabulary": "how many numbers there are, unknown included; rarer values become unknown; null: all values",
         "one_hot": "a column for each value instead of its number; unknown is all zeros",
     },
     "Missing": {
@@ -103,6 +104,7 @@ FIELDS = {
         "text": "text to numbers, one for each word or character",
         "sequence": "lists of whole numbers, cut and padded to one length",
         "category": "one of few values to its number; true for the defaults",
+        "hash": "one of very many values to a number below this one, by a hash; 0 is an empty cell",
         "multi_hot": "lists of whole numbers to zeros and ones of this width",
         "missing": "what an empty cell becomes: mean of the training rows, zero, a number, mask (the mean, and a "
         "column of 0 and 1 beside); or drop the row; or a mapping from columns to these",

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import lists, strings, trimmed
+from netspec.runtime.data.hashing import hashes
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.quantities import Buckets, Numbers, one_hot
 from netspec.runtime.data.tables import Table
@@ -37,6 +38,30 @@ class Categories:
             places = pc.index_in(trimmed(table, name), value_set=pa.array(values, pa.string()))
             ids = np.asarray(places.fill_null(-1).to_numpy(zero_copy_only=False), np.int64) + 1
             blocks.append(one_hot(ids, len(values) + 1)[:, 1:] if self.one_hot else ids[:, None])
+        return np.concatenate(blocks, axis=1)
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Columns of many values, (rows, columns): 0 for an empty cell, else 1 + hash % (bins - 1), which nothing learns.
+
+    The hash is that of `hashing.py`, of the cell's text without white space around.
+    """
+
+    kind: ClassVar[str] = "hash"
+    reshapes: ClassVar[bool] = True
+    columns: tuple[str, ...]
+    bins: int
+
+    def encode(self, table: Table) -> np.ndarray:
+        """int64 numbers."""
+        blocks = []
+        for name in self.columns:
+            found = trimmed(table, name).dictionary_encode()
+            cells = found.dictionary
+            ids = (hashes(cells) % np.uint64(self.bins - 1)).astype(np.int64) + 1
+            ids[np.asarray(pc.equal(cells, "").to_numpy(zero_copy_only=False))] = 0
+            blocks.append(ids[np.asarray(found.indices.to_numpy(zero_copy_only=False))][:, None])
         return np.concatenate(blocks, axis=1)
 
 
@@ -115,5 +140,5 @@ class MultiHot:
         return hot
 
 
-Encoder = Numbers | Buckets | Categories | Words | Sequences | MultiHot
-KINDS: dict[str, Any] = {cls.kind: cls for cls in (Numbers, Buckets, Categories, Words, Sequences, MultiHot)}
+Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | MultiHot
+KINDS: dict[str, Any] = {cls.kind: cls for cls in (Numbers, Buckets, Categories, Hashed, Words, Sequences, MultiHot)}

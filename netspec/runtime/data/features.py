@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from netspec.catalog.types import show as show_shape
 from netspec.probe.forms import Dims
 from netspec.runtime.data.columns import narrow, whole
-from netspec.runtime.data.encoders import KINDS, Categories, Encoder, MultiHot, Sequences, Words
+from netspec.runtime.data.encoders import KINDS, Categories, Encoder, Hashed, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.labels import Label, reshaped
 from netspec.runtime.data.quantities import Buckets, Numbers
@@ -80,7 +80,7 @@ class Input:
             cure = "leave out `length`, and the input's own is taken"
         elif isinstance(encoder, Words):
             cure = "say `one_hot: true`" if len(self.dims) == 2 else "leave out `one_hot`"
-        elif isinstance(encoder, MultiHot | Categories | Buckets):
+        elif isinstance(encoder, MultiHot | Categories | Hashed | Buckets):
             cure = f"make the input [{', '.join(map(str, shape))}]"
         return DataError(
             "NS708",

@@ -16,7 +16,7 @@ from netspec.language.schema import Feature
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import in_order, lists, strings, trimmed
-from netspec.runtime.data.encoders import Categories, Encoder, MultiHot, Sequences, Words
+from netspec.runtime.data.encoders import Categories, Encoder, Hashed, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.quantiles import MOST as MOST_SAMPLED
 from netspec.runtime.data.quantiles import Sample
@@ -161,29 +161,50 @@ class BucketsLearner:
 
 
 class CategoriesLearner:
-    """The values of the training part, sorted as numbers where all are numbers, else by code point."""
+    """The values of the training part, sorted as numbers where all are numbers, else by code point.
+
+    With `vocabulary` they are counted, and the most frequent are kept, equals by code point.
+    """
 
     def __init__(self, feature: Feature, columns: tuple[str, ...]) -> None:
-        self._columns, self._one_hot = columns, bool(feature.category and feature.category.one_hot)
-        self._values: dict[str, set[str]] = {name: set() for name in columns}
+        assert feature.category is not None
+        self._columns, self._category = columns, feature.category
+        self._counts = {name: tokens.Counts() for name in columns}
 
     def see(self, table: Table) -> None:
-        """Add the block's values. Raises DataError NS708 beyond what can be called few."""
-        for name, values in self._values.items():
-            values.update(pc.unique(trimmed(table, name)).to_pylist())
-            if len(values) > MOST_VALUES:
+        """Add the block's values. Raises DataError NS708 beyond what can be called few, unless `vocabulary` is said."""
+        for name, counts in self._counts.items():
+            cells = trimmed(table, name)
+            counts.see(cells.filter(pc.not_equal(cells, "")))
+            if self._category.vocabulary is None and len(counts.counts) > MOST_VALUES:
                 said = f"`{table.origin}`, column `{name}`: more than {MOST_VALUES:,} different values"
-                raise DataError("NS708", f"{said}, and a category is one of few", "leave it out, or say `text`")
+                cure = "say `category: {vocabulary: 10000}` for the most frequent, or `hash: 10000`"
+                raise DataError("NS708", f"{said}, and a category is one of few", cure)
 
     def made(self) -> Categories:
         """The encoder."""
-        values = tuple(in_order(self._values[name] - {""}) for name in self._columns)
-        return Categories(self._columns, values, self._one_hot)
+        return Categories(self._columns, tuple(map(self._kept, self._columns)), self._category.one_hot)
+
+    def _kept(self, name: str) -> tuple[str, ...]:
+        counts, most = self._counts[name], self._category.vocabulary
+        return in_order(set(counts.counts if most is None else counts.vocabulary(most - 1 + FIRST)))
 
     def notes(self, name: str) -> tuple[str, ...]:
-        """Columns that hold nothing."""
-        empty = [column for column, values in self._values.items() if not values - {""}]
-        return tuple(f"`{name}`: column `{column}` is empty, so every value of it is unknown" for column in empty)
+        """Columns that hold nothing, and what a vocabulary leaves out."""
+        said = [
+            f"`{name}`: column `{column}` is empty, so every value of it is unknown"
+            for column, counts in self._counts.items()
+            if not counts.counts
+        ]
+        for column, counts in self._counts.items() if self._category.vocabulary is not None else ():
+            kept = self._kept(column)
+            if len(kept) < len(counts.counts):
+                share = 100 * (1 - sum(counts.counts[value] for value in kept) / max(counts.total, 1))
+                of = f"{len(counts.counts):,}" if counts.exact else f"more than {tokens.MOST_WORDS:,}"
+                said.append(
+                    f"`{name}`: {len(kept):,} of {of} values of `{column}` known, {share:.1f} % of the cells unknown"
+                )
+        return tuple(said)
 
 
 class WordsLearner:
@@ -269,13 +290,13 @@ class SequencesLearner:
 class Fixed:
     """An encoder that learns nothing."""
 
-    def __init__(self, encoder: MultiHot) -> None:
+    def __init__(self, encoder: MultiHot | Hashed) -> None:
         self._encoder = encoder
 
     def see(self, table: Table) -> None:
         """Nothing."""
 
-    def made(self) -> MultiHot:
+    def made(self) -> MultiHot | Hashed:
         """The encoder."""
         return self._encoder
 

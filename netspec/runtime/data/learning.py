@@ -12,7 +12,7 @@ from netspec.language.schema import Data, Feature, Target
 from netspec.probe.forms import dims_of
 from netspec.runtime.data import learners, parting, vocabularies
 from netspec.runtime.data.columns import is_lists
-from netspec.runtime.data.encoders import MultiHot
+from netspec.runtime.data.encoders import Hashed, MultiHot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.labels import LabelLearner
@@ -147,6 +147,8 @@ def _learner(
         return learners.WordsLearner(feature, columns, feature.text.length or own, listed)
     if feature.multi_hot:
         return learners.Fixed(MultiHot(columns, feature.multi_hot))
+    if feature.hash:
+        return learners.Fixed(Hashed(columns, feature.hash))
     if feature.bucket:
         return learners.BucketsLearner(feature, columns)
     if feature.category:
