@@ -25,7 +25,7 @@ pytest := $(bin)/python -m pytest
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help fit test quick nightly fuzz check lint types format fresh catalog pages headlines bench peers lock clean moved
+.PHONY: help fit test quick nightly fuzz check lint types format fresh catalog pages headlines tales bench peers lock clean moved
 
 help: ## list the targets (this is what plain `make` does)
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,9 @@ pages: $(ready)/dev ## write what netspec says into the pages of its codes (nets
 
 headlines: $(ready)/dev ## write specs/data/headlines.csv and headlines-test.csv
 	$(bin)/python tools/make_headlines.py
+
+tales: $(ready)/dev ## write specs/data/tales.txt
+	$(bin)/python tools/make_tales.py
 
 bench: $(ready)/dev ## measure side by side with plain Keras (minutes)
 	$(bin)/python benchmarks/run.py $(ARGS)

@@ -158,7 +158,7 @@ def _feeding(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
         import numpy as np
 
         data = loop.fed_from(
-            part.examples, checked, batch_size=loop.batch_size(checked), shuffle=checked.fit.shuffle, seed=_SEED
+            part, checked, batch_size=loop.batch_size(checked), shuffle=checked.fit.shuffle, seed=_SEED
         )
         began = time.perf_counter()
         data.reduce(np.int64(0), lambda count, *batch: count + 1).numpy()

@@ -1,8 +1,7 @@
 """From a table to batches and from rows to predictions, against tf.data and `model.predict` as one writes them.
 
 The table is generated: headlines of words by Zipf's law, the columns of specs/twitter.yaml. Both sides know the
-vocabulary already and give the same tokens, which is looked at before anything is timed.
-`python benchmarks/reading.py SIDE FOLDER ROWS` is one side.
+vocabulary and give the same tokens. `python benchmarks/reading.py SIDE FOLDER ROWS` is one side.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
 
-__all__ = ["Analysis", "SourceError", "SpecError", "analyze", "build", "evaluate", "fit", "predict"]
+__all__ = ["Analysis", "SourceError", "SpecError", "analyze", "build", "evaluate", "fit", "generate", "predict"]
 
 _HOMES = {
     "Analysis": "netspec.pipeline",
@@ -19,11 +19,12 @@ _HOMES = {
     "build": "netspec.api",
     "evaluate": "netspec.api",
     "fit": "netspec.api",
+    "generate": "netspec.api",
     "predict": "netspec.api",
 }
 
 if TYPE_CHECKING:
-    from netspec.api import SpecError, build, evaluate, fit, predict
+    from netspec.api import SpecError, build, evaluate, fit, generate, predict
     from netspec.language.source import SourceError
     from netspec.pipeline import Analysis, analyze
 

@@ -1,11 +1,12 @@
-"""netspec from Python: analyze, build, fit, evaluate, predict. Keras is imported when it is needed, not before."""
+"""netspec from Python: analyze, build, fit, evaluate, predict, generate. Keras is imported when it is needed."""
 
 from __future__ import annotations
 
 import json
+import math
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,11 @@ from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
+    from netspec.runtime.data.tables import Rows
+    from netspec.runtime.run.generating import Generated
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
+    from netspec.runtime.run.survey import Survey
     from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
@@ -213,6 +217,128 @@ def predict(
         best=best,
         batch_size=_positive("batch_size", batch_size),
     )
+
+
+def generate(
+    run: PathLike,
+    prompt: str = "",
+    *,
+    length: int = 200,
+    temperature: float = 1.0,
+    seed: int | None = None,
+    top_k: int | None = None,
+    output: str | None = None,
+    best: bool = False,
+    heard: Callable[[str], None] | None = None,
+) -> Generated:
+    """Text from a run whose output is a distribution over the tokens of its text input.
+
+    Args:
+        run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
+        prompt: what the text begins with.
+        length: how many characters or words to write, as the run cuts its text.
+        temperature: below 1 likelier tokens become likelier still; 0 takes the likeliest.
+        seed: of the draws: one seed, one text. Drawn itself if left out.
+        top_k: draw from so many of the likeliest tokens alone.
+        output: which output to draw from, where several would do.
+        best: the best weights of the run instead of the last.
+        heard: is called with each piece of text as it is written.
+
+    Returns:
+        The text: `.text` is what was written, `str()` of it has the prompt in front.
+
+    Raises:
+        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
+        netspec.runtime.run.inference.UsageError: the run's model cannot write text; which rule fails is said.
+    """
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
+        raise NetspecError(f"`temperature`: expected a number of 0 or more, got `{temperature!r}`")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31):
+        raise NetspecError(f"`seed`: expected a whole number from 0 to {2**31 - 1}, got `{seed!r}`")
+    wanted, most = _positive("length", length), _positive("top_k", top_k)
+    folder = find_run(run)
+    from netspec.runtime.run import generating
+
+    return generating.generate(
+        folder,
+        of_run(folder),
+        prompt=prompt,
+        length=wanted or 200,
+        temperature=float(temperature),
+        seed=seed,
+        top_k=most,
+        output=output,
+        best=best,
+        heard=heard,
+    )
+
+
+def survey(path: PathLike, *, rows: int = 3, quiet: bool = True, trust: bool = False, **overrides: Any) -> Survey:
+    """What the model of a spec will see of its data; nothing is built, and TensorFlow is not imported.
+
+    Args:
+        path: a spec.
+        rows: how many training rows to show with what is made of them.
+        quiet: do not show on a terminal how far it is.
+        trust: let the spec's own Python run, such as a generator of rows.
+        **overrides: as for `build`.
+
+    Raises:
+        SpecError: the spec has errors.
+        netspec.runtime.data.faults.DataError: what `fit` raises for the same data.
+    """
+    spec = checked(path, settings(overrides))
+    from netspec.runtime import engine
+
+    engine.require(("numpy", "pyarrow", "rich"))
+    from netspec.runtime.data import own
+    from netspec.runtime.run import survey as surveying
+
+    with own.trusting(trust):
+        return surveying.survey(spec, rows=rows, quiet=quiet)
+
+
+def first_spec(
+    table: PathLike,
+    targets: Sequence[str] | str,
+    *,
+    out: PathLike | None = None,
+    name: str | None = None,
+    separator: str | None = None,
+    quiet: bool = True,
+) -> str:
+    """A first spec for a table: its columns as inputs, a small model, losses, each choice with a comment.
+
+    Args:
+        table: a CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, or a pattern for several.
+        targets: a column to predict, or several.
+        out: where the spec will lie, so that it finds the table from there; the current folder if left out.
+        name: the spec's name; that of `out`, else of the table, if left out.
+        separator: what stands between the cells of a text file; seen in its first line if left out.
+        quiet: do not show on a terminal how far it is.
+
+    Returns:
+        The spec's text, which validates without a message. Nothing is written.
+
+    Raises:
+        netspec.runtime.data.faults.DataError: the table cannot be read, has no such column or nothing to learn from.
+    """
+    from netspec.runtime import engine
+
+    engine.require(("numpy", "pyarrow", "rich"))
+    from netspec.render import starter
+    from netspec.runtime.data import given, starting
+    from netspec.runtime.run import splits
+
+    path, folder = os.fspath(table), Path(out).parent if out is not None else Path()
+    source = given.source(path, separator)
+    wanted = (targets,) if isinstance(targets, str) else tuple(targets)
+
+    def watch(rows: Rows, what: str) -> Rows:
+        return splits.watched(rows, what, quiet)
+
+    plan = starting.plan(source, Path(), wanted, given.seen_from(source, folder), watch)
+    return starter.spec(plan, given.name(name, out, path))
 
 
 def _positive(name: str, value: Any) -> int | None:

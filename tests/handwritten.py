@@ -276,12 +276,20 @@ def digits_cnn() -> Model:
     return Model(image, layers.Dense(10, activation="softmax", name="digit")(x))
 
 
+def char_lstm() -> Model:
+    """A text, letter by letter: after each of 60 letters, which comes next?"""
+    letters = Input((60,), dtype="int32", name="letters")
+    x = layers.Embedding(64, 32)(letters)
+    x = layers.LSTM(128, return_sequences=True)(x)
+    return Model(letters, layers.Dense(64, activation="softmax", name="next_letters")(x))
+
+
 MODELS: dict[str, Callable[[], keras.Model]] = {
     build.__name__: build
     for build in (
         mlp_softmax, mlp_binary, vgg, lstm_classifier, conv1d_classifier, dense_functional, video_frames, twitter,
         tweet_pair, conv_two_sizes, inception, residual, digit_pair, vqa, video_qa, stateful_lstm, cifar10_cnn,
-        imdb_lstm, reuters_mlp, mnist_mlp, mnist_cnn, digits_cnn,
+        imdb_lstm, reuters_mlp, mnist_mlp, mnist_cnn, digits_cnn, char_lstm,
     )
 }  # fmt: skip
 
@@ -308,4 +316,5 @@ TABLE: dict[str, int] = {
     "mnist_mlp": 669_706,
     "mnist_cnn": 1_199_882,
     "digits_cnn": 151_690,
+    "char_lstm": 92_736,
 }

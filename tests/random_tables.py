@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,59 @@ def case(seed: int, folder: Path) -> str:
     elif dice.random() < 0.3:
         data["validation"] = {"fraction": dice.choice((0.01, 0.1, 0.5)), "by": dice.choice(("hash", "order"))}
     return json.dumps(spec)
+
+
+def weighed(seed: int, folder: Path) -> str:
+    """The same with a target that weighs, masks, scales or has several classes a row, rightly or not."""
+    spec, dice = json.loads(case(seed, folder)), random.Random(seed + 10**6)
+    data = spec["data"]
+    target = data["targets"]["y"]
+    if dice.random() < 0.5:
+        target["missing"] = dice.choice(("mask", "mask", "drop"))
+    classes, odd = spec["losses"] not in ("mse", "huber"), dice.random() < 0.1
+    if dice.random() < (0.5 if classes or odd else 0):
+        names = dice.sample(
+            ["0", "0", "1", "1", "2", "-1", "no", "yes", "maybe", "never", "nowhere"], dice.randrange(1, 3)
+        )
+        some = {name: dice.choice((0, 0, 1, 2.5)) for name in names}
+        target["class_weights"] = dice.choice(("balanced", "balanced", "balanced", some))
+    elif dice.random() < (0.5 if not classes or odd else 0):
+        target["normalize"] = True
+    elif dice.random() < 0.5:
+        target["multi_label"] = dice.choice((True, {"separator": " "}))
+        target.pop("one_hot", None)
+        spec["losses"] = dice.choice(("binary_crossentropy", "binary_crossentropy", spec["losses"]))
+    if dice.random() < 0.4:
+        (data if dice.random() < 0.3 else target)["weight"] = dice.choice("w" * 9 + "v")
+        cells = dice.choice(
+            (("1", "0", "2.5"), ("1", "0.1"), ("1", "1", "1", "1", "", "-1", "x", "nan", "1e16"), ("0",))
+        )
+        for name in ("train.csv", "test.csv"):
+            if (path := folder / name).exists():
+                _add_column(path, "w", cells, dice)
+    if multi := target.get("multi_label"):
+        between = "|" if multi is True else " "
+        for name in ("train.csv", "test.csv"):
+            if (path := folder / name).exists() and dice.random() < 0.8:
+                most = spec["layers"][-1]["Dense"] + (dice.random() < 0.3)
+                words = ("red", "", "round", "1", " blue ", "x")[: most + 1]
+                cells = [between.join(dice.sample(words, dice.randrange(len(words)))) for _ in range(9)]
+                _add_column(path, "l0", cells, dice)
+    return json.dumps(spec)
+
+
+def _add_column(path: Path, name: str, cells: Sequence[str], dice: random.Random) -> None:
+    """Another column, or other cells of one that is there."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = [row for row in csv.reader(file) if row]
+    at = header.index(name) if name in header else len(header)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(
+            [
+                [*row[:at], cell, *row[at + 1 :]]
+                for row, cell in zip((header, *rows), (name, *(dice.choice(cells) for _ in rows)), strict=True)
+            ]
+        )
 
 
 def _input(dice: random.Random, number: int, rows: int, columns: dict[str, list[str]], spec: Spec) -> str:

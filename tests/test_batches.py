@@ -102,13 +102,13 @@ def test_examples_on_the_disk_come_once_an_epoch_in_an_order_of_its_own(
     held = _store(rows, monkeypatch)
     if drop and size > rows:
         with pytest.raises(ValueError, match="7 rows make no batch of 32"):
-            of_store(held, lambda y, count: y, batch_size=size, shuffle=True, seed=1, drop_remainder=drop)
+            of_store(held, lambda piece: piece, batch_size=size, shuffle=True, seed=1, drop_remainder=drop)
         return
     epoch = tf.Variable(0, dtype=tf.int64)
     used = rows - rows % size if drop else rows
     for shuffle in (False, True):
         made = of_store(
-            held, lambda y, count: y, batch_size=size, shuffle=shuffle, seed=1, drop_remainder=drop, epoch=epoch
+            held, lambda piece: piece, batch_size=size, shuffle=shuffle, seed=1, drop_remainder=drop, epoch=epoch
         )
         assert int(made.cardinality()) == -(-used // size)
         orders = []
@@ -129,7 +129,7 @@ def test_examples_on_the_disk_come_once_an_epoch_in_an_order_of_its_own(
 
 def test_rows_travel_far_in_an_epoch_from_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     held = _store(4000, monkeypatch)
-    made = of_store(held, lambda y, count: y, batch_size=100, shuffle=True, seed=1)
+    made = of_store(held, lambda piece: piece, batch_size=100, shuffle=True, seed=1)
     first = next(iter(made))[0].numpy()[:, 0] // 3
     assert first.min() < 1000 and first.max() > 3000, "of blocks from everywhere"
 

@@ -141,7 +141,7 @@ def test_wrong_usage_is_2(run):
 
 def test_version_and_help(run):
     assert run("--version").stdout.startswith("netspec ")
-    for verb in ("validate", "summary", "build", "fit", "evaluate", "predict"):
+    for verb in ("validate", "summary", "build", "fit", "evaluate", "predict", "generate"):
         found = run(verb, "--help")
         assert found.rc == 0
         body = found.stdout.split("\n\n")[1].strip()

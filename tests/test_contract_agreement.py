@@ -9,6 +9,7 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import random_tables
@@ -60,6 +61,68 @@ def test_they_agree_on_text(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_they_agree_on_more_text(tmp_path: Path) -> None:
     tables(range(1000, 6000), tmp_path)
+
+
+@pytest.mark.parametrize("seeds", [range(500), pytest.param(range(1000, 6000), marks=pytest.mark.slow)])
+def test_they_agree_on_weights_and_masks(seeds: range, tmp_path: Path) -> None:
+    counts: Counter[tuple[str, str | None]] = Counter()
+    for seed in seeds:
+        (tmp_path / "test.csv").unlink(missing_ok=True)
+        text = random_tables.weighed(seed, tmp_path)
+        said = compared(text, tmp_path)
+        counts.update((key, said) for key in json.loads(text)["data"]["targets"]["y"])
+    for key in ("missing", "class_weights", "normalize", "multi_label", "weight"):
+        assert counts[key, "taken"] > 3 and counts[key, "refused"] > 5, counts
+
+
+def steps(seed: int, folder: Path) -> str:
+    """A spec whose target has a class for each step, in cells of text or in an array."""
+    dice, draw = random.Random(seed), np.random.default_rng(seed)
+    rows, units = dice.choice((1, 2, 6)), dice.choice((1, 2, 3))
+    loss = dice.choice((*random_tables.LOSSES[:5], "sparse_categorical_crossentropy", "binary_crossentropy"))
+    loss = "sparse_categorical_crossentropy" if units > 1 and dice.random() < 0.7 else loss
+    words = dice.random() < 0.3
+    draws = ("a", "b", "c")[:units] if words else tuple(map(str, range(units if "sparse" in loss else 2)))
+    cells = [" ".join(dice.choice(draws) for _ in range(dice.randrange(1, 7))) for _ in range(rows)]
+    for _ in range(dice.choice((0, 0, 0, 1, 2))):
+        cells[dice.randrange(rows)] = dice.choice(("", "[]", "x", "9", "0.5", "-1", "[0, 1]", "0;1", "1,", " ", "[ ]"))
+    target: dict[str, Any] = {"column": "l", "sequence": dice.choice((True, True, {"length": 4}, {"length": 5}))}
+    if words or dice.random() < 0.05:
+        target["classes"] = dice.choice((["a", "b", "c"][:units], ["a", "b", "c"]))
+    if dice.random() < 0.3:
+        names = dice.sample(target.get("classes") or ["0", "1", "9"], 1)
+        target["class_weights"] = dice.choice(("balanced", "balanced", {names[0]: dice.choice((0, 2))}))
+    if dice.random() < 0.3:
+        target["missing"] = "mask"
+    if dice.random() < 0.1:
+        target[dice.choice(("one_hot", "normalize"))] = True
+    if dice.random() < 0.3:
+        made = draw.integers(0, 3, (rows, dice.choice((3, 4)))).astype(dice.choice(["f4", "i4", "u1"]))
+        if made.dtype.kind == "f" and dice.random() < 0.5:
+            made.reshape(-1)[dice.randrange(made.size)] = dice.choice((np.nan, 0.5, -1, 1))
+        np.savez(folder / "t.npz", x=np.ones((rows, 4), "i4"), l=made)
+        train = "t.npz"
+    else:
+        (folder / "t.csv").write_text("x,l\n" + "".join(f'1 2 3,"{cell}"\n' for cell in cells))
+        train = "t.csv"
+    return json.dumps(
+        {
+            "inputs": {"x": {"shape": [4], "dtype": "int32"}},
+            "layers": [
+                {"Embedding": {"input_dim": 9, "output_dim": 2}},
+                *(["Flatten"] if dice.random() < 0.05 else []),
+                {"Dense": units, "name": "y"},
+            ],
+            "losses": loss,
+            "data": {"train": train, "features": {"x": {"column": "x", "sequence": {}}}, "targets": {"y": target}},
+        }
+    )
+
+
+@pytest.mark.parametrize("seeds", [range(400), pytest.param(range(1000, 6000), marks=pytest.mark.slow)])
+def test_they_agree_on_a_class_for_each_step(seeds: range, tmp_path: Path) -> None:
+    counts = Counter(compared(steps(seed, tmp_path), tmp_path) for seed in seeds)
+    assert counts["taken"] > 40 and counts["refused"] > 100, counts
 
 
 def arrays(seed: int, folder: Path) -> str:

@@ -18,6 +18,7 @@ SPECS = ROOT / "specs"
 
 # What makes a model small enough, and the number of generated examples with the epochs in which its loss must fall.
 SMALL = {
+    "char_lstm": ({}, 128, 3),
     "cifar10_cnn": ({}, 96, 2),
     "conv1d_classifier": ({}, 192, 3),
     "conv_two_sizes": ({}, 96, 2),

@@ -209,7 +209,10 @@ data:
   features:
     image: {column: i, rescale: 0.5, missing: mean}
     words: {column: w, text: {vocabulary: 100, length: 10, padding: pre, lower: true}}
-  targets: {out: {column: l, one_hot: true}, aux: {column: m, classes: [a, b]}}
+  weight: w
+  targets:
+    out: {column: l, one_hot: true, class_weights: {0: 1, 2: 3.5}, missing: mask}
+    aux: {column: m, classes: [a, b], class_weights: balanced, weight: v, missing: drop}
 fit:
   epochs: 3
   batch_size: 8

@@ -41,6 +41,7 @@ ENDS = {
     "mnist_mlp": "784 → 10",
     "mnist_cnn": "28×28×1 → 10",
     "digits_cnn": "8×8×1 → 10",
+    "char_lstm": "60 → 60×64",
 }
 
 

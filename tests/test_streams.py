@@ -247,7 +247,7 @@ def test_values_of_columnar_files(tmp_path: Path) -> None:
         ([{"a": 1}], "holds values of the kind struct<a: int64>, which are no column"),
         ([[1.0], [2.0, 3.0]], "its lists of numbers have from 1 to 2 each"),
         ([[1], None], "is missing"),
-        ([["x"]], "holds lists of string; expected lists of numbers"),
+        ([[b"x"]], "holds lists of binary; expected lists of numbers"),
     ],
 )
 def test_columns_that_are_none(tmp_path: Path, cells: list[Any], words: str) -> None:

@@ -12,7 +12,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # looking for plugins
 import typer
 
 import netspec
-from netspec.cli import catalog, check, rule, schema, train
+from netspec.cli import catalog, check, data, generate, rule, schema, train
 from netspec.cli.terminal import INTERNAL, INTERRUPTED, USAGE, complain, emit, prepare, talk
 
 app = typer.Typer(
@@ -47,10 +47,13 @@ app.command()(check.validate)
 app.command()(check.summary)
 app.command()(rule.rule)
 app.command()(schema.schema)
+app.command()(data.data)
+app.command()(data.init)
 app.command()(train.build)
 app.command()(train.fit)
 app.command()(train.evaluate)
 app.command()(train.predict)
+app.command()(generate.generate)
 app.command()(catalog.catalog)
 for name in catalog.VERBS:
     app.command(name)(catalog.listing(name))

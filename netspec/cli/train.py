@@ -12,6 +12,8 @@ from netspec.cli.check import SetOption, Table
 from netspec.cli.terminal import ERRORS, USAGE, color, complain, emit, talk, verb, width
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netspec.graph.ir import Checked
     from netspec.runtime.model.build import BuildError
 
@@ -39,7 +41,7 @@ def build(
 
     Compile the untrained model and save it; the file is read back to see that it is whole.
     """
-    checked = _checked(spec, settings)
+    checked = checked_spec(spec, settings)
     target = out or Path(f"{checked.name}.keras")
     if target.suffix != ".keras":
         complain(f"`{target}` does not end in .keras", help=f"-o {target.with_suffix('.keras')}")
@@ -78,7 +80,7 @@ def fit(
     from netspec import api
 
     given = [*(settings or []), *api.settings({"epochs": epochs, "batch_size": batch_size, "seed": seed})]
-    checked = _checked(spec, given)
+    checked = checked_spec(spec, given)
     source = Path(spec).read_bytes()
     from netspec.render import results
     from netspec.runtime.data import own
@@ -148,8 +150,11 @@ def predict(
         talk(f"{out}: {rows:,} rows")
 
 
-def _checked(spec: str, settings: list[str] | None) -> Checked:
-    """The spec without an error; its findings go to stderr either way."""
+def checked_spec(spec: str, settings: list[str] | None, needs: Sequence[str] | None = None) -> Checked:
+    """The spec without an error, and the packages at hand that the verb `needs` (those of training, if left out).
+
+    Findings go to stderr either way.
+    """
     from netspec import pipeline
     from netspec.render import findings
 
@@ -160,7 +165,7 @@ def _checked(spec: str, settings: list[str] | None) -> Checked:
         raise typer.Exit(ERRORS)
     from netspec.runtime import engine
 
-    engine.require()
+    engine.require(needs)
     return analysis.checked
 
 

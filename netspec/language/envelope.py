@@ -15,7 +15,7 @@ from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language import preparing
 from netspec.language.names import SUFFIXES, kind_of
-from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input
+from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input, Target
 
 _T = TypeVar("_T", bound=Closed)
 _SPLIT_KEYS = frozenset(("fraction", "by", "column", "format", "source"))
@@ -38,6 +38,7 @@ _EXAMPLES = {  # of what must be said
     "shape": "for example `shape: [100]`, 100 numbers a row",
     "fraction": "for example `fraction: 0.1`",
     "parts": "for example `parts: [month, weekday]`",
+    "class_weights": "`balanced`, or for example `{no: 1, yes: 5}`",
 }
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -100,7 +101,7 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         expected = "one of " + error["ctx"]["expected"].replace("'", "`")
     else:
         expected = _EXPECTED.get(kind, "another value")
-    cure: str | None = _EXAMPLES.get(str(loc[-1])) if kind in _BOUNDS else None
+    cure: str | None = _EXAMPLES.get(str(loc[-1])) if kind in _BOUNDS or kind == "dict_type" else None
     meant: object = None
     if kind == "literal_error" and isinstance(got, str):
         words = [word.strip("`, ") for word in expected.removeprefix("one of ").replace(" or ", ", ").split(", ")]
@@ -304,9 +305,20 @@ def _columns(value: Any, path: Path, report: Report) -> Any:
         return {"column": value}
     if isinstance(value, list):
         return {"columns": value}
-    if path[1] == "features" and isinstance(value, dict):
+    key = path[1]
+    if key == "features" and isinstance(value, dict):
         return preparing.written_out(value, path, report)
-    return value
+    return _target(value) if key == "targets" and isinstance(value, dict) else value
+
+
+def _target(value: dict[str, Any]) -> dict[str, Any]:
+    """`class_weights: balanced`, `multi_label: true` and `sequence: true` written out."""
+    full = dict(value)
+    full |= {key: {} for key in ("multi_label", "sequence") if full.get(key) is True}
+    if full.get("class_weights") == "balanced":
+        del full["class_weights"]
+        full["balanced"] = True
+    return full
 
 
 def _one_of_each(data: Data, report: Report) -> None:
@@ -334,9 +346,37 @@ def _one_of_each(data: Data, report: Report) -> None:
         splitting.check(data, report)
     for name, feature in data.features.items():
         preparing.check(feature, ("data", "features", name), report)
-        _column_or_columns(feature, ("data", "features", name), report)
+        if feature.names or feature.text is None:  # of a text it may be left out
+            _column_or_columns(feature, ("data", "features", name), report)
+    running = [s for s in (data.train, data.test and data.test.source, data.validation and data.validation.source) if s]
+    if any(s.text or s.stride for s in running) or any(f.text and not f.names for f in data.features.values()):
+        from netspec.language import passages
+
+        passages.check(data, report)
     for name, target in data.targets.items():
         _column_or_columns(target, ("data", "targets", name), report)
+        _fitting_keys(target, ("data", "targets", name), report)
+
+
+def _fitting_keys(target: Target, path: Path, report: Report) -> None:
+    """At most one of each group of keys that say different things of one label."""
+    said = {
+        "normalize": "numbers that are scaled" if target.normalize else "",
+        "multi_label": "several classes a row" if target.multi_label is not None else "",
+        "one_hot": "one class a row" if target.one_hot else "",
+        "class_weights": "one class a row" if target.class_weights is not None or target.balanced else "",
+        "classes": "classes" if target.classes and target.normalize else "",
+        "sequence": "one class a step" if target.sequence and (target.normalize or target.multi_label) else "",
+    }
+    given = [key for key, what in said.items() if what]
+    clash = next(((a, b) for at, a in enumerate(given) for b in given[at + 1 :] if said[a] != said[b]), None)
+    if clash is not None:
+        a, b = clash
+        message = f"`{a}` is for {said[a]}, `{b}` for {said[b]}"
+        report.add("NS709", (*path, b), message, key=True, help="leave out one of the two")
+    if target.balanced and target.class_weights is not None:
+        message = "`balanced` works class weights out, `class_weights` gives them"
+        report.add("NS709", (*path, "balanced"), message, key=True, help="leave out one of the two")
 
 
 def _column_or_columns(part: Any, path: Path, report: Report) -> None:

@@ -18,11 +18,12 @@ SUFFIXES = {
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
+    ".txt": "text",
     ".npz": "npz",
 }
 PACKED = (".gz", ".zst", ".bz2")
-_FOLDERS = ("csv", "tsv", "jsonl", "parquet", "arrow")
-TEXTS = ("csv", "tsv", "jsonl")  # which may be packed as a whole; the others pack what is inside
+_FOLDERS = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")
+TEXTS = ("csv", "tsv", "jsonl", "text")  # which may be packed as a whole; the others pack what is inside
 
 
 def kind_of(name: str) -> str | None:

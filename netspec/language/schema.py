@@ -14,11 +14,12 @@ LARGEST = 2**63 - 1  # of an axis
 MOST_AXES = 253  # and the batch: TensorFlow has at most 254, and ends the process where there are more
 Axis = Annotated[int, Field(ge=1, le=LARGEST)]
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Weight = Annotated[float, Field(ge=0, le=1e15)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
-TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow")  # kinds of tables that may lie in several files
+TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")  # kinds of tables that may lie in several files
 KINDS = (*TABLES, "npz", "npy", "python")
 DatePart = Literal["year", "quarter", "month", "day", "weekday", "yearday", "hour", "minute", "second", "timestamp"]
 KINDS_OF_FEATURE = ("text", "sequence", "category", "hash", "multi_hot", "bucket", "date")
@@ -136,6 +137,20 @@ class Feature(Closed):
         return tuple(column for column, missing in said.items() if missing is not None and missing.by == "drop")
 
 
+class MultiLabel(Closed):
+    """Several classes a row: texts with separators between, or lists. A column of the output for each class."""
+
+    separator: Name = "|"
+
+
+class Steps(Closed):
+    """A label for each step of a sequence: lists of class numbers, padded; padding counts nothing."""
+
+    length: Size | None = None  # left out: the output's own, else that of the longest list
+    padding: Literal["pre", "post"] = "pre"
+    truncating: Literal["pre", "post"] = "pre"
+
+
 class Target(Closed):
     """Where an output's label comes from. Text labels become class numbers in sorted order."""
 
@@ -143,6 +158,13 @@ class Target(Closed):
     columns: Strings | None = None
     one_hot: bool = False
     classes: Strings | None = None  # the order of the classes, where sorting is not it
+    multi_label: MultiLabel | None = None
+    sequence: Steps | None = None
+    normalize: bool = False  # numbers: trained as normalized ones, scaled back in predictions and metrics
+    missing: Literal["drop", "mask"] = "drop"  # mask: the row stays and counts nothing for this output
+    weight: Name | None = None  # the column of each row's weight for this output, in place of the one of `data`
+    class_weights: dict[str, Weight] | None = None  # by class name or number; 1 where nothing is said
+    balanced: bool = False  # class weights by how often each class is there
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -151,17 +173,22 @@ class Target(Closed):
 
 
 class Source(Closed):
-    """A table of rows, of exactly one kind. Paths are relative to the spec; patterns and folders stand for files."""
+    """A table of rows, of exactly one kind. Paths are relative to the spec; patterns and folders stand for files.
+
+    A `text` is no table: its rows are windows over the running text, `stride` tokens from one to the next.
+    """
 
     csv: Strings | None = None
     tsv: Strings | None = None
     jsonl: Strings | None = None
     parquet: Strings | None = None
     arrow: Strings | None = None
+    text: Strings | None = None
     npz: Name | None = None
     npy: dict[str, str] | None = None  # column name -> file
     python: Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")] | None = None  # module:function, run with --trust alone
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    stride: Size | None = None  # of a text; left out: 1
 
     @property
     def kind(self) -> str:
@@ -196,6 +223,7 @@ class Data(Closed):
     train: Source | None = None
     validation: Split | None = None
     test: Split | None = None
+    weight: Name | None = None  # the column of each row's weight, for every output
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}
 

@@ -69,3 +69,10 @@ def with_a_point(cell: str) -> str | None:
     '2.5'
     """
     return cell.replace(",", ".") if len(cell) < 40 and _COMMA.fullmatch(cell) else None
+
+
+def digits(value: float) -> str:
+    """A number as fit spells it where it stands for a class."""
+    if value != value:
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(value)

@@ -52,6 +52,12 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         inputs={name: tensor for name, tensor in model.inputs.items() if name not in fed},
         outputs={name: tensor for name, tensor in model.outputs.items() if name not in taught},
     )
+    if data.train is not None and data.train.text:
+        from netspec.probe import passages
+
+        if len(known.inputs) < len(model.inputs):
+            return ()  # a name is misspelt, which is said
+        return passages.check(data, known, _each_file(data, folder, report), folder, report)
     vocabularies = vocabulary.read(data, folder, report)
     looked: list[Looked] = []
     taught_by: tuple[str, Sequence[str]] = ("", ())  # the file of the training rows, and its columns
@@ -236,6 +242,12 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
                     cure = f"did you mean `{close}`?" if close else None
                     message = f"{where} has no column `{column}`; it has {_shown(found)}"
                     report.add("NS702", place, message, help=cure, fix=rename(column, found))
+    for column, place in _weights(data, model):
+        if column not in found and new(f"weight {column} {place}"):
+            close = nearest(column, found)
+            message = f"{where} has no column `{column}`, which is to weigh its rows"
+            cure = f"did you mean `{close}`?" if close else None
+            report.add("NS702", place, message, help=cure, fix=rename(column, found))
     for name in _left(data.features, model.inputs, found, data.dataset is not None and len(model.inputs) == 1):
         cure = f"add it: `features: {{{name}: {{column: …}}}}`"
         message = f"input `{name}` has no feature, and {where} no such column"
@@ -250,6 +262,17 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
             if new(f"output {name}"):
                 report.add("NS707", ("data",), message, key=True, help=cure)
     return sound
+
+
+def _weights(data: Data, model: Model) -> list[tuple[str, Path]]:
+    """The columns of weights that fit reads, and where each is named."""
+    own = {name: target.weight for name, target in data.targets.items() if target.weight is not None}
+    places: list[tuple[str, Path]] = [(column, ("data", "targets", name, "weight")) for name, column in own.items()]
+    if data.weight is not None and any(
+        isinstance(loss, str) and name not in own for name, loss in model.losses.items()
+    ):
+        places.append((data.weight, ("data", "weight")))
+    return places
 
 
 def _meant(given: Mapping[str, object], known: Sequence[str], public: Mapping[str, str] | None = None) -> set[str]:

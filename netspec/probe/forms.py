@@ -10,11 +10,13 @@ from netspec.catalog.types import TensorType, Unknown
 
 Dims = tuple[int | None, ...] | None  # a shape without the batch dimension; None: not known
 
+HEAVIEST = 1e15  # a row's weight, and a class's: their product and a loss stay finite
 LARGEST = 3.4028235677973366e38  # from here on a float32 is infinite
 SPARSE = "sparsecategoricalcrossentropy"
 ONE_HOT = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence"})
 BINARY = frozenset({"binarycrossentropy", "binaryfocalcrossentropy"})
-CLASSES = ONE_HOT | BINARY | {SPARSE, "hinge", "squaredhinge"}
+HINGE = frozenset({"hinge", "squaredhinge"})
+CLASSES = ONE_HOT | BINARY | HINGE | {SPARSE}
 
 
 def canonical(loss: str | None) -> str:
@@ -75,3 +77,69 @@ def classes_cure(cells: Iterable[str]) -> str:
     if len(found) > 8 or any(len(cell) > 20 or not cell.isprintable() or "`" in cell for cell in found):
         return f"{cure} under `classes`"
     return f"{cure}: `classes: {json.dumps(found, ensure_ascii=False)}`"
+
+
+def numbered(loss: str, form: str, units: int | None) -> tuple[str, ...] | None:
+    """The classes of labels that are numbers, in order: none where the labels are no classes, None where not known.
+
+    >>> numbered("binarycrossentropy", "numbers", 1), numbered("hinge", "numbers", 1), numbered(SPARSE, "classes", 3)
+    (('0', '1'), ('-1', '1'), ('0', '1', '2'))
+    >>> numbered("meansquarederror", "numbers", 1), numbered("binarycrossentropy", "numbers", 2)
+    ((), ())
+    """
+    if form == "numbers" and loss in BINARY | HINGE and units in (1, None):
+        return ("0", "1") if loss in BINARY else ("-1", "1")
+    if form in ("classes", "one_hot") or (form == "numbers" and loss in ONE_HOT):
+        return None if units is None else tuple(map(str, range(units)))
+    return ()
+
+
+def no_class_weights(output: str, form: str, loss: str) -> str:
+    """Why an output's labels have no weights by class."""
+    if form == "numbers" and loss in BINARY | HINGE:
+        return f"output `{output}`: class weights are for one class a row, and its labels are several of yes and no"
+    return f"output `{output}`: class weights are for a loss of classes, and its labels are numbers"
+
+
+def unknown_class(output: str, key: str, known: Sequence[str]) -> tuple[str, str | None]:
+    """What is said of a class weight whose class there is not, and the way out."""
+    from netspec.catalog.nearest import nearest
+
+    close = nearest(key, known)
+    shown = ", ".join(f"`{name}`" for name in known[:20]) + (", …" if len(known) > 20 else "")
+    cure = f"did you mean `{close}`?" if close else None
+    return f"output `{output}` has no class `{key}` to weigh; its classes are {shown}", cure
+
+
+def refused(
+    output: str, columns: int, loss: str, *, multi: bool = False, normalize: bool = False, steps: bool = False
+) -> str | None:
+    """Why a target cannot be of several classes a row, normalized numbers or one class a step; None where it can."""
+    if steps and columns > 1:
+        return f"output `{output}`: one class a step comes from one column, got {columns}"
+    if multi and columns > 1:
+        return f"output `{output}`: several classes a row come from one column, got {columns}"
+    if multi and loss == SPARSE:
+        return f"output `{output}`: sparse_categorical_crossentropy takes one class a row, the target has several"
+    if normalize and loss in CLASSES:
+        return f"output `{output}`: normalized labels are for a loss of numbers such as `mse`, not for one of classes"
+    return None
+
+
+def steps_refused(
+    output: str, form: str, loss: str, dims: Dims, length: int | None
+) -> tuple[str, str, str | None] | None:
+    """Why an output is no answer to one class a step; None where it is one."""
+    if form == "numbers" and loss in ONE_HOT:
+        cure = "say `one_hot: true`, or use the loss `sparse_categorical_crossentropy`"
+        return "NS711", f"output `{output}`: its loss takes one-hot labels, and the lists hold class numbers", cure
+    if dims is None:
+        return None
+    shown = ", ".join("any" if dim is None else str(dim) for dim in dims)
+    if len(dims) != 2 or (form == "numbers" and dims[1] not in (None, 1)):
+        wanted = "(batch, steps, 1)" if form == "numbers" else "(batch, steps, classes)"
+        return "NS706", f"output `{output}` is (batch, {shown}); one class a step is for {wanted}", None
+    if None not in (length, dims[0]) and length != dims[0]:
+        said = f"output `{output}` has {dims[0]} steps, `length` says {length}"
+        return "NS706", said, "leave out `length`, and the output's own is taken"
+    return None

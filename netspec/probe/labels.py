@@ -6,6 +6,7 @@ What is refused here is what fit refuses. `check_form` needs no data, `check_sha
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Target
-from netspec.probe import forms
-from netspec.probe.cells import is_missing, number, with_a_point
+from netspec.probe import forms, steps, weights
+from netspec.probe.cells import digits, is_missing, number, with_a_point
 from netspec.probe.model import Tally, listed, say, shown
 from netspec.probe.sheet import TEXT, Row, Sheet
 
@@ -33,10 +34,14 @@ class Wanted:
     dims: forms.Dims
     path: Path
     made: Path | None
+    weight: str | None = None  # the column of its rows' weights
+    weight_path: Path = ()
 
     @property
     def form(self) -> str:
-        """As fit has it: numbers, classes (class numbers) or one_hot."""
+        """As fit has it: numbers, classes (class numbers), one_hot or multi_label."""
+        if self.target.multi_label is not None:
+            return "multi_label"
         return "one_hot" if self.target.one_hot else "classes" if self.loss == forms.SPARSE else "numbers"
 
     @property
@@ -51,6 +56,11 @@ class Wanted:
             return []
         return [(self.made, f"output `{self.output}`, {show_shape((None, *self.dims))}")]
 
+    @property
+    def weighs_classes(self) -> bool:
+        """Whether classes have weights."""
+        return self.target.balanced or self.target.class_weights is not None
+
     def at(self, column: str) -> Path:
         """Where a column is named."""
         if self.target.columns and column in self.target.columns:
@@ -61,6 +71,8 @@ class Wanted:
 def check_form(wanted: Wanted, report: Report) -> bool:
     """What is wrong whatever the data hold; False where the data need no look."""
     target, units = wanted.target, wanted.units
+    if not weights.check_kind(wanted, report):
+        return False
     if target.one_hot and wanted.loss == forms.SPARSE:
         said = f"output `{wanted.output}`: sparse_categorical_crossentropy takes class numbers, the target is one-hot"
         cure = "leave out `one_hot`, or use the loss `categorical_crossentropy`"
@@ -77,7 +89,9 @@ def check_form(wanted: Wanted, report: Report) -> bool:
         way = one_hot if len(wanted.columns) == units and not target.classes else None
         report.add("NS711", (*wanted.path, "columns"), said, help=way, spans=wanted.spans)
         return False
-    return target.classes is None or _check_count(wanted, target.classes, "`classes` lists", report)
+    if target.classes is not None and not _check_count(wanted, target.classes, "`classes` lists", report):
+        return False
+    return target.classes is None or weights.check_keys(wanted, target.classes, report)
 
 
 def _check_count(wanted: Wanted, names: Sequence[str], holder: str, report: Report, notes: Sequence[str] = ()) -> bool:
@@ -100,6 +114,14 @@ def _check_count(wanted: Wanted, names: Sequence[str], holder: str, report: Repo
 def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     """Whether the columns of a sheet give rows of the output's shape."""
     kinds = [sheet.columns[name] for name in wanted.columns]
+    if wanted.weight is not None and math.prod(sheet.columns[wanted.weight].shape) != 1:
+        said = f"column `{wanted.weight}` has {math.prod(sheet.columns[wanted.weight].shape)} numbers a row"
+        report.add("NS706", wanted.weight_path, f"{said}; a weight is one")
+        return False
+    if wanted.form == "multi_label":
+        return weights.check_multi(wanted, report)
+    if wanted.target.sequence is not None:
+        return not any(kind.kind == "list" for kind in kinds)
     if any(kind.kind == "list" for kind in kinds):
         said = f"output `{wanted.output}`: column `{wanted.columns[0]}` holds lists; expected a number or a text"
         report.add("NS706", wanted.at(wanted.columns[0]), said, spans=wanted.spans)
@@ -207,20 +229,28 @@ class Labels:
             if name not in self.held.cells:
                 return False
             cells = self.held.cells[name]
-            if self.sheet.columns[name].kind != TEXT:
+            if self.wanted.target.sequence is not None:
+                self.missing = steps.missing(self)
+            elif self.sheet.columns[name].kind != TEXT:
                 self._holes(cells)
+            elif self.wanted.form == "multi_label":
+                continue  # an empty cell is a row of no class
             elif self.named:
                 for at, cell in enumerate(cells):
                     if not cell:
                         self.missing[at] = 1
             else:
                 sound = self._parse(name, cells) and sound
-        return sound
+        return weights.weighable(self) and sound
 
     def _is_named(self, held_out: float) -> bool | None:
         wanted = self.wanted
+        if wanted.form == "multi_label":
+            return self.sheet.columns[wanted.columns[0]].kind == TEXT
         if wanted.target.classes:
             return True
+        if wanted.target.sequence is not None:
+            return False
         name = wanted.columns[0]
         classes = wanted.loss in forms.CLASSES or wanted.form != "numbers"
         if len(wanted.columns) > 1 or not classes or self.sheet.columns[name].kind != TEXT:
@@ -263,6 +293,11 @@ class Labels:
     def check(self, kept: bytearray, learned: Learned | None, held_out: float) -> Learned | None:
         """Ranges and class names of the rows of `kept`; what these, as training rows, teach."""
         wanted, name = self.wanted, self.wanted.columns[0]
+        if wanted.target.missing == "mask":
+            kept = bytearray(keep and not gone for keep, gone in zip(kept, self.missing, strict=True))
+        if wanted.target.sequence is not None:
+            steps.check(self, kept)
+            return Learned(None, self.sheet.whole)
         if not self.named:
             for column in wanted.columns:
                 self._check_numbers(column, kept)
@@ -274,24 +309,31 @@ class Labels:
                 self._check_names(name, texts, kept, names)
             return Learned(names, True)
         chosen = texts if not held_out else [cell for at, cell in enumerate(texts) if kept[at]]
-        found = sorted(set(chosen) - {""})
+        found = sorted({each for cell in chosen for each in self._classes(cell)})
         notes = [] if self.sheet.whole else [f"in {self.sheet.far()}; fit checks the rest as it reads"]
         holder = f"column {shown(name)} of {self.sheet.origin} has"
         if not _check_count(wanted, found, holder, self.report, notes):
             return None
-        return Learned(frozenset(cell for cell in texts if cell), self.sheet.whole)
+        return Learned(frozenset(each for cell in texts for each in self._classes(cell)), self.sheet.whole)
+
+    def _classes(self, cell: str) -> list[str]:
+        """The names in a cell: one, or those between separators."""
+        multi = self.wanted.target.multi_label
+        cells = [cell] if multi is None else [each.strip() for each in cell.split(multi.separator)]
+        return [each for each in cells if each]
 
     def _texts(self, name: str) -> Sequence[str]:
         cells = self.held.cells[name]
         if self.sheet.columns[name].kind == TEXT:
             return cells
-        return [_digits(value) for value in cells]
+        return [digits(value) for value in cells]
 
     def _check_names(self, name: str, texts: Sequence[str], kept: bytearray, names: frozenset[str]) -> None:
-        bad = Tally()
+        bad, multi = Tally(), self.wanted.target.multi_label is not None
         for at, cell in enumerate(texts):
-            if kept[at] and cell not in names:
-                bad.add(self.held.row(at), cell)
+            strange = [each for each in self._classes(cell) or ([] if multi else [cell]) if each not in names]
+            if kept[at] and strange:
+                bad.add(self.held.row(at), strange[0])
         if bad.count:
             known = self.wanted.target.classes or sorted(names)
             said = f"expected one of the classes {listed(known, 20)}, got {shown(bad.got)}"
@@ -306,14 +348,15 @@ class Labels:
             values = cells
         width = max(1, len(values) // max(1, self.held.rows))
         units = wanted.units if wanted.form != "numbers" else None
-        part, range_, huge, odd, infinite = Tally(), Tally(), Tally(), Tally(), Tally()
+        part, range_, huge, odd, infinite, between = Tally(), Tally(), Tally(), Tally(), Tally(), Tally()
+        two = wanted.loss in forms.BINARY | forms.HINGE and wanted.form == "numbers" and wanted.weighs_classes
         lowest, highest = math.inf, -math.inf
         distinct: set[float] = set()
         for at, value in enumerate(values):
             if value is None or value != value:
                 continue
             row = at // width
-            if math.isinf(value):
+            if math.isinf(value) and (kept[row] or wanted.form != "multi_label"):
                 infinite.add(self.held.row(row), value)
             elif not kept[row]:
                 continue
@@ -330,6 +373,8 @@ class Labels:
                     huge.add(self.held.row(row), value)
                 elif wanted.loss in forms.BINARY | forms.ONE_HOT and not 0 <= value <= 1:
                     odd.add(self.held.row(row), value)
+                elif two and array("f", (value,))[0] not in (0, 1, *((-1,) if wanted.loss in forms.HINGE else ())):
+                    between.add(self.held.row(row), value)
         place, spans = wanted.at(name), wanted.spans
         if infinite.count:
             said = "expected a finite number, got an infinite one"
@@ -337,6 +382,10 @@ class Labels:
         if huge.count:
             said = f"expected a number that fits float32, got {shown(huge.got)}"
             say(self.report, "NS703", place, self.sheet, name, huge, said, spans=spans)
+        if between.count:
+            low = -1 if wanted.loss in forms.HINGE else 0
+            said = f"expected a label of {low} or 1, as classes have weights, got {shown(float(between.got))}"
+            say(self.report, "NS711", place, self.sheet, name, between, said, spans=spans)
         if odd.count:
             self._say_odd(name, odd, highest, distinct)
         if part.count:
@@ -383,10 +432,3 @@ def _range_cure(lowest: float, highest: float, distinct: set[float], units: int 
 
 def _quoted(value: float) -> str:
     return f'"{value:g}"'
-
-
-def _digits(value: Any) -> str:
-    """A number as fit spells it where it stands for a class."""
-    if value != value:
-        return ""
-    return str(int(value)) if float(value).is_integer() else repr(value)

@@ -11,7 +11,7 @@ from typing import Any
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import OF_CELLS, Data, Feature, Source, Target
-from netspec.probe import arrays, features, forms, held, ids, labels, text
+from netspec.probe import arrays, features, forms, held, ids, labels, text, weights
 from netspec.probe.cells import is_missing
 from netspec.probe.model import Looked, Model
 from netspec.probe.sheet import TEXT, Block, Column, Sheet
@@ -44,7 +44,21 @@ class Parts:
     def columns(self) -> list[str]:
         """The columns that fit reads, each once."""
         named = [name for part in self.features for name in part.columns]
-        return list(dict.fromkeys(named + [name for part in self.targets for name in part.columns]))
+        return list(dict.fromkeys(named + self.label_columns))
+
+    @property
+    def label_columns(self) -> list[str]:
+        """Those of targets and of their weights, each once."""
+        weights = [part.weight for part in self.targets if part.weight is not None]
+        return list(dict.fromkeys([*(name for part in self.targets for name in part.columns), *weights]))
+
+    @property
+    def long_labels(self) -> set[str]:
+        """The columns whose cells hold many labels."""
+        many = [
+            part for part in self.targets if part.target.multi_label is not None or part.target.sequence is not None
+        ]
+        return {name for part in many for name in part.columns}
 
 
 def parts(
@@ -70,7 +84,12 @@ def parts(
         if names and not isinstance(loss, Unknown):
             path = ("data", "targets", name) if target else ("data",)
             said, dims = target or Target(), forms.dims_of(tensor)
-            wanted.append(labels.Wanted(name, names, said, forms.canonical(loss), dims, path, model.made.get(name)))
+            weight = said.weight or (None if loss is None else data.weight)
+            at: Path = ("data", "weight") if not said.weight else (*path, "weight")
+            made = model.made.get(name)
+            wanted.append(
+                labels.Wanted(name, names, said, forms.canonical(loss), dims, path, made, weight, at if weight else ())
+            )
     return Parts(taken, wanted, held.share(data))
 
 
@@ -106,7 +125,8 @@ def source(
         sheet = arrays.sheet(source, folder, needed)
     sheet.earlier = frozenset(parts.said)
     targets, inputs = _shapes(parts, sheet, report)
-    kept, unlabelled = _labels(parts, targets, sheet, learning, report)
+    alone = learning and data.train is not None and source.files == data.train.files
+    kept, unlabelled = _labels(parts, targets, sheet, learning, report, alone)
     looked = Looked(sheet.origin, sheet.seen, sheet.whole, unlabelled)
     if learning:
         held.check_rows(data, sheet, report)
@@ -143,12 +163,15 @@ def _shapes(parts: Parts, sheet: Sheet, report: Report) -> tuple[list[labels.Wan
 
 
 def _labels(
-    parts: Parts, targets: list[labels.Wanted], sheet: Sheet, learning: bool, report: Report
+    parts: Parts, targets: list[labels.Wanted], sheet: Sheet, learning: bool, report: Report, alone: bool = False
 ) -> tuple[bytearray, int]:
-    """A 1 for each row that fit keeps, and how many lack a label; what is wrong with labels is reported."""
+    """A 1 for each row that fit keeps, and how many are left out for want of a label; what is wrong is reported.
+
+    `alone`: no other file has training rows.
+    """
     drops = _dropping(parts)
-    names = list(dict.fromkeys([*(name for part in parts.targets for name in part.columns), *drops]))
-    cells: dict[str, Any] = {name: [] for part in parts.targets for name in part.columns}
+    names = list(dict.fromkeys([*parts.label_columns, *drops]))
+    cells: dict[str, Any] = {name: [] for name in parts.label_columns}
     lines: array[int] | None = None
     dropped = bytearray()
     for block in sheet.blocks(names):
@@ -156,7 +179,8 @@ def _labels(
         for name, found in block.cells.items():
             textual = sheet.columns[name].kind == TEXT
             if name in cells:
-                cells[name] += [cell.strip()[:_CUT] for cell in found] if textual else found
+                most = None if name in parts.long_labels else _CUT
+                cells[name] += [cell.strip()[:most] for cell in found] if textual else found
             if name in drops:
                 width = max(1, len(found) // block.rows)
                 for at, cell in enumerate(found):
@@ -170,7 +194,10 @@ def _labels(
     cells_held = labels.Held({name: found for name, found in cells.items() if len(found) or not rows}, rows, lines)
     away = parts.held_out if learning else 0.0
     judged = []
-    missing = bytearray(rows)
+    missing, lacking = (
+        bytearray(rows),
+        bytearray(rows) if len(targets) < len(parts.targets) else bytearray(b"\1" * rows),
+    )
     for wanted in targets:
         one = labels.Labels(wanted, sheet, cells_held, report)
         learned = None if learning else parts.learned.get(wanted.output)
@@ -178,13 +205,18 @@ def _labels(
             continue
         if one.parse(learned, away):
             judged.append(one)
+        masks = wanted.target.missing == "mask"
         for at, gone_ in enumerate(one.missing):
-            missing[at] |= gone_
+            missing[at] |= gone_ and not masks
+            lacking[at] &= gone_
+    missing = bytearray(a or b for a, b in zip(missing, lacking, strict=True)) if targets else missing
     kept = bytearray(not (a or b) for a, b in zip(missing, dropped, strict=True))
     for one in judged:
         taught = one.check(kept, parts.learned.get(one.wanted.output), away)
         if learning:
             parts.learned[one.wanted.output] = taught
+        if weights.check(one, kept, report) and alone and sheet.whole:
+            weights.check_training(one, kept, report)
     return kept, sum(missing)
 
 

@@ -6,8 +6,10 @@ pickle.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -76,19 +78,23 @@ def opened(name: str, folder: Path) -> BinaryIO:
     raise ProbeError(f"`{name}` is {what}; expected a data file")
 
 
-def unpacked(name: str, folder: Path) -> BinaryIO:
+@contextlib.contextmanager
+def unpacked(name: str, folder: Path) -> Iterator[BinaryIO]:
     """The same, of a packed file what is inside; for those that cannot be unpacked `columns` is None."""
-    file = opened(name, folder)
-    suffix = Path(name).suffix.lower()
-    if suffix not in PACKED:
-        return file
-    if suffix == ".gz":
-        import gzip
+    with opened(name, folder) as file:
+        suffix = Path(name).suffix.lower()
+        if suffix not in PACKED:
+            yield file
+        elif suffix == ".gz":
+            import gzip
 
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    import bz2
+            with gzip.GzipFile(fileobj=file) as inner:
+                yield cast(BinaryIO, inner)
+        else:
+            import bz2
 
-    return cast(BinaryIO, bz2.BZ2File(file))
+            with bz2.BZ2File(file) as inside:
+                yield cast(BinaryIO, inside)
 
 
 def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None:

@@ -48,7 +48,7 @@ def evaluation_json(found: Evaluation) -> str:
         "metrics": found.scores.as_json(),
         "notes": list(found.notes),
     }
-    return json.dumps(_finite(report), indent=2, allow_nan=False)
+    return json.dumps(finite(report), indent=2, allow_nan=False)
 
 
 def table(scores: Sequence[Scores]) -> list[str]:
@@ -125,9 +125,10 @@ def _counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Plain values with null for numbers that JSON has not."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value

@@ -217,6 +217,10 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     fields: dict[str, Any] = {name: definitions[name]["properties"] for name in words.FIELDS}
     retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
     retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
+    for key, name in (("multi_label", "MultiLabel"), ("sequence", "Steps")):
+        retype(fields["Target"], key, _part(name, {"enum": [True]}, null=True))
+    weights = {k: v for k, v in fields["Target"]["class_weights"].items() if k not in ("description", "default")}
+    retype(fields["Target"], "class_weights", union({"enum": ["balanced"]}, weights))
     says = "a file that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}"
     retype(fields["Data"], "train", choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
     column = {"type": "string", "minLength": 1}
@@ -227,8 +231,47 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
         each = {"description": said, **_part(name, column, many(column))}
         columns: Form = {"type": "object", "additionalProperties": each}
         retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
-        definitions[name]["allOf"] = [one_given(("column", "columns"), "one of `column` and `columns`")]
+        given = one_given(("column", "columns"), "one of `column` and `columns`", or_none=name == "Feature")
+        definitions[name]["allOf"] = [given]
+    unnamed: Form = {
+        "type": "object",
+        "properties": {"column": NULL, "columns": NULL, "text": NULL},
+    }  # a running text has no columns
+    definitions["Feature"]["allOf"].append({"if": unnamed, "then": never("one of `column` and `columns`")})
+    definitions["Target"]["allOf"] += _one_kind_of_label()
     features(definitions, fields["Feature"])
     known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
     definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
+    step: Form = {"required": ["stride"], "properties": {"stride": {"not": NULL}, "text": NULL}}
+    definitions["Source"]["allOf"].append({"if": {"type": "object", **step}, "then": never("`text` beside `stride`")})
     definitions["Data"]["allOf"] = [one_given(("dataset", "train"), "either `train` or `dataset`")]
+
+
+def _one_kind_of_label() -> list[Form]:
+    """That keys of a target do not say different things of a label, pair by pair."""
+
+    def on(key: str) -> Form:
+        return {"required": [key], "properties": {key: {"const": True}}}
+
+    def given(key: str, *kinds: str) -> Form:
+        return {"required": [key], "properties": {key: {"type": list(kinds)}}}
+
+    numbers, one = on("normalize"), on("one_hot")
+    several, steps = ({"required": [key], "not": given(key, "null")} for key in ("multi_label", "sequence"))
+    weights: Form = {"anyOf": [given("class_weights", "object"), _equal("class_weights", "balanced"), on("balanced")]}
+    pairs = {
+        "`normalize` or `multi_label`": (numbers, several),
+        "`normalize` or `one_hot`": (numbers, one),
+        "`normalize` or `class_weights`": (numbers, weights),
+        "`normalize` or `classes`": (numbers, given("classes", "array")),
+        "`normalize` or `sequence`": (numbers, steps),
+        "`multi_label` or `sequence`": (several, steps),
+        "`multi_label` or `one_hot`": (several, one),
+        "`multi_label` or `class_weights`": (several, weights),
+        "`balanced` or `class_weights`": (on("balanced"), given("class_weights", "object")),
+    }
+    return [{"if": {"type": "object", "allOf": list(pair)}, "then": never(says)} for says, pair in pairs.items()]
+
+
+def _equal(key: str, value: str) -> Form:
+    return {"required": [key], "properties": {key: {"const": value}}}

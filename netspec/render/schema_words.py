@@ -109,11 +109,26 @@ FIELDS = {
         "missing": "what an empty cell becomes: mean of the training rows, zero, a number, mask (the mean, and a "
         "column of 0 and 1 beside); or drop the row; or a mapping from columns to these",
     },
+    "MultiLabel": {
+        "separator": "what stands between the classes of a row, where they are a text",
+    },
+    "Steps": {
+        "length": "steps in a row after cutting and padding; null: the output's own, else those of the longest row",
+        "padding": "where a row that is too short is filled, with steps that count nothing",
+        "truncating": "where a row that is too long is cut",
+    },
     "Target": {
         "column": "the column that holds the label",
         "columns": "several columns of labels, side by side",
         "one_hot": "class numbers to one-hot, as wide as the output",
         "classes": "the classes in their order, where sorting is not it",
+        "multi_label": "several classes a row, such as red|round, or lists; true for the defaults",
+        "sequence": "a class for each step, in lists that are cut and padded; true for the defaults",
+        "normalize": "train on normalized numbers; predictions and metrics are in the column's own units",
+        "missing": "what becomes of a row without this label: drop it (if left out), or mask it for this output alone",
+        "weight": "the column of what each row counts for this output, in place of the one under data",
+        "class_weights": "what rows of each class count, as in {no: 1, yes: 5}, or balanced; 1 where nothing is said",
+        "balanced": "class weights by how often each class is there; class_weights: balanced is the same",
     },
     "Source": {
         "csv": "files of values between commas, with names in the first line: a name, a pattern, a folder, or a list; "
@@ -122,9 +137,11 @@ FIELDS = {
         "jsonl": "files with a JSON object a line, whose keys are the columns; named as csv",
         "parquet": "Parquet files; named as csv",
         "arrow": "Arrow or Feather files; named as csv",
+        "text": "files of running text, whose windows are the rows; named as csv",
         "npz": "a NumPy archive, whose members are the columns; relative to the spec",
         "npy": "NumPy files as columns: name to file, relative to the spec",
         "python": "a function of one's own that yields rows, as module:function; runs only with --trust",
+        "stride": "tokens from one window of a text to the next; null: 1",
         "separator": "what stands between two values, where it is neither comma nor tab",
     },
     "Split": {
@@ -140,6 +157,7 @@ FIELDS = {
         "train": "the rows to learn from: a file, or a mapping such as {csv: rows.txt, separator: ';'}",
         "validation": "the rows that are measured after every epoch: a part of train such as 0.1, or a file",
         "test": "the rows for `netspec evaluate`: a part of train such as 0.1, or a file",
+        "weight": "the column of what each row counts in the losses: a number from 0",
         "features": "input name to the columns that it is made of",
         "targets": "output name to the column of its label",
     },
@@ -162,6 +180,7 @@ FIELDS = {
 }
 # What a field takes, where its types do not say it.
 EXPECTS = {
+    "class_weights": "balanced, or a mapping from classes to numbers",
     "parameters": "a number above 0, such as 5M (k, M, G, T)",
     "flops": "a number above 0, such as 1G (k, M, G, T)",
     "memory": "bytes, such as 500MB or 1.5GiB",

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -25,13 +25,13 @@ class MissingEngine(NetspecError):
     """TensorFlow, Keras or another package of the `tensorflow` extra cannot be imported."""
 
 
-def require() -> None:
-    """Look for what training imports, without importing it.
+def require(names: Sequence[str] | None = None) -> None:
+    """Look for these packages, those that training imports if left out, without importing them.
 
     Raises:
         MissingEngine: a package is missing; the message says which command installs it.
     """
-    for name in ("numpy", "pyarrow", "h5py", "rich", "sklearn", "keras", "tensorflow"):
+    for name in names or ("numpy", "pyarrow", "h5py", "rich", "sklearn", "keras", "tensorflow"):
         if name not in sys.modules and find_spec(name) is None:
             raise _missing(name)
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from netspec.catalog.types import Shape, Unknown
 from netspec.graph.ir import Graph, TypedGraph
 from netspec.runtime.data.split import fractions
-from netspec.runtime.data.store import BLOCK, Arrays, Store, joined, repacked
+from netspec.runtime.data.store import BLOCK, Blocks, Piece, joined, repacked
 
 _WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
 POOL = 8  # blocks of a store that are shuffled together
@@ -35,15 +35,18 @@ def dataset(
     seed: int,
     drop_remainder: bool = False,
     epoch: tf.Variable | None = None,
+    weights: Mapping[str, np.ndarray] | None = None,
 ) -> tf.data.Dataset:
-    """Batches of (x, y), or of x where y is None: each row once an epoch, the last batch shorter or dropped.
+    """Batches of (x, y), of (x, y, weights) where some are given, or of x where y is None: each row once an epoch.
+
+    The last batch is shorter or dropped.
 
     One input or output gives its array, several a dictionary by name. With `shuffle`, the order is that of
     `order(rows, seed, epoch)` for the value of `epoch` (an int64 scalar variable; None counts as 0) when the iteration
     starts; `epoch_setter` keeps it in step with fit, to which `shuffle=False` goes. The number of batches and all
     sizes but the batch's are static. Shuffled, it is for one device: tf.distribute looks past a data set's `__iter__`.
     """
-    packed = _packed(x) if y is None else (_packed(x), _packed(y))
+    packed = _packed(x) if y is None else _fed(x, y, weights)
     rows = len(next(iter(x.values())))
     used = rows - rows % batch_size if drop_remainder else rows
     if not used:
@@ -56,8 +59,8 @@ def dataset(
 
 
 def of_store(
-    store: Store,
-    complete: Callable[[Arrays, int], Arrays],
+    store: Blocks,
+    complete: Callable[[Piece], Piece],
     *,
     batch_size: int,
     shuffle: bool,
@@ -67,9 +70,9 @@ def of_store(
 ) -> tf.data.Dataset:
     """The same for examples on the disk: blocks in a new order each epoch, and the rows of a few at a time shuffled.
 
-    `complete(y, rows)` gives a target to every output. Which rows come together in an epoch depends on (seed, epoch)
-    alone; memory holds `POOL` blocks, the next ones while these are used, and a row comes at most that far from the
-    rows of its block.
+    `complete` gives a target to every output, and a weight where some have one. Which rows come together in an epoch
+    depends on (seed, epoch) alone; memory holds `POOL` blocks, the next ones while these are used, and a row comes at
+    most that far from the rows of its block.
     """
     used = store.rows - store.rows % batch_size if drop_remainder else store.rows
     if not used:
@@ -77,13 +80,12 @@ def of_store(
     return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle)
 
 
-def pools(store: Store, seed: int, epoch: int) -> Iterator[tuple[Arrays, Arrays]]:
+def pools(store: Blocks, seed: int, epoch: int) -> Iterator[Piece]:
     """The blocks of a store in the order of an epoch, `POOL` at a time, and the rows of these in an order of theirs."""
     blocks = order(store.blocks, seed, epoch)
     for number, start in enumerate(range(0, len(blocks), POOL)):
-        x, y = joined([store.block(int(block)) for block in blocks[start : start + POOL]])
-        rows = order(len(next(iter(x.values()))), seed + 1 + number, epoch)
-        yield {name: array[rows] for name, array in x.items()}, {name: array[rows] for name, array in y.items()}
+        pool = joined([store.block(int(block)) for block in blocks[start : start + POOL]])
+        yield pool.taken(order(pool.rows, seed + 1 + number, epoch))
 
 
 def order(rows: int, seed: int, epoch: int) -> np.ndarray:
@@ -151,8 +153,8 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        store: Store,
-        complete: Callable[[Arrays, int], Arrays],
+        store: Blocks,
+        complete: Callable[[Piece], Piece],
         used: int,
         batch_size: int,
         seed: int,
@@ -161,7 +163,7 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
     ) -> None:
         self._store, self._complete, self._used, self._batch_size = store, complete, used, batch_size
         self._seed, self._epoch, self._shuffle, self._number = seed, epoch, shuffle, 0
-        example = self._packed(*store.head(1))
+        example = _fed(*complete(store.head(1)))
         steps = math.ceil(used / batch_size)
         size = batch_size if used % batch_size == 0 else None
 
@@ -180,21 +182,18 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
         self._inner = _fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
         super().__init__(self._inner._variant_tensor)
 
-    def _packed(self, x: Arrays, y: Arrays) -> Any:
-        return _packed(x), _packed(self._complete(y, len(next(iter(x.values())))))
-
     def _pieces(self) -> Iterator[Any]:
         """Whole batches of a pool at a time, (batches, batch size, …), and at the end what fills none."""
         size, left = self._batch_size, self._used
         parts = pools(self._store, self._seed, self._number) if self._shuffle else self._store.pieces(self._batch_size)
         at_once = max(1, POOL * BLOCK // max(1, size * (self._store.bytes // self._store.rows)))
-        for x, y in repacked(parts, size * at_once):
-            rows = min(len(next(iter(x.values()))), left)
+        for piece in repacked(parts, size * at_once):
+            rows = min(piece.rows, left)
             left -= rows
             whole = rows - rows % size
             for start, stop, shape in ((0, whole, (-1, size)), (whole, rows, (1, rows - whole))):
                 if stop > start:
-                    part = self._packed(_cut(x, start, stop), _cut(y, start, stop))
+                    part = _fed(*self._complete(piece.cut(start, stop)))
                     yield tf.nest.map_structure(lambda array: array.reshape(*shape, *array.shape[1:]), part)  # noqa: B023
             if not left:
                 return
@@ -210,10 +209,6 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
     def __iter__(self) -> Any:
         self._number = 0 if self._epoch is None else int(self._epoch.numpy())
         return iter(self._inner)
-
-
-def _cut(arrays: Arrays, start: int, stop: int) -> Arrays:
-    return {name: array[start:stop] for name, array in arrays.items()}
 
 
 def _small(packed: Any) -> bool:
@@ -327,3 +322,9 @@ def _places(shape: Shape, *, whole: bool = False) -> float:
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> Any:
     return next(iter(arrays.values())) if len(arrays) == 1 else dict(arrays)
+
+
+def _fed(
+    x: Mapping[str, np.ndarray], y: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray] | None = None
+) -> Any:
+    return (_packed(x), _packed(y), _packed(weights)) if weights else (_packed(x), _packed(y))

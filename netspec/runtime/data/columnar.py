@@ -133,6 +133,12 @@ def _lists(array: Any, origin: str, name: str) -> Column:
     """Lists of one length as (rows, length), other lists of whole numbers as they are."""
     flat = array.flatten()
     where = f"`{origin}`, column `{name}`"
+    if (
+        pa.types.is_string(flat.type)
+        or pa.types.is_large_string(flat.type)
+        or (pa.types.is_null(flat.type) and not len(flat))
+    ):
+        return array.cast(pa.list_(pa.string()))  # which a target of several classes reads
     if array.null_count or flat.null_count:
         raise DataError("NS705", f"{where}: a list, or a number in one, is missing")
     if pa.types.is_fixed_size_list(array.type):

@@ -20,7 +20,18 @@ from netspec.runtime.data.tables import Table
 
 def is_text(table: Table, name: str) -> bool:
     """True where the column's cells are text: every column of a CSV, and text arrays."""
-    return not isinstance(table.column(name), np.ndarray | list)
+    return not isinstance(table.column(name), np.ndarray | list) and not is_text_lists(table, name)
+
+
+def is_text_lists(table: Table, name: str) -> bool:
+    """True where each cell is a list of texts."""
+    column = table.column(name)
+    return isinstance(column, pa.Array | pa.ChunkedArray) and pa.types.is_list(column.type)
+
+
+def _refuse_text_lists(table: Table, name: str, expected: str) -> None:
+    if is_text_lists(table, name):
+        raise bad_cell(table, name, 0, expected, "a list of texts", "a target of such lists says `multi_label: true`")
 
 
 def is_lists(table: Table, name: str) -> bool:
@@ -48,6 +59,7 @@ def numbers(table: Table, name: str, *, help: str | None = None) -> np.ndarray:
     `true` and `false` are 1 and 0. Text that is no number, and an infinite number, raise NS703.
     """
     column = table.column(name)
+    _refuse_text_lists(table, name, "a number")
     if isinstance(column, list):
         cure = "say `sequence` or `multi_hot`"
         raise bad_cell(table, name, 0, "a number", f"a list of {len(column[0])}", cure)
@@ -107,6 +119,7 @@ def looks_numeric(table: Table, name: str) -> bool:
 def texts(table: Table, name: str) -> list[str]:
     """A column as texts, one a row. Whole numbers of an array become their digits; a missing number an empty text."""
     column = table.column(name)
+    _refuse_text_lists(table, name, "one text a row")
     if isinstance(column, list) or (isinstance(column, np.ndarray) and column.reshape(len(column), -1).shape[1] != 1):
         raise bad_cell(table, name, 0, "one text or number a row", "several numbers")
     if not isinstance(column, np.ndarray):
@@ -117,7 +130,7 @@ def texts(table: Table, name: str) -> list[str]:
 def strings(table: Table, name: str) -> pa.StringArray:
     """The same as one Arrow array, trimmed of nothing; missing cells are empty."""
     column = table.column(name)
-    if isinstance(column, np.ndarray | list):
+    if isinstance(column, np.ndarray | list) or is_text_lists(table, name):
         return pa.array(texts(table, name), pa.string())
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()

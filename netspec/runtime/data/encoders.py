@@ -88,7 +88,10 @@ class Words:
         check_room(shape, 4, f"the {self.by} of `{self.columns[0]}`")
         found, counts = tokens.found(strings(table, self.columns[0]), self.by, self.lower, self.ngrams)
         ids = tokens.numbered(found, pa.array(self.vocabulary, pa.string()))
-        ids = tokens.pad(ids, counts, self.length, self.padding, self.truncating)
+        return self.formed(tokens.pad(ids, counts, self.length, self.padding, self.truncating))
+
+    def formed(self, ids: np.ndarray) -> np.ndarray:
+        """Token numbers (rows, length) as they are, or as zeros and ones."""
         if not self.one_hot:
             return ids
         hot = np.zeros((*ids.shape, self.size), np.float32)

@@ -41,7 +41,10 @@ class Input:
 
     def encode(self, table: Table) -> np.ndarray:
         """(rows, *dims) of `dtype`; NS708 where the feature does not fit the input, NS703 where a number does not."""
-        array = self.encoder.encode(table)
+        return self.fitted(self.encoder.encode(table), table)
+
+    def fitted(self, array: np.ndarray, table: Table) -> np.ndarray:
+        """What an encoder made of the rows of a table, in the shape and dtype of the input."""
         fitted = reshaped(array, self.dims)
         if fitted is None or (not self.encoder.reshapes and self.dims is not None and array.ndim - 1 != len(self.dims)):
             raise self._mismatch(array.shape[1:])
@@ -91,11 +94,13 @@ class Input:
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows ready for training: `x` by input, `y` by output, and what became of the table's rows."""
+    """Rows ready for training: `x` by input, `y` and weights `w` by output, and what became of the table's rows."""
 
     x: dict[str, np.ndarray]
     y: dict[str, np.ndarray]
     used: Used
+    w: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    labels: dict[str, int] = dataclasses.field(default_factory=dict)  # rows (or steps) with a label, by weighted output
 
     @property
     def rows(self) -> int:
@@ -118,8 +123,26 @@ class Prepared:
 
     @property
     def target_columns(self) -> tuple[str, ...]:
-        """The columns that the targets are made of, each once."""
-        return tuple(dict.fromkeys(c for label in self.labels.values() for c in label.columns))
+        """The columns that the targets and their weights are made of, each once."""
+        labels = self.labels.values()
+        weights = (label.weight for label in labels if label.weight is not None)
+        return tuple(dict.fromkeys((*(c for label in labels for c in label.columns), *weights)))
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows may count differently for some output."""
+        return any(label.weighted for label in self.labels.values())
+
+    @property
+    def scales(self) -> Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+        """(mean, std) of each output whose labels are normalized."""
+        found = {name: (label.mean, label.std) for name, label in self.labels.items()}
+        return {name: (mean, std) for name, (mean, std) in found.items() if mean is not None and std is not None}
+
+    def restored(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions by output in the units of the labels."""
+        labels = self.labels
+        return {name: labels[name].restored(array) if name in labels else array for name, array in outputs.items()}
 
     @property
     def class_names(self) -> Mapping[str, tuple[str, ...]]:
@@ -136,7 +159,11 @@ class Prepared:
         rows = table if used.kept == table.rows else table.take(np.flatnonzero(kept))
         if not used.kept:
             return Examples({}, {}, used)
-        return Examples(self.inputs(rows), {name: label.encode(rows) for name, label in self.labels.items()}, used)
+        x = self.inputs(rows)
+        targets = {name: label.prepared(rows) for name, label in self.labels.items()}
+        w = {name: weights for name, (_, weights, _) in targets.items() if weights is not None}
+        counts = {name: targets[name][2] for name in w}
+        return Examples(x, {name: target for name, (target, _, _) in targets.items()}, used, w, counts)
 
     def save(self, folder: Path) -> None:
         """One readable JSON file for each input and output, below an index; makes the folder."""

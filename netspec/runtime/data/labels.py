@@ -6,6 +6,7 @@ the classes NS703, both before the first step.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,27 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.catalog.types import show as show_shape
-from netspec.language.schema import Target
-from netspec.probe.forms import BINARY, CLASSES, ONE_HOT, SPARSE, Dims, canonical, classes_cure, fits
+from netspec.probe import forms
+from netspec.probe.forms import BINARY, CLASSES, HINGE, ONE_HOT, Dims, classes_cure, fits
+from netspec.runtime.data import multi, stepwise, weighing
 from netspec.runtime.data.columns import (
     bad_cell,
-    in_order,
-    is_lists,
     is_text,
-    looks_numeric,
     narrow,
     numbers,
     require,
-    show,
     texts,
     trimmed,
     whole,
 )
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.quantities import one_hot
+from netspec.runtime.data.stepwise import Stepwise
 from netspec.runtime.data.tables import Table
 
-MOST_CLASSES = 100_000  # different names of classes in a column
+MOST_UNITS = 2**31 - 1  # class numbers are int32
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,29 @@ class Label:
 
     output: str
     columns: tuple[str, ...]
-    form: str  # numbers, classes (class numbers) or one_hot
+    form: str  # numbers, classes (class numbers), one_hot or multi_label
     names: tuple[str, ...]
     dims: Dims  # of the output
     loss: str
+    masks: bool = False  # a row without this label stays, and counts nothing for this output
+    weight: str | None = None  # the column of the rows' weights
+    class_weights: tuple[float, ...] | None = None  # by class number
+    separator: str = ""  # between the classes of a row
+    mean: tuple[float, ...] | None = None  # along the last axis; trained is (label - mean) / std
+    std: tuple[float, ...] | None = None
+    steps: Stepwise | None = None  # a label for each step
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows may count differently for this output."""
+        return self.masks or self.weight is not None or self.class_weights is not None or self.steps is not None
 
     def missing(self, table: Table) -> np.ndarray:
         """Which rows have no label, (rows,) of bool."""
+        if self.steps is not None:
+            return stepwise.missing(table, self.columns[0], bool(self.names))
+        if self.form == "multi_label":
+            return multi.missing(table, self.columns[0])
         if self.names:
             return np.asarray(pc.equal(trimmed(table, self.columns[0]), "").to_numpy(zero_copy_only=False))
         gone = np.zeros(table.rows, bool)
@@ -59,9 +74,91 @@ class Label:
         return gone
 
     def encode(self, table: Table) -> np.ndarray:
-        """The target of rows that all have a label: int32 class numbers, else float32, in the output's shape."""
+        """The target in the output's shape: int32 class numbers, else float32. 0 where a masked row has none.
+
+        If the output masks nothing, all rows have a label.
+        """
+        return self.prepared(table)[0]
+
+    def prepared(self, table: Table) -> tuple[np.ndarray, np.ndarray | None, int]:
+        """The target; what each row (rows,) or step (rows, steps) counts, float32, None where all count 1; labels."""
+        gone = self.missing(table) if self.masks else np.zeros(table.rows, bool)
+        if not gone.any():
+            target, there = self._encoded(table)
+            return target, self._weights(table, target, there), table.rows if there is None else int(there.sum())
+        rows = np.flatnonzero(~gone)
+        some, found, count = replace(self, masks=False).prepared(table.take(rows))
+        target = np.zeros((table.rows, *some.shape[1:]), some.dtype)
+        target[rows] = some
+        weights = np.zeros((table.rows, *(() if found is None else found.shape[1:])), np.float32)
+        weights[rows] = 1 if found is None else found
+        return target, weights, count
+
+    def _weights(self, table: Table, target: np.ndarray, there: np.ndarray | None) -> np.ndarray | None:
+        if not self.weighted:
+            return None
+        found = np.ones(table.rows, np.float32) if self.weight is None else weighing.column(table, self.weight)
+        if there is not None:
+            found = there * found[:, None]
+        if self.class_weights is not None and table.rows:
+            by_class = np.asarray(self.class_weights, np.float32)
+            found = found * by_class[np.minimum(self.classes(table, target), len(by_class) - 1)]
+        return np.asarray(found, np.float32)
+
+    def classes(self, table: Table, target: np.ndarray) -> np.ndarray:
+        """The class numbers of prepared targets, (rows,), or of steps (rows, steps)."""
+        name, named = self.columns[0], bool(self.names)
+        if self.steps is None:
+            return weighing.class_numbers(target, self.form, self.loss, table, name, self.output, named)
+        if self.form == "one_hot":
+            return np.asarray(target.argmax(axis=-1))
+        return np.asarray(
+            target.reshape(target.shape[:2]) > 0 if self.loss in HINGE else target.reshape(target.shape[:2]), np.int64
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """What the report says of its class weights."""
+        if self.class_weights is None:
+            return ()
+        known = self.names or forms.numbered(self.loss, self.form, len(self.class_weights)) or ()
+        pairs = list(zip(known, self.class_weights, strict=False))
+        shown = ", ".join(f"`{name}` {weight:.4g}" for name, weight in pairs[:10])
+        return (f"`{self.output}`: class weights {shown}" + (", …" if len(pairs) > 10 else ""),)
+
+    def restored(self, array: np.ndarray) -> np.ndarray:
+        """Predictions (rows, …) in the units of the labels."""
+        if self.mean is None or self.std is None:
+            return array
+        scaled = array.astype(np.float64) * np.asarray(self.std) + np.asarray(self.mean)
+        return np.asarray(scaled, array.dtype)
+
+    def _encoded(self, table: Table) -> tuple[np.ndarray, np.ndarray | None]:
+        """The target of rows that all have a label, and which steps of a sequence are no padding."""
+        if self.steps is not None:
+            return self._stepwise(table, self.steps)
+        if self.form == "multi_label":
+            units = self.dims[-1] if self.dims else None
+            hot = multi.encode(table, self.columns[0], self.separator, self.names, units)
+            return self._fitted(hot, self.dims), None
+        return self._single(table), None
+
+    def _stepwise(self, table: Table, said: Stepwise) -> tuple[np.ndarray, np.ndarray]:
+        units = 2 if self.form == "numbers" and self.loss in BINARY | HINGE else self.dims[-1] if self.dims else None
+        if self.form == "numbers" and self.loss not in BINARY | HINGE:
+            units = None
+        ids, there = stepwise.encode(table, self.columns[0], self.names, units or MOST_UNITS, said)
+        if self.form == "classes":
+            return ids.astype(np.int32), there
+        if self.form == "one_hot":
+            assert self.dims is not None and self.dims[-1] is not None
+            return one_hot(ids, self.dims[-1]).astype(np.float32), there
+        return ids.astype(np.float32)[..., None], there
+
+    def _single(self, table: Table) -> np.ndarray:
         if self.form == "numbers":
             array = self._named(table)[:, None] if self.names else self._numbers(table)
+            if self.mean is not None and self.std is not None:
+                array = (array.astype(np.float64) - np.asarray(self.mean)) / np.asarray(self.std)
             return narrow(table, self.columns, self._fitted(array, self.dims), np.float32)
         ids = self._ids(table)
         ids = self._fitted(ids, None if self.dims is None else self.dims[:-1])
@@ -137,86 +234,6 @@ class Label:
         )
 
 
-class LabelLearner:
-    """The form of an output's target: by `target`, the loss and the training part's labels.
-
-    A column of text is a column of classes when it has `classes`, or when the loss is one of classes and fewer than
-    half of its cells (of the first block, where there are several) are numbers; classes are numbered in sorted order
-    or in that of `classes`.
-    """
-
-    def __init__(
-        self, output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table
-    ) -> None:
-        self._label = _form(output, target, columns, dims, loss, table)
-        self._given = target.classes
-        self._found: set[str] = set()
-        self.named = self._given is not None or _are_names(self._label, table)
-
-    def see(self, table: Table) -> np.ndarray:
-        """Learn the block's classes; which of its rows have no label, (rows,) of bool."""
-        if self.named and self._given is None:
-            self._found.update(pc.unique(trimmed(table, self._label.columns[0])).to_pylist())
-            if len(self._found) > MOST_CLASSES:
-                column = self._label.columns[0]
-                said = f"`{table.origin}`, column `{column}`: more than {MOST_CLASSES:,} different labels"
-                raise DataError("NS706", f"{said} for output `{self._label.output}`", "is it the right column?")
-        return replace(self._label, names=("",) if self.named else ()).missing(table)
-
-    def made(self) -> Label:
-        """The label, after the last row."""
-        names = self._given if self._given is not None else in_order(self._found - {""}) if self.named else ()
-        label = replace(self._label, names=names)
-        _check_count(label)
-        return label
-
-
-def _form(output: str, target: Target, columns: tuple[str, ...], dims: Dims, loss: str | None, table: Table) -> Label:
-    name = canonical(loss)
-    label = Label(output, columns, "numbers", (), dims, name)
-    if target.one_hot:
-        if name == SPARSE:
-            raise DataError(
-                "NS706",
-                f"output `{output}`: sparse_categorical_crossentropy takes class numbers, the target is one-hot",
-                "leave out `one_hot`, or use the loss `categorical_crossentropy`",
-            )
-        if dims is None or not dims or dims[-1] is None:
-            raise DataError("NS706", f"output `{output}`: `one_hot` needs an output whose last dimension is known")
-        label = replace(label, form="one_hot")
-    elif name == SPARSE:
-        label = replace(label, form="classes")
-    for column in columns:
-        if is_lists(table, column):
-            raise DataError("NS706", f"output `{output}`: column `{column}` holds lists; expected a number or a text")
-    if len(columns) > 1 and (label.form != "numbers" or target.classes):
-        raise DataError("NS706", f"output `{output}`: classes come from one column, got {len(columns)}")
-    return label
-
-
-def _are_names(label: Label, table: Table) -> bool:
-    """Whether the cells are names of classes, not numbers."""
-    column = label.columns[0]
-    classes = label.loss in CLASSES or label.form != "numbers"
-    return len(label.columns) == 1 and classes and is_text(table, column) and not looks_numeric(table, column)
-
-
-def _check_count(label: Label) -> None:
-    """More classes than the output can tell apart."""
-    if not label.names or label.dims is None or not label.dims or label.dims[-1] is None:
-        return
-    units = label.dims[-1]
-    most = 2 if label.form == "numbers" else units
-    if len(label.names) > most and (label.form != "numbers" or units == 1):
-        shown = ", ".join(show(name) for name in label.names[:5]) + (", …" if len(label.names) > 5 else "")
-        raise DataError(
-            "NS706",
-            f"output `{label.output}` has {units} {'unit' if units == 1 else 'units'}, "
-            f"column `{label.columns[0]}` has {len(label.names)} classes: {shown}",
-            f"give the output {len(label.names)} units",
-        )
-
-
 def reshaped(array: np.ndarray, dims: Dims) -> np.ndarray | None:
     """`array` (rows, ...) in the shape (rows, *dims); None where that is more than laying flat, the way back, or axes
     of one number put in or left out. Axes that are merely in another order are a mistake, not a shape to fill.
@@ -228,4 +245,5 @@ def reshaped(array: np.ndarray, dims: Dims) -> np.ndarray | None:
         return None
     if len(shape) == len(dims) and all(want in (None, got) for want, got in zip(dims, shape, strict=True)):
         return array
-    return array.reshape(len(array), *(-1 if dim is None else dim for dim in dims))
+    free = math.prod(shape) // max(1, math.prod(dim for dim in dims if dim is not None))
+    return array.reshape(len(array), *(free if dim is None else dim for dim in dims))

@@ -15,12 +15,12 @@ from netspec.runtime.data.columns import is_lists
 from netspec.runtime.data.encoders import Hashed, MultiHot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
-from netspec.runtime.data.labels import LabelLearner
+from netspec.runtime.data.label_learners import LabelLearner
 from netspec.runtime.data.learners import Learner
 from netspec.runtime.data.named import LABEL
 from netspec.runtime.data.readings import Reading
 from netspec.runtime.data.tables import Rows, Table
-from netspec.runtime.data.usable import Dropping
+from netspec.runtime.data.usable import Dropping, without_label
 
 
 def needed(
@@ -33,7 +33,10 @@ def needed(
     names = [c for name in inputs for c in (data.features[name].names if name in data.features else ()) or (name,)]
     for name in outputs:
         if name in data.targets or losses.get(name) is not None:
-            names.extend((data.targets[name].names if name in data.targets else ()) or (name,))
+            target = data.targets.get(name) or Target()
+            names.extend(target.names or (name,))
+            weight = target.weight or (None if losses.get(name) is None else data.weight)
+            names.extend((weight,) if weight else ())
     names.extend(parting.columns(data))
     return tuple(dict.fromkeys(names))
 
@@ -70,8 +73,8 @@ def fit(
             wanted, dropping = _features(data, inputs, table, listed)
         rows += table.rows
         kept = np.ones(table.rows, bool)
-        for label in labels.values():
-            kept &= ~label.see(table)
+        lacks = {name: label.see(table) for name, label in labels.items()}
+        kept &= ~without_label(lacks, {name for name, label in labels.items() if label.masks}, table.rows)
         for each in dropping:
             for gone in each.holes(table).values():
                 kept &= ~gone
@@ -79,10 +82,13 @@ def fit(
         if usable.rows:
             for learner in wanted.values():
                 learner.see(usable)
+            for label in labels.values():
+                label.learn(usable)
             first = first or usable.take(np.arange(1))
     if first is None:
         raise DataError("NS704", f"`{train.origin}`: none of the {rows} training rows has all its labels")
     learned = {name: label.made() for name, label in labels.items()}
+    notes = [note for label in learned.values() for note in label.notes()]
     features = {
         name: Input(
             name, wanted[name].made(), dims_of(tensor), _dtype(name, tensor), limits.get(name), dropping[at].columns
@@ -93,7 +99,7 @@ def fit(
         feature.encode(first)
     for target in learned.values():
         target.encode(first)
-    return Prepared(features, learned, tuple(note for name, each in wanted.items() for note in each.notes(name)))
+    return Prepared(features, learned, (*(note for name, each in wanted.items() for note in each.notes(name)), *notes))
 
 
 def _labels(
@@ -110,7 +116,10 @@ def _labels(
         if not columns and name in scored and name in table.columns:
             columns = (name,)
         if columns:
-            found[name] = LabelLearner(name, target or Target(), columns, dims_of(tensor), loss, table)
+            weight = (target.weight if target is not None else None) or (None if loss is None else data.weight)
+            if weight is not None:
+                table.column(weight)
+            found[name] = LabelLearner(name, target or Target(), columns, dims_of(tensor), loss, table, weight)
     return found
 
 

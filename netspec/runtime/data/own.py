@@ -1,8 +1,7 @@
-"""Rows of a user's own Python: a function that yields them, which runs only where the user says that it may.
+"""Rows of a user's own Python, which runs only where the user says that it may: `python: rows:training`.
 
-`python: rows:training` is the function `training` of rows.py beside the spec, or of a module that is installed. It
-takes nothing and yields a mapping from column to value for each row, or to arrays for many rows at once; it is called
-again for each pass, and has to yield the same rows each time.
+That is `training` of rows.py beside the spec, or of an installed module. It takes nothing and yields a mapping from
+column to value for each row, or to arrays for many; it is called for each pass, and has to yield the same rows.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from netspec.language.schema import KINDS, Source
+from netspec.language.schema import KINDS, TABLES, Source
 from netspec.probe.cells import separates
 from netspec.runtime.data import arrays, columnar, own, text_files
 from netspec.runtime.data.faults import DataError
@@ -65,6 +65,22 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
             raise DataError("NS709", "`separator`: expected one ASCII character, no quote and no end of a line")
         return _text(files, separator, columns, also)
     return _columnar(files, kind, columns, also)
+
+
+def column_names(source: Source, folder: Path) -> tuple[str, ...]:
+    """The columns that a source has, by its first file; raises as `opened` does."""
+    if source.npy is not None:
+        return tuple(source.npy)
+    if source.npz is not None:
+        return tuple(arrays.members(regular(source.npz, folder)))
+    if source.python is not None:
+        return tuple(own.names(own.function(source.python, folder), source.python))
+    if source.kind not in TABLES:
+        return opened(source, folder).names
+    file = found(source, folder)[0]
+    if source.kind in ("csv", "tsv"):
+        return tuple(text_files.header(file, source.separator or ("," if source.kind == "csv" else "\t")))
+    return tuple(columnar.names(file, source.kind))
 
 
 def read(source: Source, folder: Path, *, columns: Items[str] | None = None, also: Items[str] = ()) -> Table:

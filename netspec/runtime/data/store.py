@@ -11,9 +11,9 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -28,12 +28,37 @@ BLOCK = 1 << 22  # bytes of a block on the disk, unpacked
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Held:
-    """Examples in memory: `x` by input, `y` by output, each (rows, …)."""
+class Piece(NamedTuple):
+    """Some rows: inputs and targets by name, and by output what each row's target weighs; `w` is empty where none is.
+
+    Arrays are (rows, …), weights (rows,) float32.
+    """
 
     x: Arrays
     y: Arrays
+    w: Arrays
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(next(iter(self.x.values())))
+
+    def cut(self, start: int, stop: int) -> Piece:
+        """Those from `start` to before `stop`."""
+        return Piece(*({name: array[start:stop] for name, array in part.items()} for part in self))
+
+    def taken(self, rows: np.ndarray) -> Piece:
+        """Those at these positions, in this order."""
+        return Piece(*({name: array[rows] for name, array in part.items()} for part in self))
+
+
+@dataclass(frozen=True)
+class Held:
+    """Examples in memory: `x` by input, `y` and the weights `w` by output, each (rows, …)."""
+
+    x: Arrays
+    y: Arrays
+    w: Arrays = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -45,21 +70,27 @@ class Held:
         """The outputs that have a target."""
         return tuple(self.y)
 
-    def head(self, rows: int) -> tuple[Arrays, Arrays]:
-        """The first ones."""
-        return _part(self.x, 0, rows), _part(self.y, 0, rows)
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """The outputs that have weights."""
+        return tuple(self.w)
 
-    def pieces(self, size: int) -> Iterator[tuple[Arrays, Arrays]]:
+    def head(self, rows: int) -> Piece:
+        """The first ones."""
+        return Piece(self.x, self.y, self.w).cut(0, rows)
+
+    def pieces(self, size: int) -> Iterator[Piece]:
         """All of them in order, `size` at a time, the last piece shorter."""
+        whole = Piece(self.x, self.y, self.w)
         for start in range(0, self.rows, size):
-            yield _part(self.x, start, start + size), _part(self.y, start, start + size)
+            yield whole.cut(start, start + size)
 
 
 @dataclass(frozen=True)
 class Array:
-    """One array of a store: whether it is an input's, its name, its dtype, and its shape without the rows."""
+    """One array of a store: of which part of a piece (x, y, w), its name, its dtype, its shape without the rows."""
 
-    input: bool
+    part: str
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -87,7 +118,12 @@ class Store:
     @property
     def targets(self) -> tuple[str, ...]:
         """The outputs that have a target."""
-        return tuple(each.name for each in self.arrays if not each.input)
+        return tuple(each.name for each in self.arrays if each.part == "y")
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """The outputs that have weights."""
+        return tuple(each.name for each in self.arrays if each.part == "w")
 
     @property
     def bytes(self) -> int:
@@ -99,12 +135,12 @@ class Store:
         """How many blocks there are."""
         return math.ceil(self.rows / self.block_rows)
 
-    def write(self, x: Mapping[str, np.ndarray], y: Mapping[str, np.ndarray]) -> None:
+    def write(self, piece: Piece) -> None:
         """Add a block of `block_rows` rows; a shorter one is the last."""
-        rows = len(next(iter(x.values())))
+        rows = piece.rows
         columns = []
         for each in self.arrays:
-            array = np.ascontiguousarray((x if each.input else y)[each.name], each.dtype)
+            array = np.ascontiguousarray(getattr(piece, each.part)[each.name], each.dtype)
             columns.append(
                 pa.FixedSizeBinaryArray.from_buffers(pa.binary(max(1, each.width)), rows, [None, pa.py_buffer(array)])
             )
@@ -117,106 +153,137 @@ class Store:
         self._file.flush()
         self._reader = pa.ipc.open_file(pa.PythonFile(self._file, "r"))
 
-    def block(self, number: int) -> tuple[Arrays, Arrays]:
-        """A block's inputs and targets."""
+    def block(self, number: int) -> Piece:
+        """A block's inputs, targets and weights."""
         with self._turn:
             batch = self._reader.get_batch(number)
-        x: Arrays = {}
-        y: Arrays = {}
+        piece = Piece({}, {}, {})
         for at, each in enumerate(self.arrays):
             found = np.frombuffer(batch.column(at).buffers()[1], each.dtype, batch.num_rows * math.prod(each.shape))
-            (x if each.input else y)[each.name] = found.reshape(batch.num_rows, *each.shape)
-        return x, y
+            getattr(piece, each.part)[each.name] = found.reshape(batch.num_rows, *each.shape)
+        return piece
 
-    def head(self, rows: int) -> tuple[Arrays, Arrays]:
+    def head(self, rows: int) -> Piece:
         """The first ones, of the first block."""
-        x, y = self.block(0)
-        return _part(x, 0, rows), _part(y, 0, rows)
+        return self.block(0).cut(0, rows)
 
-    def pieces(self, size: int) -> Iterator[tuple[Arrays, Arrays]]:
+    def pieces(self, size: int) -> Iterator[Piece]:
         """All of them in order, `size` at a time, the last piece shorter."""
         yield from repacked((self.block(number) for number in range(self.blocks)), size)
 
 
-Examples = Held | Store
+class Blocks(Protocol):
+    """Examples that are made or read a block at a time, as a `Store` is."""
+
+    rows: int
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The outputs that have a target."""
+
+    @property
+    def bytes(self) -> int:
+        """What all of them would take in memory."""
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """The outputs that have weights."""
+
+    def block(self, number: int) -> Piece:
+        """A block's inputs, targets and weights."""
+
+    def head(self, rows: int) -> Piece:
+        """The first ones, of the first block."""
+
+    def pieces(self, size: int) -> Iterator[Piece]:
+        """All of them in order, `size` at a time, the last piece shorter."""
 
 
-def repacked(parts: Iterator[tuple[Arrays, Arrays]], size: int) -> Iterator[tuple[Arrays, Arrays]]:
+Examples = Held | Blocks
+
+
+def repacked(parts: Iterator[Piece], size: int) -> Iterator[Piece]:
     """The rows of parts of any length, `size` at a time, the last piece shorter."""
-    left: list[tuple[Arrays, Arrays]] = []
+    left: list[Piece] = []
     count = 0
-    for x, y in parts:
-        left.append((x, y))
-        count += len(next(iter(x.values())))
+    for part in parts:
+        left.append(part)
+        count += part.rows
         if count < size:
             continue
-        x, y = joined(left)
+        piece = joined(left)
         whole = count - count % size
         for start in range(0, whole, size):
-            yield _part(x, start, start + size), _part(y, start, start + size)
-        left, count = [(_part(x, whole, count), _part(y, whole, count))], count - whole
+            yield piece.cut(start, start + size)
+        left, count = [piece.cut(whole, count)], count - whole
     if count:
         yield joined(left)
 
 
-def joined(parts: list[tuple[Arrays, Arrays]]) -> tuple[Arrays, Arrays]:
+def joined(parts: list[Piece]) -> Piece:
     """Parts one behind the other."""
     if len(parts) == 1:
         return parts[0]
-    x = {name: np.concatenate([part[0][name] for part in parts]) for name in parts[0][0]}
-    return x, {name: np.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
+    kinds = zip(*parts, strict=True)
+    return Piece(*({name: np.concatenate([each[name] for each in kind]) for name in kind[0]} for kind in kinds))
 
 
-def _part(arrays: Arrays, start: int, stop: int) -> Arrays:
-    return {name: array[start:stop] for name, array in arrays.items()}
+def room() -> int:
+    """How many bytes of examples are held in memory."""
+    free = free_memory()
+    return min(HELD, free // 4 if free else HELD)
 
 
 class Gatherer:
     """Takes examples as they are prepared, at most `rows`; holds them, or puts them on the disk beyond `held` bytes."""
 
     def __init__(self, rows: int, held: int | None = None) -> None:
-        free = free_memory()
-        self._most, self._rows = held if held is not None else min(HELD, free // 4 if free else HELD), rows
-        self._parts: list[tuple[Arrays, Arrays]] = []
+        self._most, self._rows = held if held is not None else room(), rows
+        self._parts: list[Piece] = []
         self._store: Store | None = None
-        self._left: list[tuple[Arrays, Arrays]] = []
+        self._left: list[Piece] = []
         self._count = 0
 
-    def add(self, x: Arrays, y: Arrays) -> None:
+    def add(self, x: Arrays, y: Arrays, w: Arrays | None = None) -> None:
         """Take a part, which has rows. Raises DataError NS601 where the disk has no room for all of them."""
+        piece = Piece(x, y, w or {})
         if self._store is None and not self._parts:
-            width = sum(array[0].nbytes for array in (*x.values(), *y.values()))
+            width = sum(array[0].nbytes for part in piece for array in part.values())
             if width * self._rows > self._most:
-                self._begin(x, y, width)
+                self._begin(piece, width)
         if self._store is None:
-            self._parts.append((x, y))
+            self._parts.append(piece)
             return
-        self._left.append((x, y))
-        self._count += len(next(iter(x.values())))
+        self._left.append(piece)
+        self._count += piece.rows
         if self._count >= self._store.block_rows:
             self._flush()
 
-    def _begin(self, x: Arrays, y: Arrays, width: int) -> None:
+    def _begin(self, piece: Piece, width: int) -> None:
         needed, folder = width * self._rows, tempfile.gettempdir()
         free = shutil.disk_usage(folder).free
         if needed // 2 > free:  # they pack to less than half nearly always, and the file would end on a full disk
             said = f"the prepared rows take up to {show_bytes(needed)}, and `{folder}` has {show_bytes(free)} left"
             raise DataError("NS601", said, "make room, or name another folder in the environment's TMPDIR")
-        arrays = [Array(True, name, array.dtype, array.shape[1:]) for name, array in x.items()]
-        arrays += [Array(False, name, array.dtype, array.shape[1:]) for name, array in y.items()]
+        kinds = zip(Piece._fields, piece, strict=True)
+        arrays = (Array(part, name, a.dtype, a.shape[1:]) for part, named in kinds for name, a in named.items())
         self._store = Store(tuple(arrays), max(1, BLOCK // max(1, width)), folder)
 
     def _flush(self, last: bool = False) -> None:
         assert self._store is not None
         size = self._store.block_rows
-        x, y = joined(self._left)
+        piece = joined(self._left)
         whole = self._count if last else self._count - self._count % size
         try:
             for start in range(0, whole, size):
-                self._store.write(_part(x, start, min(start + size, whole)), _part(y, start, min(start + size, whole)))
+                self._store.write(piece.cut(start, min(start + size, whole)))
         except OSError as error:
             raise DataError("NS601", f"`{tempfile.gettempdir()}`: {os.strerror(error.errno or 0)}") from error
-        self._left, self._count = [(_part(x, whole, self._count), _part(y, whole, self._count))], self._count - whole
+        self._left, self._count = [piece.cut(whole, self._count)], self._count - whole
 
     def made(self) -> Examples:
         """All of them. At least one part was added."""

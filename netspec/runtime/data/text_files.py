@@ -29,7 +29,7 @@ def header(file: File, separator: str) -> list[str]:
         message = f"the header of `{file.name}` cannot be read: {error}"
         raise DataError("NS705", message, "is a quote left open?") from None
     except UnicodeDecodeError:
-        _check_utf8(file)
+        check_utf8(file)
         raise
     except (OSError, EOFError) as error:
         raise DataError("NS705", f"`{file.name}` cannot be unpacked: {error}") from None
@@ -48,7 +48,7 @@ def columns(file: File, separator: str, wanted: Items[str], there: Items[str]) -
 
 def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> Table:
     """The whole file."""
-    quotes = _check_utf8(file)
+    quotes = check_utf8(file)
     try:
         with opened(file.path) as stream:
             table = pyarrow.csv.read_csv(stream, **_options(separator, wanted, _BLOCK))
@@ -64,7 +64,7 @@ def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> T
 
 def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> int:
     """How many rows it has; every row is looked at on the way, so that later readings find nothing wrong."""
-    quotes = _check_utf8(file)
+    quotes = check_utf8(file)
     rows = sum(table.rows for table in blocks(file, separator, wanted[:1], there, before=0))
     if rows == 0:
         raise DataError("NS704", f"`{file.name}` has a header and no rows")
@@ -124,7 +124,7 @@ def _diagnose(file: File, separator: str, there: Items[str], error: Exception) -
     return DataError("NS705", f"`{file.name}` cannot be read: {str(error).splitlines()[0]}")
 
 
-def _check_utf8(file: File) -> int:
+def check_utf8(file: File) -> int:
     """NS705 with the line of the first byte that is not UTF-8, in any column; else the number of double quotes."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     line, quotes = 1, 0

@@ -5,9 +5,9 @@ Counted table by table and added up, so that a report speaks of a whole part wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Used:
     kept: int = 0
     unlabelled: int = 0
     labels: tuple[str, ...] = ()
+    lacking: Mapping[str, int] = field(default_factory=dict)  # by output that masks: kept rows without its label
     dropped: Mapping[str, int] = field(default_factory=dict)  # by cause
     filled: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (column, by what)
 
@@ -41,8 +42,9 @@ class Used:
             self.kept + more.kept,
             self.unlabelled + more.unlabelled,
             self.labels or more.labels,
-            {key: self.dropped.get(key, 0) + more.dropped.get(key, 0) for key in {**self.dropped, **more.dropped}},
-            {key: self.filled.get(key, 0) + more.filled.get(key, 0) for key in {**self.filled, **more.filled}},
+            _sum(self.lacking, more.lacking),
+            _sum(self.dropped, more.dropped),
+            _sum(self.filled, more.filled),
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -52,6 +54,11 @@ class Used:
             columns = ", ".join(f"`{column}`" for column in self.labels)
             notes.append(f"{_counted(self.unlabelled)} dropped: no label in {columns}")
         notes += [f"{_counted(count)} dropped: {why}" for why, count in self.dropped.items() if count]
+        notes += [
+            f"{_counted(count)} masked for `{output}`, which {'has' if count == 1 else 'have'} no label of it"
+            for output, count in self.lacking.items()
+            if count
+        ]
         replaced: dict[str, list[str]] = {}
         for (column, by), count in self.filled.items():
             if count:
@@ -65,7 +72,8 @@ class Used:
 
 def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Table) -> tuple[np.ndarray, Used]:
     """Which rows of a table to use, (rows,) of bool, and the account of it."""
-    unlabelled = without_label(labels, table)
+    lacks = {name: label.missing(table) for name, label in labels.items()}
+    unlabelled = without_label(lacks, {name for name, label in labels.items() if label.masks}, table.rows)
     kept = ~unlabelled
     dropped: dict[str, int] = {}
     filled: dict[str, tuple[str, np.ndarray]] = {}
@@ -86,17 +94,24 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
         int(kept.sum()),
         int(unlabelled.sum()),
         tuple(dict.fromkeys(column for label in labels.values() for column in label.columns)),
+        {name: int((lacks[name] & kept).sum()) for name, label in labels.items() if label.masks},
         dropped,
         {(column, by): int((holes & kept).sum()) for column, (by, holes) in filled.items()},
     )
 
 
-def without_label(labels: Mapping[str, Label], table: Table) -> np.ndarray:
-    """Which rows lack the label of an output, (rows,) of bool."""
-    gone = np.zeros(table.rows, bool)
-    for label in labels.values():
-        gone |= label.missing(table)
-    return gone
+def without_label(lacks: Mapping[str, np.ndarray], masks: Collection[str], rows: int) -> np.ndarray:
+    """Which rows are left out, (rows,) of bool: those that lack a label of an output, or of all where all mask it.
+
+    `lacks` says by output which rows lack its label, `masks` which outputs keep such rows while there is another label.
+    """
+    gone = np.zeros(rows, bool)
+    none = np.full(rows, bool(lacks))
+    for name, lack in lacks.items():
+        none &= lack
+        if name not in masks:
+            gone |= lack
+    return np.asarray(gone | none)
 
 
 @dataclass(frozen=True)
@@ -113,3 +128,10 @@ class Dropping:
 
 def _counted(count: int) -> str:
     return f"{count} row" if count == 1 else f"{count} rows"
+
+
+_K = TypeVar("_K")
+
+
+def _sum(one: Mapping[_K, int], two: Mapping[_K, int]) -> dict[_K, int]:
+    return {key: one.get(key, 0) + two.get(key, 0) for key in {**one, **two}}

@@ -43,7 +43,12 @@ class TooBig(NetspecError):
 
 
 def build(
-    checked: Checked, *, compiled: bool = True, steps_per_execution: int = 1, scored: Collection[str] | None = None
+    checked: Checked,
+    *,
+    compiled: bool = True,
+    steps_per_execution: int = 1,
+    scored: Collection[str] | None = None,
+    weighted: bool = False,
 ) -> Any:
     """The model of a spec, compiled with its losses, metrics and optimizer.
 
@@ -52,6 +57,7 @@ def build(
         compiled: False leaves out `compile`.
         steps_per_execution: as in `keras.Model.compile`.
         scored: the outputs that there are targets for; the others have no metrics. All if left out.
+        weighted: metrics get the weights of rows too.
 
     Returns:
         A `keras.Model`. One input is a tensor, several are a list in the order of the spec, fed by name or in order;
@@ -65,7 +71,7 @@ def build(
     _check_memory(checked, 1)
     model = lower(checked)
     if compiled:
-        compile_model(model, checked, steps_per_execution=steps_per_execution, scored=scored)
+        compile_model(model, checked, steps_per_execution=steps_per_execution, scored=scored, weighted=weighted)
     return model
 
 
@@ -120,9 +126,17 @@ def _nodes(typed: TypedGraph) -> int:
 
 
 def compile_model(
-    model: Any, checked: Checked, *, steps_per_execution: int = 1, scored: Collection[str] | None = None
+    model: Any,
+    checked: Checked,
+    *,
+    steps_per_execution: int = 1,
+    scored: Collection[str] | None = None,
+    weighted: bool = False,
 ) -> None:
-    """Compile with losses, weights and metrics by output name; the metrics of `scored` only, where it is given."""
+    """Compile with losses, weights and metrics by output name; the metrics of `scored` only, where it is given.
+
+    `weighted` metrics get the weights of rows.
+    """
     plan = checked.training
     outputs = tuple(checked.typed.graph.outputs)
     losses = {name: _made(plan.losses.get(name), ("losses",)) for name in outputs}
@@ -137,7 +151,9 @@ def compile_model(
         arguments: dict[str, Any] = {
             "loss": losses if several else losses[outputs[0]],
             "loss_weights": _weights(plan, weights, several),
-            "metrics": (metrics or None) if several else next(iter(metrics.values()), None),
+            "weighted_metrics" if weighted else "metrics": (metrics or None)
+            if several
+            else next(iter(metrics.values()), None),
         }
     else:
         arguments = {}

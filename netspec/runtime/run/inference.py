@@ -63,13 +63,18 @@ def evaluate(
         BuildError, TooBig: Keras refuses a step, or memory does not suffice.
         DataError: a file, row or column that does not fit.
     """
-    record, notes = _opened(run)
+    record, notes = opened(run)
     if record.generated and data is None:
         part = splits.generated(checked, record.dummy or 1, record.seed).test
         notes = (*notes, "the run was trained on generated examples, and so are these: they tell nothing of real data")
     else:
-        prepared = _prepared(record)
-        if data is not None:
+        prepared = prepared_by(record)
+        own = checked.data.train if checked.data is not None else None
+        if data is not None and own is not None and own.text:
+            if not data.exists() and not is_pattern(str(data)):
+                raise UsageError(f"`{data}`: no such file")
+            part = splits.of_text(prepared, own.model_copy(update={"text": (str(data),)}), str(data))
+        elif data is not None:
             wanted = splits.columns(prepared)
             rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
             part = splits.labelled(prepared, rows, str(data))
@@ -82,18 +87,22 @@ def evaluate(
     if part.name == splits.VALIDATION:
         notes = (*notes, "the spec names no test rows, so these are the rows that training was validated with")
     model = model_of(run, checked, best=best)
-    compile_model(model, checked, steps_per_execution=record.steps_per_execution, scored=part.targets)
+    at_once, outputs = record.steps_per_execution, tuple(checked.typed.graph.outputs)
+    compile_model(model, checked, steps_per_execution=at_once, scored=part.targets, weighted=part.weighted)
+    from netspec.runtime.run import counting as counts
     from netspec.runtime.run import loop
 
-    names = {} if record.generated and data is None else prepared.class_names
+    generated = record.generated and data is None
+    names, scales = ({}, {}) if generated else (prepared.class_names, prepared.scales)
+    counts.count(model, scales, outputs, weighted=part.weighted)
     found = scores.sorted_out(
         part.name,
         part.rows,
         loop.evaluate(model, checked, part, size=batch_size),
         checked.training,
-        tuple(checked.typed.graph.outputs),
+        outputs,
         scores.majorities(part.examples, checked.training, names),
-    )
+    ).without(part.unscored)
     return Evaluation(run, runs.BEST if best else runs.LAST, found, (*notes, *part.said))
 
 
@@ -178,8 +187,8 @@ class _Predicting:
     def __init__(
         self, run: Path, checked: Checked, data: Path, keep: Sequence[str], best: bool, batch_size: int | None
     ) -> None:
-        record, _ = _opened(run)
-        self._prepared, self._checked, self._keep = _prepared(record), checked, tuple(dict.fromkeys(keep))
+        record, _ = opened(run)
+        self._prepared, self._checked, self._keep = prepared_by(record), checked, tuple(dict.fromkeys(keep))
         wanted = tuple(dict.fromkeys((*self._prepared.input_columns, *keep)))
         self._rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
         self.rows, self.names = self._rows.rows, self._prepared.class_names
@@ -194,7 +203,8 @@ class _Predicting:
         for table in (sources.joined(self._rows),) if stateful else _pieces(self._rows):
             kept = {name: _kept(table, name) for name in self._keep}
             x = self._prepared.inputs(table)
-            yield loop.predict(self._model, self._checked, x, size=self._batch_size), kept
+            outputs = loop.predict(self._model, self._checked, x, size=self._batch_size)
+            yield self._prepared.restored(outputs), kept
 
 
 def _pieces(rows: Rows) -> Iterator[Table]:
@@ -215,7 +225,7 @@ def _into(out: Path | None) -> Iterator[Writer | None]:
         yield target
 
 
-def _opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
+def opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
     """The record of a run; what is odd about it is said on stderr and handed back."""
     record = runs.load(run)
     notes = list(origins.differences(record))
@@ -226,7 +236,7 @@ def _opened(run: Path) -> tuple[RunRecord, tuple[str, ...]]:
     return record, tuple(notes)
 
 
-def _prepared(record: RunRecord) -> features.Prepared:
+def prepared_by(record: RunRecord) -> features.Prepared:
     if record.generated:
         raise RunError(
             f"`{record.path}` was trained on generated examples, so it knows no way from raw rows to its inputs",
@@ -251,8 +261,13 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
         raise UsageError(f"`{data}` holds one array, expected {shown}", help="put them into one .npz file, by name")
     own = checked.data.train if checked.data is not None else None
     kind = kind_of(data.name)
+    if kind == "text" and (own is None or not own.text):
+        kind = None  # a table may be in a .txt file too
     if kind is None and own is not None and own.kind != "npy":
         kind = own.kind
+    if kind == "text":
+        cure = "with a column `text`, a row for each beginning; `netspec generate` goes on with a text"
+        raise UsageError(f"`{data}`: predictions are made for the rows of a table", help=cure)
     if kind is None:
         known = ", ".join(SUFFIXES)
         raise UsageError(f"the kind of `{data}` cannot be told from its name; expected {known} or .npy")

@@ -20,8 +20,9 @@ from netspec.catalog.types import Unknown
 from netspec.graph.ir import Checked
 from netspec.runtime.data import batches
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.store import Examples, Held
+from netspec.runtime.data.store import Held, Piece
 from netspec.runtime.run import stopping
+from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper, check_finite
 from netspec.runtime.run.progress import Pace, Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
@@ -130,11 +131,11 @@ class _Restart(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Empties the states."""
-        _forget(self.model)
+        forget(self.model)
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Empties the states."""
-        _forget(self.model)
+        forget(self.model)
 
 
 class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
@@ -173,7 +174,7 @@ def train(
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     size, fixed = batch_size(checked), fixed_batch(checked)
     data = fed_from(
-        part.examples,
+        part,
         checked,
         batch_size=size,
         shuffle=checked.fit.shuffle,
@@ -220,16 +221,17 @@ def _complete_model(model: Any, checked: Checked, part: Part) -> None:
         if part.rows < 2 or isinstance(tensor.shape, Unknown) or len(sizes) < len(tensor.shape) - 1:
             return  # the first step finds out
         guesses[name] = np.zeros((2, *sizes), np.float32)
-    two = _complete(part.examples.head(2)[1], checked, 2)
-    truth = _fed(two)  # of one row, Keras would take a list of labels for a column of them
+    two = complete(part.examples.head(2), checked, part)
+    truth = _fed(two.y)  # of one row, Keras would take a list of labels for a column of them
+    weights = _fed(two.w) if two.w else None
     guess = _fed(guesses)
     try:
         model.optimizer.build(model.trainable_variables)
-        model.compute_loss(None, truth, guess, training=False)
+        model.compute_loss(None, truth, guess, weights, training=False)
     except REFUSALS as error:
         raise refused(error, ("losses",)) from error
     try:
-        model.compute_metrics(None, truth, guess)
+        model.compute_metrics(None, truth, guess, weights)
     except REFUSALS as error:
         raise refused(error, ("metrics",)) from error
     model.reset_metrics()
@@ -269,7 +271,7 @@ def predict(
     rows = len(next(iter(x.values())))
     fixed = fixed_batch(checked)
     if fixed is not None:
-        _forget(model)
+        forget(model)
         x = {name: _filled(array, math.ceil(rows / fixed) * fixed) for name, array in x.items()}
     size = fixed or size or batches.to_predict(batches.work(checked.typed, 1), batch_size(checked))
     data = batches.dataset(x, None, batch_size=size, shuffle=False, seed=0)
@@ -285,35 +287,33 @@ def predict(
 
 def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict[str, Number]:
     """As `Model.evaluate`, with a last batch that is filled up, run, and cut again before it is scored."""
-    _forget(model)
+    forget(model)
     model.reset_metrics()
     total, found = 0.0, {}
-    for x, y in part.examples.pieces(size):
+    for piece in part.examples.pieces(size):
         stopping.check()
-        rows = len(next(iter(x.values())))
-        filled = {name: _filled(array, size) for name, array in x.items()}
+        rows = piece.rows
+        filled = {name: _filled(array, size) for name, array in piece.x.items()}
         predicted = tf.nest.map_structure(lambda tensor: tensor[:rows], model(_fed(filled), training=False))  # noqa: B023
-        truth = _fed(_complete(y, checked, rows))
-        loss = model.compute_loss(None, truth, predicted, training=False)
+        whole = complete(piece, checked, part)
+        truth, weights = _fed(whole.y), _fed(whole.w) if whole.w else None
+        loss = model.compute_loss(None, truth, predicted, weights, training=False)
         total += float(loss) * rows
-        found = model.compute_metrics(None, truth, predicted)
+        found = model.compute_metrics(None, truth, predicted, weights)
     return {**{name: plain(value) for name, value in found.items()}, "loss": total / part.rows}
 
 
 def _batched(part: Part, checked: Checked, size: int) -> Any:
-    return fed_from(part.examples, checked, batch_size=size, shuffle=False, seed=0)
+    return fed_from(part, checked, batch_size=size, shuffle=False, seed=0)
 
 
-def fed_from(examples: Examples, checked: Checked, **how: Any) -> Any:
-    """Batches of examples, wherever they are, with a target for every output."""
+def fed_from(part: Part, checked: Checked, **how: Any) -> Any:
+    """Batches of a part's examples, wherever they are, with a target for every output."""
+    examples = part.examples
     if isinstance(examples, Held):
-        return batches.dataset(examples.x, _complete(examples.y, checked, examples.rows), **how)
-    return batches.of_store(examples, lambda y, rows: _complete(y, checked, rows), **how)
-
-
-def _complete(y: Mapping[str, np.ndarray], checked: Checked, rows: int) -> dict[str, np.ndarray]:
-    """A target for every output: Keras asks for one even where no loss and no metric looks at it."""
-    return {name: y[name] if name in y else np.zeros((rows, 1), np.float32) for name in checked.typed.graph.outputs}
+        x, y, w = complete(Piece(examples.x, examples.y, examples.w), checked, part)
+        return batches.dataset(x, y, weights=w, **how)
+    return batches.of_store(examples, lambda piece: complete(piece, checked, part), **how)
 
 
 def _fed(arrays: Mapping[str, np.ndarray]) -> Any:
@@ -326,7 +326,7 @@ def _filled(array: np.ndarray, rows: int) -> np.ndarray:
     return array if len(array) == rows else np.concatenate([array, np.repeat(array[-1:], rows - len(array), axis=0)])
 
 
-def _forget(model: Any) -> None:
+def forget(model: Any) -> None:
     """Empty the states of all stateful layers, nested and wrapped ones too."""
     waiting, seen = [model], set()
     while waiting:

@@ -6,8 +6,8 @@ Plain values without Keras, so that reports and metrics.json are made from them 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,12 @@ class Scores:
     loss: float
     outputs: Mapping[str, Mapping[str, Number]]
     majorities: Mapping[str, Majority]
+
+    def without(self, outputs: Collection[str]) -> Scores:
+        """The same without outputs that no row has a label of: Keras says 0 of them."""
+        if not outputs:
+            return self
+        return replace(self, outputs={name: {} if name in outputs else each for name, each in self.outputs.items()})
 
     def accuracy(self, output: str) -> float | None:
         """The output's accuracy, None where none was asked for."""
@@ -105,9 +111,10 @@ def majorities(examples: Examples, training: Training, names: Mapping[str, Seque
     counted: dict[str, Counter[int]] = {
         name: Counter() for name in examples.targets if loss_class(training.losses.get(name)) in _CLASSIFYING
     }
-    for _, y in examples.pieces(_PIECE) if counted else ():
+    for _, y, w in examples.pieces(_PIECE) if counted else ():
         for name in list(counted):
-            classes = _classes(y[name], loss_class(training.losses.get(name)))
+            labels = y[name][w[name] != 0] if name in w else y[name]
+            classes = class_numbers(labels, loss_class(training.losses.get(name)))
             if classes is None:
                 del counted[name]
                 continue
@@ -123,7 +130,7 @@ def majorities(examples: Examples, training: Training, names: Mapping[str, Seque
     return found
 
 
-def _classes(array: np.ndarray, loss: str | None) -> np.ndarray | None:
+def class_numbers(array: np.ndarray, loss: str | None) -> np.ndarray | None:
     """Class numbers of labels, None where they are not classes."""
     if loss == "SparseCategoricalCrossentropy":
         return array

@@ -5,8 +5,9 @@ Whatever is wrong with the data is a DataError here, before anything is built.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from netspec import diagnostics
@@ -16,8 +17,9 @@ from netspec.graph.infer import infer
 from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
-from netspec.language.schema import Data
-from netspec.runtime.data import learning, named, parting, sources
+from netspec.language.schema import Data, Source
+from netspec.probe import windows as rules
+from netspec.runtime.data import learning, named, parting, sources, windows
 from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Prepared
@@ -31,11 +33,15 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one split, by input and by output, and what the report says about them."""
+    """The rows of one split, by input and by output, and what the report says about them.
+
+    `labelled` is how many rows, or steps of rows, have a label of an output with weights.
+    """
 
     name: str
     examples: Examples
     notes: tuple[str, ...] = ()
+    labelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -46,6 +52,16 @@ class Part:
     def targets(self) -> tuple[str, ...]:
         """The outputs that have a target."""
         return self.examples.targets
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows may count differently."""
+        return bool(self.examples.weighted)
+
+    @property
+    def unscored(self) -> frozenset[str]:
+        """The outputs of which no row has a label."""
+        return frozenset(name for name, count in self.labelled.items() if not count)
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -86,31 +102,51 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
         DataError: a file, a column, a cell or a shape that does not fit.
     """
     data = _data(checked)
+    if data.train is not None and data.train.text:
+        return _of_a_text(checked, data, quiet)
+    prepared, rows, how = learned(checked, seed, quiet=quiet)
+    made = {
+        name: _part(name, prepared, watched(each, f"preparing {name}", quiet), how.get(name, ""))
+        for name, each in rows.items()
+    }
+    return Splits(made[TRAIN], made.get(VALIDATION), made.get(TEST), prepared, prepared.notes)
+
+
+def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
+    """What is learned from the training rows, the raw rows of every part, and by part how they were held out.
+
+    Raises as `read` does.
+    """
+    data = _data(checked)
+    if data.train is not None and data.train.text:
+        said = "the rows of a running text are windows of one sequence, so there are no columns to show"
+        raise DataError("NS709", said, "netspec fit says how much of it is known and how it is divided")
     rows = _train_rows(checked, data)
-    cut = parting.cut(_watched(rows, "holding rows out", quiet), data, seed)
+    cut = parting.cut(watched(rows, "holding rows out", quiet), data, seed)
     prepared = learning.fit(
         data,
         input_types(checked),
         output_types(checked),
-        _watched(cut.train, "learning features", quiet),
+        watched(cut.train, "learning features", quiet),
         losses=losses(checked),
         limits=limits(checked.typed.graph),
         scored=_scored(checked),
         folder=Path(checked.folder),
     )
-    others = [_rows_of(name, checked, prepared, cut) for name in (VALIDATION, TEST)]
-    train = _part(TRAIN, prepared, _watched(cut.train, "preparing train", quiet))
-    validation, test = (
-        found and _part(found[0], prepared, _watched(found[1], f"preparing {found[0]}", quiet), found[2])
-        for found in others
-    )
-    return Splits(train, validation, test, prepared, prepared.notes)
+    parts, how = {TRAIN: cut.train}, {}
+    for name in (VALIDATION, TEST):
+        found = _rows_of(name, checked, prepared, cut)
+        if found is not None:
+            parts[name], how[name] = found
+    return prepared, parts, how
 
 
 def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
     """The test rows of a run, else the rows that it was validated with, None where it has neither."""
     if checked.data is None:
         return None
+    if checked.data.train is not None and checked.data.train.text:
+        return _held_out_text(checked.data, Path(checked.folder), prepared)
     parts = (checked.data.test, checked.data.validation)
     cut: parting.Cut | None = None
     if any(part is not None and part.fraction is not None for part in parts):
@@ -118,8 +154,44 @@ def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
     for name in (TEST, VALIDATION):
         found = _rows_of(name, checked, prepared, cut)
         if found is not None:
-            return _part(found[0], prepared, *found[1:])
+            return _part(name, prepared, *found)
     return None
+
+
+def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
+    made = windows.read(
+        data,
+        Path(checked.folder),
+        input_types(checked),
+        output_types(checked),
+        losses(checked),
+        limits(checked.typed.graph),
+        partial(counting, quiet=quiet),
+    )
+
+    def part(name: str, found: windows.Part | None) -> Part | None:
+        return None if found is None else Part(name, found.examples, found.notes)
+
+    train = Part(TRAIN, made.train.examples, made.train.notes)
+    return Splits(train, part(VALIDATION, made.validation), part(TEST, made.test), made.prepared, made.notes)
+
+
+def _held_out_text(data: Data, folder: Path, prepared: Prepared) -> Part | None:
+    name, fraction = TEST, None
+    source = data.test.source if data.test is not None else None
+    if source is None and data.validation is not None:
+        name, fraction = VALIDATION, data.validation.fraction
+        source = data.train if fraction else data.validation.source
+    if source is None:
+        return None
+    made = windows.applied(prepared, source, folder, rules.step(source, data), fraction)
+    return Part(name, made.examples, made.notes)
+
+
+def of_text(prepared: Prepared, source: Source, name: str) -> Part:
+    """The windows of another text, prepared as those of training."""
+    made = windows.applied(prepared, source, Path(), source.stride or 1)
+    return Part(name, made.examples, made.notes)
 
 
 def labelled(prepared: Prepared, rows: Rows, name: str) -> Part:
@@ -190,17 +262,17 @@ def _scored(checked: Checked) -> tuple[str, ...]:
     return tuple(name for name, metrics in checked.training.metrics.items() if metrics)
 
 
-def _rows_of(name: str, checked: Checked, prepared: Prepared, cut: parting.Cut | None) -> tuple[str, Rows, str] | None:
-    """The validation or test rows by their part's name, and how they were held out; None where there are none."""
+def _rows_of(name: str, checked: Checked, prepared: Prepared, cut: parting.Cut | None) -> tuple[Rows, str] | None:
+    """The rows of a part, and how they were held out; None where there are none."""
     data = checked.data
     assert data is not None
     if cut is not None and name in cut.held:
-        return name, cut.held[name], cut.notes[name]
+        return cut.held[name], cut.notes[name]
     part = data.test if name == TEST else data.validation
     if part is not None and part.source is not None:
-        return name, sources.opened(part.source, Path(checked.folder), columns=columns(prepared)), ""
+        return sources.opened(part.source, Path(checked.folder), columns=columns(prepared)), ""
     if name == TEST and part is None and data.dataset is not None:
-        return name, named.dataset(data.dataset, "test"), ""
+        return named.dataset(data.dataset, "test"), ""
     return None
 
 
@@ -239,7 +311,8 @@ class _Watched:
                 count(table.rows)
 
 
-def _watched(rows: Rows, what: str, quiet: bool) -> Rows:
+def watched(rows: Rows, what: str, quiet: bool) -> Rows:
+    """The same rows, which show on a terminal how many of them were read, where they are many."""
     return rows if quiet or isinstance(rows, Table) else _Watched(rows, what)
 
 
@@ -250,13 +323,23 @@ def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
     """
     gathered = Gatherer(rows.rows)
     used = Used()
+    weights = dict.fromkeys((output for output, label in prepared.labels.items() if label.weighted), 0.0)
+    labelled = dict.fromkeys(weights, 0)
     for table in rows.tables():
         examples = prepared.examples(table)
         used += examples.used
         if examples.rows:
-            gathered.add(examples.x, examples.y)
+            gathered.add(examples.x, examples.y, examples.w)
+        for output, each in examples.w.items():
+            weights[output] += float(each.sum(dtype="float64"))
+            labelled[output] += examples.labels[output]
     notes = (*([how] if how else []), *replace(used, origin=rows.origin).notes())
+    nothing = next((output for output, total in weights.items() if not total), None)
+    if name == TRAIN and nothing is not None:
+        raise DataError(
+            "NS704", f"`{rows.origin}`: none of the {used.kept} rows weighs anything for output `{nothing}`"
+        )
     made = gathered.made()
     if isinstance(made, Store):
         notes = (*notes, f"prepared rows are kept on the disk, {show_bytes(made.bytes)} unpacked")
-    return Part(name, made, notes)
+    return Part(name, made, notes, labelled)

@@ -161,14 +161,17 @@ class _Attempt:
         check_memory(checked)
         engine.keras()
         from netspec.runtime.data import batches
-        from netspec.runtime.run import keeping, loop
+        from netspec.runtime.run import counting, keeping, loop
 
         steps = loop.steps(checked, parts.train.rows)
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
             steps, batches.work(checked.typed, loop.batch_size(checked))
         )
         deterministic = loop.repeatable(seed, jit=checked.fit.jit)
-        model = build(checked, steps_per_execution=at_once, scored=parts.train.targets)
+        train = parts.train
+        model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
+        scales = parts.prepared.scales if parts.prepared is not None else {}
+        counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted)
         own = callbacks(checked)
         self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
         run = self.run
@@ -258,7 +261,8 @@ class _Attempt:
             logs = last if logged else loop.evaluate(model, checked, part)
             majorities = scores.majorities(part.examples, checked.training, names)
             outputs = tuple(checked.typed.graph.outputs)
-            found.append(scores.sorted_out(part.name, part.rows, logs, checked.training, outputs, majorities))
+            of_part = scores.sorted_out(part.name, part.rows, logs, checked.training, outputs, majorities)
+            found.append(of_part.without(part.unscored))
         return tuple(found)
 
     def _not_finite(self, epoch: int, what: str) -> TrainingError:

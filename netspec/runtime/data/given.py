@@ -1,0 +1,68 @@
+"""A table that is named on a command line, as the source of a spec, and how it is named from where that spec lies."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePath
+
+from netspec.errors import NetspecError
+from netspec.language.names import PACKED, SUFFIXES, kind_of
+from netspec.language.schema import TABLES, Source
+from netspec.runtime.data import text_files
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.files import found
+
+_SEPARATORS = ";\t|"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+
+
+def source(path: str, separator: str | None) -> Source:
+    """The source of this name; a CSV file without a comma in its first line is parted by what stands there instead.
+
+    Raises DataError: NS701 and NS705 for a file that cannot be read, NS709 for a name or separator that says nothing.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise NetspecError(f"`{path}` is not UTF-8, so no spec can name it", help="rename it") from None
+    kind = kind_of(path)
+    if separator is not None and (len(separator) != 1 or kind not in ("csv", "tsv", None)):
+        raise DataError("NS709", "`--separator`: expected one character, of a file of text")
+    if kind is None and separator is None:
+        known = ", ".join(SUFFIXES)
+        cure = f"a name that ends in {known}, or say --separator where it is text"
+        raise DataError("NS709", f"the kind of `{path}` cannot be told from its name", cure)
+    kind = kind or "csv"
+    made = Source.model_validate({kind: [path] if kind in TABLES else path, "separator": separator})
+    if kind != "csv" or separator is not None:
+        return made
+    first = text_files.header(found(made, Path())[0], ",")
+    if len(first) == 1 and (there := [char for char in _SEPARATORS if char in first[0]]):
+        return made.model_copy(update={"separator": max(there, key=first[0].count)})
+    return made
+
+
+def seen_from(made: Source, folder: Path) -> Source:
+    """The same source, named from `folder`; absolute names stay."""
+
+    def moved(path: str) -> str:
+        if os.path.isabs(path):
+            return path
+        return os.path.relpath(path, folder.resolve()) if folder.resolve() != Path.cwd() else path
+
+    names = getattr(made, made.kind)
+    update = {made.kind: moved(names) if isinstance(names, str) else tuple(map(moved, names))}
+    return made.model_copy(update=update)
+
+
+def name(said: str | None, out: object, path: str) -> str:
+    """A spec's name: what is said, else that of its file, else that of the table, as far as it can be one."""
+    if said is not None:
+        if not _NAME.match(said):
+            cure = "letters, digits, `_` and `-`, starting with a letter or a digit"
+            raise NetspecError(f"`--name`: `{said}` cannot be a name", help=cure)
+        return said
+    file = PurePath(str(out) if out is not None else path)
+    stem = PurePath(file.stem).stem if file.suffix.lower() in PACKED else file.stem
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "model"

@@ -1,0 +1,291 @@
+"""`netspec init`: first specs of awkward tables validate without a word, their data prepare, and they learn."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from first_tables import CASES, write_csv
+
+import netspec
+from netspec import api, pipeline
+from netspec.errors import NetspecError
+from netspec.language.scalars import plain
+from netspec.language.source import parse_value
+from netspec.render.starter import quoted
+from netspec.runtime.data.faults import DataError
+from netspec.runtime.run import splits
+
+MUST = {"accuracy": 0.12, "binary_accuracy": 0.12}  # by how much the majority class is beaten
+
+
+def first(folder: Path, table: str, targets: list[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The spec that is written for a table, after a look that nothing is said of it."""
+    monkeypatch.chdir(folder)
+    spec = folder / "spec.yaml"
+    spec.write_text(api.first_spec(table, targets), encoding="utf-8")
+    assert pipeline.analyze(spec).diagnostics == ()
+    return spec
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_validates_without_a_word_and_its_data_prepare(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, targets = CASES[name](tmp_path, np.random.default_rng(7))
+    spec = first(tmp_path, table, targets, monkeypatch)
+    made = splits.read(api.checked(spec), 1)
+    assert made.train.rows > 0
+    assert "#" in spec.read_text(encoding="utf-8")
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_it_trains_and_beats_what_knows_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, targets = CASES[name](tmp_path, np.random.default_rng(7))
+    spec = first(tmp_path, table, targets, monkeypatch)
+    found = netspec.fit(spec, out=tmp_path / "run")
+    (score,) = [each for each in found.scores if each.split == "validation"] or found.scores
+    held = splits.read(api.checked(spec), found.seed)
+    part = held.validation or held.train
+    y = next(part.examples.pieces(part.rows))[1]
+    for output, metrics in score.outputs.items():
+        if "mean_absolute_error" in metrics:
+            guess = next(held.train.examples.pieces(held.train.rows))[1][output].mean()
+            assert metrics["mean_absolute_error"] < 0.6 * float(np.abs(y[output] - guess).mean())
+            continue
+        accuracy = metrics.get("accuracy", metrics.get("binary_accuracy"))
+        majority = score.majorities[output].share if output in score.majorities else 0.6  # labels of several.npz
+        assert isinstance(accuracy, float) and accuracy > majority + MUST["accuracy"]
+
+
+KINDS = ("number", "whole", "flag", "word", "code", "sentence", "empty", "same", "date", "gaps", "mixed", "NA", "odd")
+NAMES = ["id", "numbers", "kinds", "hidden", "x_code", "y", "Y", "x", "", "a\nb", "x" * 80, "$y", "#", "0", "Ω", "{a}"]
+
+
+def cells(kind: str, rows: int, rng: random.Random) -> list[str]:
+    def one(at: int) -> str:
+        match kind:
+            case "number":
+                return f"{rng.gauss(0, 10):.3f}"
+            case "whole":
+                return str(rng.randint(0, 4))
+            case "flag":
+                return rng.choice(["true", "false"])
+            case "word":
+                return rng.choice(["a", "b ", "c", "ça"])
+            case "code":
+                return f"c{at}"
+            case "sentence":
+                return " ".join(rng.choice(["the", "cat", "sat", "Über", "42"]) for _ in range(rng.randint(0, 9)))
+            case "empty":
+                return ""
+            case "same":
+                return "same"
+            case "date":
+                return f"2024-01-{1 + at % 28:02d}"
+            case "gaps":
+                return rng.choice(["", "NA", "7", "8.5"])
+            case "mixed":
+                return rng.choice(["1", "2", "many"])
+            case "NA":
+                return rng.choice(["NA", "null"])
+        return rng.choice(['"', ", ", "\n", "é", "\t", "1e400", "-inf", "1."])
+
+    return [one(at) for at in range(rows)]
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_any_table_gets_a_sound_spec_or_a_reason(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(seed)
+    rows = rng.choice([1, 2, 3, 9, 10, 12, 25, 60, 300])
+    names = rng.sample(NAMES, rng.randint(2, 8))
+    columns = {name: cells(rng.choice(KINDS), rows, rng) for name in names}
+    write_csv(tmp_path / "any.csv", columns)
+    targets = rng.sample([name for name in names if name] or ["y"], rng.choice([1, 1, 2]) if len(names) > 3 else 1)
+    monkeypatch.chdir(tmp_path)
+    try:
+        text = api.first_spec("any.csv", targets)
+    except DataError as error:
+        assert error.code in ("NS702", "NS705", "NS706", "NS707"), error
+        return
+    (tmp_path / "any.yaml").write_text(text, encoding="utf-8")
+    assert pipeline.analyze("any.yaml").diagnostics == (), text
+    assert splits.read(api.checked("any.yaml"), 1).train.rows > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "a b",
+        "no",
+        "1",
+        "1e3",
+        "~",
+        "$x",
+        "$$",
+        "a: b",
+        "a #",
+        "'",
+        '"\\',
+        "\x07",
+        "\u2028",
+        "😀",
+        "-",
+        "[",
+        "é",
+        "",
+    ],
+)
+def test_quoted_text_is_read_back(text: str) -> None:
+    read = parse_value(quoted(text))
+    assert (read[1:] if text.startswith("$") else read) == text
+    assert quoted(text).startswith('"') or plain(quoted(text)) == read
+
+
+def spec_of(**columns: Any) -> str:
+    write_csv(Path("t.csv"), columns)
+    return api.first_spec("t.csv", "y")
+
+
+def refusal(**columns: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        spec_of(**columns)
+    return caught.value.message
+
+
+def test_what_cannot_be_learned_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    x = list(range(40))
+    assert "one value, `a`" in refusal(x=x, y=["a"] * 40)
+    assert "is empty" in refusal(x=x, y=[""] * 40)
+    assert "40 different texts in 40 rows" in refusal(x=x, y=[f"t{at}" for at in x])
+    assert "no column to learn from" in refusal(x=["same"] * 40, y=x)
+    assert "too large" in refusal(x=[1.5, 2] * 20, y=[at * 1e200 for at in x])
+
+
+def test_names_are_near_and_files_are_told_as_fit_tells_them(run: Any, tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", {"liked": ["a", "b"], "x": [1, 2]})
+    near = run("init", "t.csv", "--target", "likd", cwd=tmp_path)
+    assert near.rc == 1 and "NS702" in near.stderr and "did you mean `liked`?" in near.stderr
+    (tmp_path / "broken.csv").write_text("x,y\n1,2\n3,4,5\n", encoding="utf-8")
+    (tmp_path / "s.yaml").write_text(
+        "inputs: {x: [1]}\nlayers:\n  - Dense: 1\n    name: y\nlosses: mse\ndata: {train: broken.csv}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(DataError) as fitted:
+        splits.read(api.checked(tmp_path / "s.yaml", ["data.train=" + str(tmp_path / "other.csv")]), 1)
+    missing = run("init", tmp_path / "other.csv", "--target", "y", cwd=tmp_path)
+    assert missing.stderr.splitlines()[0].partition("]: ")[2] == fitted.value.message
+    broken = run("init", "broken.csv", "--target", "y", cwd=tmp_path)
+    assert broken.rc == 1 and "row 2 (line 3): expected 2 columns, got 3" in broken.stderr
+
+
+def test_it_never_overwrites_and_writes_paths_from_where_the_spec_lies(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "specs").mkdir()
+    write_csv(tmp_path / "data/t;.csv", {"a b": [1, 2, 3] * 5, "y": ["u", "v", "v"] * 5}, ";")
+    wrote = run("init", "data/t;.csv", "-t", "y", "-o", "specs/a.yaml", "--name", "mine", cwd=tmp_path)
+    assert wrote.rc == 0 and wrote.stdout == "" and "netspec fit specs/a.yaml" in wrote.stderr
+    text = (tmp_path / "specs/a.yaml").read_text(encoding="utf-8")
+    assert 'train: {csv: "../data/t;.csv", separator: ";"}' in text and "name: mine\n" in text
+    assert run("validate", "specs/a.yaml", cwd=tmp_path).stdout == "1 spec, no problems\n"
+    again = run("init", "data/t;.csv", "-t", "y", "-o", "specs/a.yaml", cwd=tmp_path)
+    assert again.rc == 2 and "exists" in again.stderr and "--force" in again.stderr
+    assert (tmp_path / "specs/a.yaml").read_text(encoding="utf-8") == text
+    assert run("init", "data/t;.csv", "-t", "y", "-o", "specs/a.yaml", "--force", cwd=tmp_path).rc == 0
+    assert "name: a\n" in (tmp_path / "specs/a.yaml").read_text(encoding="utf-8")
+    shown = run("init", "data/t;.csv", "-t", "y", cwd=tmp_path)
+    assert shown.rc == 0 and 'train: {csv: "data/t;.csv", separator: ";"}' in shown.stdout
+    assert run("init", "data/t;.csv", "-t", "y", "--name", "a b", cwd=tmp_path).rc == 2
+    assert run("init", "data/t;.csv", "-t", "y", "-o", "no/a.yaml", cwd=tmp_path).rc == 2
+    own = run("init", "data/t;.csv", "-t", "y", "-o", "data/t;.csv", "--force", cwd=tmp_path)
+    assert own.rc == 2 and ".yaml" in own.stderr and (tmp_path / "data/t;.csv").read_text().startswith("a b;y")
+
+
+def test_choices_follow_the_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = range(200)
+    text = spec_of(
+        customer_id=[at * 7 % 1009 for at in rows],
+        town=[f"town {at % 30}" for at in rows],
+        note=[f"the {at % 7} red cats sat on mat {at % 11}" for at in rows],
+        stars=[at % 5 for at in rows],
+        y=[f"{at % 13 / 3:.4f}" for at in rows],
+    )
+    assert "left out: `customer_id` is an id: every value differs" in text
+    assert "town: {column: town, category: true}" in text and "Embedding: {input_dim: 31" in text
+    assert "note: {column: note, text: {vocabulary: " in text and "GlobalAveragePooling1D" in text
+    assert "numbers: {column: stars, normalize: true}" in text
+    assert "losses: mean_squared_error" in text and "Rescaling: {scale: 1.25, offset: 1.97}" in text
+
+
+def test_a_name_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(NetspecError, match="UTF-8"):
+        api.first_spec("\udcff.csv", "y")
+
+
+SHAPES = [(), (1,), (3,), (0,), (8, 8), (5, 2), (28, 28), (8, 8, 3), (2, 8, 3), (4, 4, 4, 2)]
+DTYPES = ["uint8", "int8", "bool", "float16", "float32", "float64", "int64", "uint64", "<U3", "S2"]
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_any_arrays_get_a_sound_spec_or_a_reason(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, draw = random.Random(seed), np.random.default_rng(seed)
+    rows = rng.choice([2, 10, 40])
+    arrays: dict[str, np.ndarray] = {}
+    for name in ("x", "y", "größe", "label"):
+        dtype = np.dtype(rng.choice(DTYPES))
+        shape = () if dtype.kind in "US" else rng.choice(SHAPES)
+        numbers = draw.integers(0, rng.choice([2, 5, 120]), (rows, *shape))
+        arrays[name] = (
+            numbers.astype(dtype) if dtype.kind != "f" else (numbers + draw.random(numbers.shape)).astype(dtype)
+        )
+        if dtype.kind == "f" and rng.random() < 0.3:
+            arrays[name][draw.random(numbers.shape) < 0.1] = rng.choice([np.nan, np.nan, np.inf])
+    np.savez(tmp_path / "any.npz", **arrays)
+    monkeypatch.chdir(tmp_path)
+    try:
+        text = api.first_spec("any.npz", "label")
+    except DataError as error:
+        assert error.code in ("NS706", "NS707"), error
+        return
+    (tmp_path / "any.yaml").write_text(text, encoding="utf-8")
+    assert pipeline.analyze("any.yaml").diagnostics == (), text
+    assert splits.read(api.checked("any.yaml"), 1).train.rows > 0
+
+
+def test_a_wide_table_is_parted_into_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(1)
+    columns: dict[str, Any] = {f"c{at}": draw.normal(size=20).round(2).tolist() for at in range(5_100)}
+    write_csv(tmp_path / "wide.csv", {**columns, "y": ["u", "v"] * 10})
+    spec = first(tmp_path, "wide.csv", ["y"], monkeypatch)
+    text = spec.read_text(encoding="utf-8")
+    assert "numbers: [5000]" in text and "numbers_2: [100]" in text and max(map(len, text.splitlines())) <= 120
+    assert splits.read(api.checked(spec), 1).train.rows == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "NS704"),
+        ("a,y\n", "NS704"),
+        ("a,a,y\n1,2,3\n", "NS705"),
+        ('a,y\n"1,2\n', "NS705"),
+        ("a,y\n\udcff,1\n", "NS705"),
+    ],
+)
+def test_what_fit_cannot_read_is_no_table(
+    text: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DataError) as caught:
+        api.first_spec("t.csv", "y")
+    assert caught.value.code == code
