@@ -118,6 +118,7 @@ NS709 bad-data-source        error
 NS710 label-range            error
 NS711 label-form             error
 NS712 input-range            error
+NS713 label-in-input         error
 NS801 bad-run                error
 NS802 not-finite             error
 NS901 internal-error         error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.catalog.types import UNKNOWN, TensorType
 from netspec.diagnostics import ERROR, Diagnostic, Report, Suppressed
+from netspec.graph.ancestry import made_from
 from netspec.graph.budget import check_costs
 from netspec.graph.checks import check
 from netspec.graph.infer import infer
@@ -183,6 +184,7 @@ def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:
         {name: calls[tensor.call] for name, tensor in graph.outputs.items() if tensor.call in calls},
         dict.fromkeys((name for step in spec.model.steps for name in step.names if name not in outputs), "")
         | {step: name for name, step in (spec.model.outputs or {}).items() if step != name},
+        {} if spec.model.open else made_from(graph),
     )
 
 

@@ -17,16 +17,18 @@ from netspec.language.schema import (  # noqa: E402
     Category,
     Data,
     Feature,
+    Missing,
     Sequence,
     Source,
+    Split,
     Target,
     Text,
-    Validation,
 )
 from netspec.runtime.data import tokens  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.features import Prepared, load  # noqa: E402
-from netspec.runtime.data.learning import fit, needed, split  # noqa: E402
+from netspec.runtime.data.learning import fit, needed  # noqa: E402
+from netspec.runtime.data.parting import cut  # noqa: E402
 from netspec.runtime.data.sources import read  # noqa: E402
 from netspec.runtime.data.tables import Table  # noqa: E402
 
@@ -34,6 +36,12 @@ from netspec.runtime.data.tables import Table  # noqa: E402
 def _table(**columns: Any) -> Table:
     made = {n: pa.chunked_array([pa.array(c)]) if isinstance(c[0], str) else c for n, c in columns.items()}
     return Table(made, len(next(iter(columns.values()))), "t.csv")
+
+
+def split(table: Table, part: Split, seed: int) -> tuple[Any, Any]:
+    """The rows that are left, and those that are held out."""
+    made = cut(table, Data(validation=part), seed)
+    return made.train, made.held["validation"]
 
 
 def _inputs(
@@ -76,9 +84,9 @@ def test_columns_stand_side_by_side_normalized_by_the_training_part() -> None:
 def test_missing_numbers() -> None:
     train = _table(n=["2", "", "4"], o=["1", "0", "1"])
     assert _inputs(train, Feature(column="n"), (None, 1)).inputs(train)["x"].tolist() == [[2], [3], [4]]
-    zero = Feature(column="n", missing="zero")
+    zero = Feature(column="n", missing={"": Missing(by="zero")})
     assert _inputs(train, zero, (None, 1)).inputs(train)["x"].tolist() == [[2], [0], [4]]
-    data = Data(features={"x": Feature(column="n", missing="drop")})
+    data = Data(features={"x": Feature(column="n", missing={"": Missing(by="drop")})})
     losses = {"o": "binary_crossentropy"}
     prepared = fit(data, {"x": TensorType((None, 1))}, {"o": TensorType((None, 1))}, train, losses=losses)
     made = prepared.examples(train)
@@ -96,7 +104,7 @@ def test_an_empty_cell_of_a_whole_number_is_refused_unless_the_spec_says_what_it
     assert "`missing: zero`" in str(error.help)
     _refused("NS703", _table(n=np.array([1.0, np.nan])), Feature(column="n"), (None, 1), "int32", of=_encoded)
     for missing, becomes in (("zero", 0), ("mean", 2), ("drop", 2)):  # 2.5, rounded to the even number
-        prepared = _inputs(train, Feature(column="n", missing=missing), (None, 1), "int32")
+        prepared = _inputs(train, Feature(column="n", missing={"": Missing(by=missing)}), (None, 1), "int32")
         assert prepared.inputs(more)["x"].tolist() == [[becomes], [3]]
     with pytest.raises(DataError, match="row 1, column `n`"):
         _inputs(_table(n=["1", "4"]), Feature(column="n"), (None, 1), "int32").inputs(more)
@@ -376,18 +384,18 @@ def _splitmix64(seed: int, row: int) -> int:
 
 def test_the_split_is_the_same_everywhere() -> None:
     table = _table(n=np.arange(2000))
-    train, held = split(table, Validation(fraction=0.1), 7)
+    train, held = split(table, Split(fraction=0.1), 7)
     assert held.rows + train.rows == 2000
     by_hash = sorted(range(2000), key=lambda row: _splitmix64(7, row))
     assert held.columns["n"].tolist() == sorted(by_hash[:200])
     for rows, fraction in ((7, 0.3), (10, 0.1), (13, 0.5), (999, 0.123)):
-        assert split(_table(n=np.arange(rows)), Validation(fraction=fraction), 1)[1].rows == round(rows * fraction)
-    assert not np.array_equal(held.columns["n"], split(table, Validation(fraction=0.1), 8)[1].columns["n"])
-    last = split(table, Validation(fraction=0.1, by="order"), 7)[1]
+        assert split(_table(n=np.arange(rows)), Split(fraction=fraction), 1)[1].rows == round(rows * fraction)
+    assert not np.array_equal(held.columns["n"], split(table, Split(fraction=0.1), 8)[1].columns["n"])
+    last = split(table, Split(fraction=0.1, by="order"), 7)[1]
     assert last.columns["n"].tolist() == list(range(1800, 2000))
     assert last.row(0) == "row 1801"
     with pytest.raises(DataError, match="leaves none to validate with"):
-        split(_table(n=np.arange(3)), Validation(fraction=0.01), 1)
+        split(_table(n=np.arange(3)), Split(fraction=0.01), 1)
 
 
 # Keeping it
@@ -442,7 +450,7 @@ def test_nothing_is_learned_from_other_rows(tmp_path: Path) -> None:
     rows = "\n".join(f"word{n},{n},{n % 2}" for n in range(400))
     (tmp_path / "t.csv").write_text(f"t,n,o\n{rows}\n")
     table = read(Source(csv=("t.csv",)), tmp_path)
-    train, held = split(table, Validation(fraction=0.25), 1)
+    train, held = split(table, Split(fraction=0.25), 1)
     data = Data(features={"t": Feature(column="t", text=Text(vocabulary=500, length=1)), "n": Feature(normalize=True)})
     inputs = {"t": TensorType((None, 1), "int32"), "n": TensorType((None, 1))}
     prepared = fit(data, inputs, {"o": TensorType((None, 1))}, train, losses={"o": "binary_crossentropy"})

@@ -12,7 +12,7 @@ np = pytest.importorskip("numpy")
 pa = pytest.importorskip("pyarrow")
 
 from netspec.catalog.types import TensorType  # noqa: E402
-from netspec.language.schema import Data, Feature, MultiLabel, Source, Steps, Target  # noqa: E402
+from netspec.language.schema import Data, Feature, Missing, MultiLabel, Source, Steps, Target  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.features import Prepared, load  # noqa: E402
@@ -71,7 +71,7 @@ def test_balanced_classes_weigh_the_same_in_sum() -> None:
 def test_a_balance_is_learned_in_blocks_and_from_the_rows_that_are_trained_on() -> None:
     rows = table(n=["1", "", "3", "4", "5"], o=["no", "no", "", "yes", "no"], w=["1"] * 5)
     data = Data(
-        features={"x": Feature(column="n", missing="drop")},
+        features={"x": Feature(column="n", missing={"": Missing(by="drop")})},
         targets={"o": Target(column="o", balanced=True), "p": Target(column="o", balanced=True, missing="mask")},
     )
     outputs = {"o": TensorType((None, 1)), "p": TensorType((None, 1))}

@@ -13,10 +13,12 @@ from netspec.catalog.arguments import DTYPES
 from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
+from netspec.language import preparing
 from netspec.language.names import SUFFIXES, kind_of
 from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input, Target
 
 _T = TypeVar("_T", bound=Closed)
+_SPLIT_KEYS = frozenset(("fraction", "by", "column", "format", "source"))
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -34,8 +36,8 @@ _EXPECTED = {
 }
 _EXAMPLES = {  # of what must be said
     "shape": "for example `shape: [100]`, 100 numbers a row",
-    "vocabulary": "for example `vocabulary: 10000`, the most frequent words",
     "fraction": "for example `fraction: 0.1`",
+    "parts": "for example `parts: [month, weekday]`",
     "class_weights": "`balanced`, or for example `{no: 1, yes: 5}`",
 }
 _BOUNDS = {
@@ -84,6 +86,8 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         renamed = rename(str(loc[-1]), known) if close not in beside and not gone else None
         report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=gone or way_out, fix=renamed)
         return
+    if kind == "too_short" and got:
+        return  # entries that are wrong, each of which is an error of its own
     if kind == "missing":
         report.add("NS203", at[:-1], f"{within} needs `{loc[-1]}`", key=True, help=_EXAMPLES.get(str(loc[-1])))
         return
@@ -229,14 +233,14 @@ def data_part(value: Any, report: Report) -> Data | None:
         return None
     full = dict(value)
     before = len(report)
-    for key in ("train", "test"):
+    if "train" in full:
+        full["train"] = _source(full["train"], (*path, "train"), report)
+    for key in ("validation", "test"):
         if key in full:
-            full[key] = _source(full[key], (*path, key), report)
-    if "validation" in full:
-        full["validation"] = _validation(full["validation"], (*path, "validation"), report)
+            full[key] = _split(full[key], (*path, key), report)
     for key in ("features", "targets"):
         if isinstance(full.get(key), dict):
-            full[key] = {name: _columns(part, key) for name, part in full[key].items()}
+            full[key] = {name: _columns(part, (*path, key, name), report) for name, part in full[key].items()}
     made = guarded(Data, full, path, report, "`data`")
     meant = {nearest(str(key), _fields(Data, ())) for key in full}  # one may stand there misspelt
     if not full.get("dataset") and not full.get("train") and meant.isdisjoint({"dataset", "train"}):
@@ -284,23 +288,26 @@ def _source(value: Any, path: Path, report: Report) -> Any:
     return {kind: names if kind in TABLES else names[0]}
 
 
-def _validation(value: Any, path: Path, report: Report) -> Any:
+def _split(value: Any, path: Path, report: Report) -> Any:
     """A fraction, a file, or a mapping of either."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"fraction": value}
-    if isinstance(value, str | list) or (isinstance(value, dict) and not value.keys() & {"fraction", "by", "column"}):
+    if isinstance(value, str | list) or (isinstance(value, dict) and not value.keys() & _SPLIT_KEYS):
         return {"source": _source(value, path, report)}
+    if isinstance(value, dict) and value.get("source") is not None:
+        return {**value, "source": _source(value["source"], (*path, "source"), report)}
     return value
 
 
-def _columns(value: Any, key: str) -> Any:
-    """A column's name alone, a list of them, or a mapping; `category: true` is short for its defaults."""
+def _columns(value: Any, path: Path, report: Report) -> Any:
+    """A column's name alone, a list of them, or a mapping, with a feature's preparations written out."""
     if isinstance(value, str):
         return {"column": value}
     if isinstance(value, list):
         return {"columns": value}
-    if key == "features" and isinstance(value, dict) and value.get("category") is True:
-        return {**value, "category": {}}
+    key = path[1]
+    if key == "features" and isinstance(value, dict):
+        return preparing.written_out(value, path, report)
     return _target(value) if key == "targets" and isinstance(value, dict) else value
 
 
@@ -318,7 +325,7 @@ def _one_of_each(data: Data, report: Report) -> None:
     """What a mapping's types cannot say: exactly one kind of source, at most one preparation."""
     for key, source in (
         ("train", data.train),
-        ("test", data.test),
+        ("test", data.test and data.test.source),
         ("validation", data.validation and data.validation.source),
     ):
         if source is None:
@@ -333,15 +340,15 @@ def _one_of_each(data: Data, report: Report) -> None:
     if data.dataset and data.train:
         message, cure = "`dataset` brings its own rows, so `train` has no place", "leave out one of the two"
         report.add("NS709", ("data", "train"), message, key=True, help=cure)
+    if data.validation or data.test:
+        from netspec.language import splitting
+
+        splitting.check(data, report)
     for name, feature in data.features.items():
-        kinds = [k for k in ("text", "sequence", "category", "multi_hot") if getattr(feature, k) is not None]
-        if len(kinds) > 1:
-            both = " and ".join(f"`{kind}`" for kind in kinds)
-            message, cure = f"a feature is prepared in one way, got {both}", "make an input of each, or leave out one"
-            report.add("NS709", ("data", "features", name, kinds[1]), message, key=True, help=cure)
+        preparing.check(feature, ("data", "features", name), report)
         if feature.names or feature.text is None:  # of a text it may be left out
             _column_or_columns(feature, ("data", "features", name), report)
-    running = [s for s in (data.train, data.test, data.validation and data.validation.source) if s]
+    running = [s for s in (data.train, data.test and data.test.source, data.validation and data.validation.source) if s]
     if any(s.text or s.stride for s in running) or any(f.text and not f.names for f in data.features.values()):
         from netspec.language import passages
 

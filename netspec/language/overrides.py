@@ -139,9 +139,16 @@ def _data_shorthand(child: Any, path: list[str | int]) -> dict[str, Any] | None:
     where = path[1]
     if where in ("features", "targets") and len(path) == 3:
         return {"columns" if isinstance(child, list) else "column": child}
+    if where == "features" and len(path) == 4:
+        if path[3] == "bucket" and not isinstance(child, bool):
+            return {"boundaries" if isinstance(child, list) else "quantiles": child}
+        if path[3] == "date" and isinstance(child, list):
+            return {"parts": child}
+        if path[3] == "category" and child is True:
+            return {}
     if len(path) == 2 and where in _FILES and isinstance(child, str):
         return {FilePath(child).suffix.lstrip(".").lower(): child}
-    if len(path) == 2 and where == "validation" and isinstance(child, int | float):
+    if len(path) == 2 and where in ("validation", "test") and isinstance(child, int | float):
         return {"fraction": child}
     return None
 
@@ -199,7 +206,11 @@ def _shown(path: list[str | int]) -> str:
 
 def _from_here(value: Any, path: list[str | int]) -> Any:
     """File names given on the command line are relative to the current folder, not to the spec."""
-    if path[:1] != ["data"] or not isinstance(value, str) or len(path) < 2 or path[1] not in _FILES:
+    if path[:1] != ["data"] or not isinstance(value, str) or len(path) < 2:
+        return value
+    if path[1] == "features" and path[-2:-1] == ["text"] and path[-1] in ("vocabulary", "file"):
+        return str(FilePath(value).absolute())
+    if path[1] not in _FILES:
         return value
     if len(path) == 2 or path[-1] in _KINDS or "npy" in path:
         return str(FilePath(value).absolute())

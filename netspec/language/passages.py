@@ -13,7 +13,7 @@ def check(data: Data, report: Report) -> None:
     """Report what does not go together, each mistake at the smallest thing that is wrong."""
     sources: list[tuple[str, Source | None]] = [
         ("train", data.train),
-        ("test", data.test),
+        ("test", data.test.source if data.test else None),
         ("validation", data.validation.source if data.validation else None),
     ]
     for key, source in sources:
@@ -31,6 +31,12 @@ def check(data: Data, report: Report) -> None:
     if held is not None and held.source is None and held.by != "order" and "by" in held.model_fields_set:
         message = "windows that overlap would be on both sides, so the held-out part of a text is its last"
         report.add("NS707", ("data", "validation", "by"), message, help="say `by: order`, or leave it out")
+    if data.test is not None and data.test.source is None:
+        message, cure = (
+            "a part of a text is held out to validate, and `test` is another text",
+            "for example `test: b.txt`",
+        )
+        report.add("NS707", ("data", "test"), message, help=cure)
     for name, feature in data.features.items():
         path: Path = ("data", "features", name)
         if feature.names:
@@ -38,6 +44,10 @@ def check(data: Data, report: Report) -> None:
             named = "`text: {by: characters, vocabulary: 64}`"
             cure = f"say {named} alone; a table in a .txt file is `{{csv: [{data.train.files[0]}]}}`"
             report.add("NS707", (*path, key), "`train` is a text, which has no columns", key=True, help=cure)
+        elif feature.text is not None and (feature.text.file is not None or feature.text.ngrams > 1):
+            key = "file" if feature.text.file is not None else "ngrams"
+            message = f"the tokens of a running text are its own, one after the other, without `{key}`"
+            report.add("NS707", (*path, "text", key), message, key=True, help="say how many: `vocabulary: 64`")
         elif feature.text is None:
             cure = f"for example `{name}: {{text: {{by: characters, vocabulary: 64}}}}`"
             report.add("NS707", path, "`train` is a text, so its feature is `text`", help=cure)

@@ -16,10 +16,16 @@ Axis = Annotated[int, Field(ge=1, le=LARGEST)]
 Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Weight = Annotated[float, Field(ge=0, le=1e15)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")  # kinds of tables that may lie in several files
 KINDS = (*TABLES, "npz", "npy", "python")
+DatePart = Literal["year", "quarter", "month", "day", "weekday", "yearday", "hour", "minute", "second", "timestamp"]
+KINDS_OF_FEATURE = ("text", "sequence", "category", "hash", "multi_hot", "bucket", "date")
+OF_CELLS = ("text", "sequence", "category", "hash", "multi_hot")  # kinds whose cells are no numbers
+WAYS = ("mean", "zero", "drop", "mask")  # what an empty number becomes, beside a number
+BY_COLUMN = ("time", "group", "stratified")  # ways of holding rows out that go by a column
 
 
 def _amount(units: str) -> WithJsonSchema:
@@ -47,9 +53,11 @@ class Input(Closed):
 class Text(Closed):
     """Text to numbers: 0 is padding, 1 an unknown token, 2 and up the tokens of the training part by frequency."""
 
-    vocabulary: Annotated[int, Field(ge=3, le=2**31 - 1)]
+    vocabulary: Annotated[int, Field(ge=3, le=2**31 - 1)] | None = None  # left out: all tokens of `file`
+    file: Name | None = None  # the tokens in their order, one a line, in place of those of the training part
     length: Size | None = None  # left out: the input's own length
     by: Literal["words", "characters"] = "words"
+    ngrams: Annotated[int, Field(ge=1, le=100)] = 1  # runs of up to so many tokens are tokens too
     padding: Literal["pre", "post"] = "pre"
     truncating: Literal["pre", "post"] = "post"
     lower: bool = True
@@ -68,26 +76,65 @@ class Sequence(Closed):
 class Category(Closed):
     """A word or number out of few: 0 is unknown, 1 and up the values of the training part in sorted order."""
 
+    vocabulary: Annotated[int, Field(ge=2, le=2**31 - 1)] | None = None  # unknown and the most frequent; left out: all
     one_hot: bool = False  # a column for each value; unknown is all zeros
 
 
+class Missing(Closed):
+    """What an empty cell becomes: the training mean, 0, a number, or the mean with a column of 0 and 1 that says so."""
+
+    by: Literal["mean", "zero", "drop", "mask"] | None = None  # one of WAYS
+    fill: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
+class Bucket(Closed):
+    """Numbers to the number of their bucket: given boundaries, or as many quantiles of the training part."""
+
+    boundaries: Annotated[tuple[Finite, ...], Field(strict=False, min_length=1)] | None = None
+    quantiles: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    one_hot: bool = False
+
+
+class Date(Closed):
+    """Parts of dates and times as numbers, side by side in order."""
+
+    parts: Annotated[tuple[DatePart, ...], Field(strict=False, min_length=1)]
+    cyclic: bool = False  # a sine and a cosine for each part that goes round, so that December is near January
+    format: Name | None = None  # as `strptime` has it; left out: ISO 8601
+
+
 class Feature(Closed):
-    """Where an input comes from. At most one of `text`, `sequence`, `category` and `multi_hot`; none: numbers."""
+    """Where an input comes from. At most one of the `KINDS_OF_FEATURE`; none: numbers."""
 
     column: Name | None = None
     columns: Strings | None = None
     normalize: bool = False  # minus the mean, over the standard deviation, both of the training part
     rescale: Positive | None = None  # times this number
+    clip: Annotated[tuple[Finite | None, Finite | None], Field(strict=False)] | None = None  # from, to
+    log: bool = False  # log(1 + x), after `clip` and before `normalize`
+    bucket: Bucket | None = None
+    date: Date | None = None
     text: Text | None = None
     sequence: Sequence | None = None
     category: Category | None = None
+    hash: Annotated[int, Field(ge=2, le=2**31 - 1)] | None = None  # 0 is empty, 1 and up to below this the value's hash
     multi_hot: Size | None = None  # lists of whole numbers to zeros and ones of this width
-    missing: Literal["mean", "zero", "drop"] | None = None  # numbers: the training mean unless it says otherwise
+    missing: dict[str, Missing] | None = None  # by column, "" for all others; left out: the kind's own way
 
     @property
     def names(self) -> tuple[str, ...]:
         """The columns in order, whichever key names them."""
         return self.columns or ((self.column,) if self.column else ())
+
+    def missing_of(self, column: str) -> Missing | None:
+        """What the spec says of an empty cell of this column."""
+        said = self.missing or {}
+        return said.get(column, said.get(""))
+
+    def drops(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the columns whose empty cells drop the row."""
+        said = {column: self.missing_of(column) for column in columns}
+        return tuple(column for column, missing in said.items() if missing is not None and missing.by == "drop")
 
 
 class MultiLabel(Closed):
@@ -159,11 +206,13 @@ class Source(Closed):
         return (named,) if isinstance(named, str) else tuple(named)
 
 
-class Validation(Closed):
-    """A part of train that is held out, or a source of its own."""
+class Split(Closed):
+    """Rows to validate or to test with: a part of train that is held out, or a source of their own."""
 
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-    by: Literal["hash", "order"] = "hash"
+    by: Literal["hash", "order", "time", "group", "stratified"] = "hash"
+    column: Name | None = None  # that `time`, `group` and `stratified` go by
+    format: Name | None = None  # of the times in it, where it is not ISO 8601
     source: Source | None = None
 
 
@@ -172,8 +221,8 @@ class Data(Closed):
 
     dataset: Literal["cifar10", "digits", "imdb", "mnist", "reuters"] | None = None
     train: Source | None = None
-    validation: Validation | None = None
-    test: Source | None = None
+    validation: Split | None = None
+    test: Split | None = None
     weight: Name | None = None  # the column of each row's weight, for every output
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}

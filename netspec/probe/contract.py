@@ -17,6 +17,8 @@ from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.names import expanded, is_pattern
 from netspec.language.schema import TABLES, Data, Feature, Source, Target
+from netspec.probe import held, vocabulary
+from netspec.probe.leaks import check_labels
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, columns
 
@@ -43,6 +45,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     inputs, outputs = tuple(model.inputs), tuple(model.outputs)
     _check_names("features", data.features, inputs, "an input", {}, report)
     _check_names("targets", data.targets, outputs, "an output", model.steps, report)
+    check_labels(data, model, report)
     fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs, model.steps)
     known = replace(  # what a misspelt name means has columns, which are not looked at
         model,
@@ -55,16 +58,19 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         if len(known.inputs) < len(model.inputs):
             return ()  # a name is misspelt, which is said
         return passages.check(data, known, _each_file(data, folder, report), folder, report)
+    vocabularies = vocabulary.read(data, folder, report)
     looked: list[Looked] = []
     taught_by: tuple[str, Sequence[str]] = ("", ())  # the file of the training rows, and its columns
     parts: Parts | None = None
     said: set[str] = set()
     if data.dataset is not None:
         found = DATASET_COLUMNS[data.dataset]
-        if _check_columns(data, found, f"dataset `{data.dataset}`", model, said, report) and inputs:
+        where = f"dataset `{data.dataset}`"
+        sound = held.check_columns(data, found, where, said, report)
+        if _check_columns(data, found, where, model, said, report) and sound and inputs:
             from netspec.probe import look
 
-            parts = look.parts(data, known, found)
+            parts = look.parts(data, known, found, vocabularies)
             look.dataset(data, parts, report)
     for path, source in _each_file(data, folder, report):
         try:
@@ -83,13 +89,16 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
             taught_by = (source.files[0], header)
         elif not _as_taught(data, header, source.files[0], taught_by, path, report):
             continue
-        sound = _check_columns(data, header, f"`{source.files[0]}`", model, said, report)
+        where = f"`{source.files[0]}`"
+        sound = _check_columns(data, header, where, model, said, report)
+        if path[1] == "train":
+            sound = held.check_columns(data, header, where, said, report) and sound
         if not sound or not inputs:
             continue
         from netspec.probe import look
 
         try:
-            parts = parts or look.parts(data, known, header)
+            parts = parts or look.parts(data, known, header, vocabularies)
             looked += look.source(data, parts, source, header, path, folder, report)
         except ProbeError as error:
             report.add(error.code, path, error.message, help=error.help)
@@ -126,8 +135,8 @@ def _sources(data: Data) -> list[tuple[Path, Source]]:
         found.append((("data", "train"), data.train))
     if data.validation is not None and data.validation.source is not None:
         found.append((("data", "validation"), data.validation.source))
-    if data.test is not None:
-        found.append((("data", "test"), data.test))
+    if data.test is not None and data.test.source is not None:
+        found.append((("data", "test"), data.test.source))
     return found
 
 

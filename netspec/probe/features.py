@@ -14,14 +14,17 @@ from typing import Any
 from netspec.catalog.types import TensorType
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Feature
-from netspec.probe import forms
+from netspec.language.schema import KINDS_OF_FEATURE, Feature
+from netspec.probe import forms, quantities
 from netspec.probe.cells import is_missing, number, whole_numbers, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
+from netspec.probe.words import FIRST
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
 _WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+QUANTITIES = ("numbers", "bucket", "date")
+ONE_VALUE = ("text", "category", "hash", "bucket", "date")
 _TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite
 
 
@@ -35,6 +38,15 @@ class Wanted:
     tensor: TensorType
     limit: int | None
     path: Path
+    listed: tuple[str, ...] | None = None  # the tokens of its vocabulary's file
+
+    @property
+    def size(self) -> int | None:
+        """How many token numbers its text has at most, None where they stand in a file that is not there."""
+        text = self.feature.text
+        if text is not None and text.vocabulary is not None:
+            return text.vocabulary
+        return None if self.listed is None else len(self.listed) + FIRST
 
     @property
     def dims(self) -> forms.Dims:
@@ -54,7 +66,7 @@ class Wanted:
     def kind(self, sheet: Sheet | None) -> str:
         """How the columns are prepared, as fit has it."""
         feature = self.feature
-        for kind in ("text", "multi_hot", "category", "sequence"):
+        for kind in KINDS_OF_FEATURE:
             if getattr(feature, kind):
                 return kind
         single = len(self.columns) == 1 and sheet is not None and sheet.columns[self.columns[0]].kind == "list"
@@ -78,19 +90,21 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
         said = f"input `{wanted.input}`: `{kind}` reads one column, got {len(wanted.columns)}"
         report.add("NS708", (*wanted.path, "columns"), said, help="make an input of each, and put them together")
         return False
-    if kind == "numbers" and feature.normalize and wanted.dtype in _WHOLE:
-        said = f"input `{wanted.input}` is {wanted.dtype}, and normalized numbers are not whole"
-        cure = "make the input float32, or leave out `normalize`"
-        report.add("NS708", (*wanted.path, "normalize"), said, help=cure, spans=wanted.spans)
+    if kind in QUANTITIES and wanted.dtype in _WHOLE and (key := quantities.broken_by(feature)) is not None:
+        said = f"input `{wanted.input}` is {wanted.dtype}, and {quantities.BROKEN[key]} numbers are not whole"
+        cure = f"make the input float32, or leave out `{key}`"
+        report.add("NS708", quantities.place(wanted.path, key), said, help=cure, spans=wanted.spans)
         return False
-    if kind == "numbers" and feature.normalize and wanted.limit is not None:
+    if kind in QUANTITIES and feature.normalize and wanted.limit is not None:
         said = f"input `{wanted.input}` is looked up in an Embedding, which takes no normalized numbers"
         place, cure = (*wanted.path, "normalize"), "leave out `normalize`"
         report.add("NS712", place, said, help=cure, severity="warning")
+    if not quantities.check_buckets(feature, wanted.limit, wanted.input, wanted.path, report):
+        return False
     columns = [sheet.columns[name] for name in wanted.columns]
     numbers = [math.prod(column.shape) for column in columns]
     lists = any(column.kind == "list" for column in columns) and kind not in ("sequence", "multi_hot")
-    if lists or (kind in ("text", "category") and any(count != 1 for count in numbers)):
+    if lists or (kind in ONE_VALUE and any(count != 1 for count in numbers)):
         has = "lists" if lists else f"{max(numbers):,} numbers"
         said = f"input `{wanted.input}`: `{kind}` takes one value a row, {sheet.origin} has {has}"
         report.add("NS708", wanted.path, said, spans=wanted.spans)
@@ -98,26 +112,28 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     own = dims[0] if dims else None
     shape: tuple[int | None, ...]
     if kind == "text" and feature.text:
-        shape = (feature.text.length or own, *((feature.text.vocabulary,) if feature.text.one_hot else ()))
+        shape = (feature.text.length or own, *((wanted.size,) if feature.text.one_hot else ()))
     elif kind == "sequence":
         shape = ((feature.sequence.length if feature.sequence else None) or own,)
     elif kind == "multi_hot":
         shape = (feature.multi_hot,)
-    elif kind == "category":
+    elif kind in ("category", "hash"):
         if feature.category and feature.category.one_hot:
             return True
         shape = (len(columns),)
     else:
-        shape = columns[0].shape or (1,) if len(columns) == 1 else (sum(numbers),)
+        plain = columns[0].shape or (1,) if len(columns) == 1 else (sum(numbers),)
+        shape = quantities.shape(feature, wanted.columns, numbers, plain)
     if dims is None:
         return True
     known = [1 if size is None else size for size in shape]
-    if kind in ("numbers", "category"):
+    if kind in ("category", "hash", *QUANTITIES):
         good = forms.fits(known, dims)
     elif len(shape) != len(dims):  # these are never laid flat
         good = False
     else:
-        good = dims[1:] == shape[1:] if None in shape else forms.fits(known, dims)
+        good = all(a in (None, b) or b is None for a, b in zip(dims[1:], shape[1:], strict=True))
+        good = good if None in shape else forms.fits(known, dims)
     if not good:
         _mismatch(wanted, kind, shape, report)
     return good
@@ -135,7 +151,7 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
         cure = "say `one_hot: true`" if len(dims) == 2 else "leave out `one_hot`" if len(shape) == 2 else None
     elif kind == "numbers" and None not in shape and len(shape) > 1:
         cure = _other_input(dims, tuple(size or 1 for size in shape))
-    elif kind in ("multi_hot", "category"):
+    elif kind in ("multi_hot", "category", "hash", "bucket", "date"):
         cure = f"make the input [{', '.join(map(str, shape))}]"
     said = f"input `{wanted.input}` is {show_shape((None, *dims))}, its feature gives {show_shape((None, *shape))}"
     report.add("NS708", wanted.path, said, help=cure, spans=wanted.spans)
@@ -223,8 +239,10 @@ class Numbers(Check):
         width = max(1, len(values) // block.rows)
         whole, learned = wanted.dtype in _WHOLE, wanted.feature.normalize
         top, low, high = _TOPS.get(wanted.dtype, math.inf), *bounds(wanted.dtype)
-        refuses = wanted.feature.missing is None and (whole or wanted.dtype == "bool")
-        factor, limit, there = wanted.feature.rescale or 1.0, wanted.limit, 0
+        missing = wanted.feature.missing_of(column)
+        refuses = missing is None and (whole or wanted.dtype == "bool" or wanted.feature.bucket is not None)
+        given = quantities.given(missing)
+        limit, there = wanted.limit, 0
         for at, value in enumerate(values):
             row = at // width
             if value is None:
@@ -232,16 +250,22 @@ class Numbers(Check):
             if value != value:
                 if refuses and kept[row]:
                     self.tally("missing", column).add(row_of(block, row), cells[at] if width == 1 else "")
-                continue
+                if given is None:
+                    continue
+                value = given
+            elif kept[row]:
+                there += 1
             if math.isinf(value):
                 self.tally("infinite", column).add(row_of(block, row), cells[at])
                 continue
             if not kept[row]:
                 continue
-            there += 1
+            made = quantities.made(wanted.feature, value)
+            if made is None:
+                self.tally("log", column).add(row_of(block, row), value)
+                continue
             if learned:
                 continue
-            made = value * factor
             if abs(made) >= top:
                 self.tally("huge", column).add(row_of(block, row), value)
             elif whole and made != math.floor(made):
@@ -258,12 +282,15 @@ class Numbers(Check):
         low, high = (min(values), max(values)) if len(values) else (0, 0)
         if kind not in "biu" and not (-1e308 < low <= high < 1e308 and (total := sum(values)) == total):
             return False
+        made_low, made_high = quantities.made(wanted.feature, low), quantities.made(wanted.feature, high)
+        if made_low is None or made_high is None:
+            return False
         if wanted.feature.normalize:
             return True
-        factor, (lowest, highest) = wanted.feature.rescale or 1.0, bounds(wanted.dtype)
-        if wanted.dtype in _WHOLE and (factor != 1 or not (kind in "biu" or all(value % 1 == 0 for value in values))):
+        lowest, highest = bounds(wanted.dtype)
+        if wanted.dtype in _WHOLE and not quantities.stays_whole(wanted.feature, values, kind):
             return False
-        low, high = low * factor, high * factor
+        low, high = made_low, made_high
         top = _TOPS.get(wanted.dtype, math.inf)
         return lowest <= low and high <= highest and -top < low and high < top and _within(low, high, wanted.limit)
 
@@ -288,11 +315,12 @@ class Numbers(Check):
                 if point:
                     cure = f"write `{point}`: the decimal mark is a point"
                 elif _DATE.match(bad.got):
-                    cure = "turn times into numbers first: the hour, the day of the week, or days since a first one"
+                    cure = "say `date: [month, weekday]` for parts of dates and times, "
+                    cure += "with `format` where it is not ISO 8601"
                 elif bad.got.endswith("%") and number(bad.got[:-1].strip()) is not None:
                     cure = f"write `{bad.got[:-1].strip()}`, without the sign"
                 elif self.there.get(column, 0) > bad.count:
-                    cure = "mend the cell, or leave it empty: " + _filled(feature)
+                    cure = "mend the cell, or leave it empty: " + quantities.filled(feature, column)
                 elif self._are_lists(bad.got):
                     cure = "say `sequence` or `multi_hot` for lists of whole numbers"
                 self.say("text", column, "NS703", "expected a number, got {}", cure)
@@ -300,7 +328,12 @@ class Numbers(Check):
             self.say("infinite", column, "NS703", "expected a finite number, got {}")
             self.say("huge", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
             cure = "say `missing: zero`, `missing: mean` for the rounded mean, or `missing: drop` to leave out the row"
-            self.say("missing", column, "NS703", f"expected a number for an input of {wanted.dtype}, got {{}}", cure)
+            of = "its bucket" if feature.bucket else f"an input of {wanted.dtype}"
+            cure = cure.replace("rounded ", "") if feature.bucket else cure
+            self.say("missing", column, "NS703", f"expected a number for {of}, got {{}}", cure)
+            cure = "say `clip: [0, null]` for those below 0"
+            expected = "expected a number above -1, of which `log` takes log(1 + x), got {}"
+            self.say("log", column, "NS703", expected, cure)
             if not told:  # the input is wrong, once, however many columns show it
                 self.say("part", column, "NS703", "expected a whole number, got {}", "make the input float32")
                 told = ("part", column) in self.found
@@ -319,11 +352,6 @@ class Numbers(Check):
 def _within(low: float, high: float, limit: int | None) -> bool:
     """Whether numbers between these, cut to whole ones as an Embedding does, are ids below `limit`."""
     return limit is None or (low > -1 and high < limit)
-
-
-def _filled(feature: Feature) -> str:
-    by = {"zero": "it becomes 0", "drop": "its row is left out"}
-    return by.get(feature.missing or "", "it becomes the training mean")
 
 
 def beyond(wanted: Wanted, tally: Tally | None) -> tuple[str, str]:

@@ -26,7 +26,12 @@ _CUT = 200  # characters of one
 
 def checker(wanted: Wanted, sheet: Sheet, report: Report, learning: bool, held_out: float) -> Check:
     """The check for the feature's kind."""
-    kinds: dict[str, type[Check]] = {"numbers": Numbers, "category": Categories, "text": Words}
+    kinds: dict[str, type[Check]] = {"numbers": Numbers, "bucket": Numbers, "text": Words}
+    kinds |= {"category": Categories, "hash": Check}
+    if wanted.feature.date:
+        from netspec.probe.days import Days
+
+        kinds["date"] = Days
     cls = kinds.get(wanted.kind(sheet), Lists)
     return cls(wanted, sheet, report, learning, held_out)
 
@@ -57,7 +62,10 @@ class Categories(Check):
         self.warn_empty({column: len(counts) for column, counts in self.values.items()})
         exact = self.sheet.whole and not self.held_out
         often = math.ceil(21 / -math.log(self.held_out)) if self.held_out else 1  # in training, but for one in 10⁹
-        sure = {column: sum(n >= often for n in counts.values()) for column, counts in self.values.items()}
+        category = wanted.feature.category
+        asked = category.vocabulary if category else None
+        cap = _DISTINCT if asked is None else asked - 1
+        sure = {c: min(cap, sum(n >= often for n in counts.values())) for c, counts in self.values.items()}
         one_hot = wanted.feature.category is not None and wanted.feature.category.one_hot
         dims, width = wanted.dims, sum(sure.values())
         notes = [] if self.sheet.whole else [f"looked at {self.sheet.far()}; fit checks the rest as it reads"]
@@ -98,7 +106,9 @@ class Words(Check):
             self.filled = self.filled or sum(map(bool, map(str.strip, cells)))
             text, limit = self.wanted.feature.text, self.wanted.limit
             exact = self.learning and not self.held_out
-            if exact and text is not None and limit is not None and text.vocabulary > limit and not text.one_hot:
+            exact = exact or self.wanted.listed is not None
+            size = self.wanted.size
+            if exact and text is not None and limit is not None and size and size > limit and not text.one_hot:
                 self._count(block, kept, text, cells)
 
     def _count(self, block: Block, kept: Sequence[int], text: Text, cells: Sequence[str]) -> None:
@@ -107,7 +117,7 @@ class Words(Check):
         for at, cell in enumerate(cells):
             if not kept[at] or len(self.counts) > _DISTINCT:
                 continue
-            found = words.tokens(cell, text.by, text.lower)
+            found = words.runs(words.tokens(cell, text.by, text.lower), text.ngrams)
             self.counts.update(found)
             if length is not None and len(found) > length:
                 found = found[len(found) - length :] if text.truncating == "pre" else found[:length]
@@ -118,9 +128,12 @@ class Words(Check):
         """A column of nothing is no text; a token number beyond the Embedding has no row in it."""
         wanted, column = self.wanted, self.wanted.columns[0]
         self.warn_empty({column: self.filled})
-        if not self.counts or wanted.feature.text is None or not self.sheet.whole or wanted.limit is None:
+        if not self.counts or wanted.feature.text is None or wanted.limit is None or wanted.size is None:
             return
-        known = words.most_frequent(self.counts, wanted.feature.text.vocabulary)
+        if wanted.listed is None and not self.sheet.whole:
+            return
+        known = words.most_frequent(self.counts, wanted.size)
+        known = known if wanted.listed is None else wanted.listed[: wanted.size - words.FIRST]
         beyond_it = [token for token in known[max(0, wanted.limit - words.FIRST) :] if token in self.left]
         if beyond_it:
             said = f"the {wanted.feature.text.by} get numbers up to {len(known) + words.FIRST - 1}, and input "

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Data, Feature, Source, Target
-from netspec.probe import arrays, features, forms, ids, labels, text, weights
+from netspec.language.schema import OF_CELLS, Data, Feature, Source, Target
+from netspec.probe import arrays, features, forms, held, ids, labels, text, weights
 from netspec.probe.cells import is_missing
 from netspec.probe.model import Looked, Model
 from netspec.probe.sheet import TEXT, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, separator
 
 LABEL = "label"
+NO_FILES: Mapping[str, tuple[str, ...]] = {}
 _CUT = 200  # characters of a label, which may be an article by mistake
 _DATASETS = {  # what Keras's data sets bring: the column of inputs, how many classes
     "cifar10": ("image", Column("u", (32, 32, 3)), 10),
@@ -60,7 +61,9 @@ class Parts:
         return {name for part in many for name in part.columns}
 
 
-def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
+def parts(
+    data: Data, model: Model, found: Sequence[str], vocabularies: Mapping[str, tuple[str, ...]] = NO_FILES
+) -> Parts:
     """Each input's feature and each output's target, by the columns of the training rows, as fit finds them."""
     others = [name for name in found if name != LABEL]
     taken = []
@@ -68,7 +71,8 @@ def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
         feature = data.features.get(name) or Feature()
         names = feature.names or ((name,) if name in found else tuple(others[:1]))
         path: Path = ("data", "features", name) if name in data.features else ("data",)
-        taken.append(features.Wanted(name, names, feature, tensor, model.limits.get(name), path))
+        limit, listed = model.limits.get(name), vocabularies.get(name)
+        taken.append(features.Wanted(name, names, feature, tensor, limit, path, listed))
     wanted: list[labels.Wanted] = []
     trained = any(loss is not None for loss in model.losses.values())  # else fit says so, and reads nothing
     for name, tensor in model.outputs.items() if trained else ():
@@ -86,8 +90,7 @@ def parts(data: Data, model: Model, found: Sequence[str]) -> Parts:
             wanted.append(
                 labels.Wanted(name, names, said, forms.canonical(loss), dims, path, made, weight, at if weight else ())
             )
-    fraction = data.validation.fraction if data.validation and data.validation.fraction else 0.0
-    return Parts(taken, wanted, fraction)
+    return Parts(taken, wanted, held.share(data))
 
 
 def dataset(data: Data, parts: Parts, report: Report) -> None:
@@ -108,7 +111,8 @@ def source(
     data: Data, parts: Parts, source: Source, header: Sequence[str], path: Path, folder: FilePath, report: Report
 ) -> list[Looked]:
     """One file or archive: its columns' shapes, then its rows. Raises ProbeError where it cannot be read."""
-    needed = parts.columns
+    learning = path[1] == "train"
+    needed = list(dict.fromkeys([*parts.columns, *(held.columns(data) if learning else ())]))
     twice = next((name for name in needed if header.count(name) > 1), None)
     if twice is not None:
         count = header.count(twice)
@@ -120,15 +124,14 @@ def source(
     else:
         sheet = arrays.sheet(source, folder, needed)
     sheet.earlier = frozenset(parts.said)
-    learning = path[1] == "train"
     targets, inputs = _shapes(parts, sheet, report)
     alone = learning and data.train is not None and source.files == data.train.files
     kept, unlabelled = _labels(parts, targets, sheet, learning, report, alone)
     looked = Looked(sheet.origin, sheet.seen, sheet.whole, unlabelled)
     if learning:
-        _check_parts(data, sheet, report)
+        held.check_rows(data, sheet, report)
     if sheet.whole and kept and not any(kept):
-        names = [name for part in parts.targets for name in part.columns] if unlabelled else _dropping(parts)
+        names = [name for part in parts.targets for name in part.columns] if unlabelled else list(_dropping(parts))
         columns = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
         message = f"{sheet.origin}: none of its {sheet.far()} can be used: each has an empty cell in {columns}"
         report.add("NS704", path, message, help="rows without a label, or a number that they need, are left out")
@@ -159,19 +162,6 @@ def _shapes(parts: Parts, sheet: Sheet, report: Report) -> tuple[list[labels.Wan
     return targets, inputs
 
 
-def _check_parts(data: Data, sheet: Sheet, report: Report) -> None:
-    """A validation part of so few rows that one of the two has none."""
-    fraction = data.validation.fraction if data.validation else None
-    rows = sheet.seen if sheet.whole else sheet.length
-    if fraction is None or not rows:
-        return
-    held = round(rows * fraction)
-    if held in (0, rows):
-        empty = "to train on" if held else "to validate with"
-        message = f"`validation: {fraction:g}` of {rows} rows leaves none {empty}"
-        report.add("NS704", ("data", "validation"), message, help="add rows")
-
-
 def _labels(
     parts: Parts, targets: list[labels.Wanted], sheet: Sheet, learning: bool, report: Report, alone: bool = False
 ) -> tuple[bytearray, int]:
@@ -194,14 +184,14 @@ def _labels(
             if name in drops:
                 width = max(1, len(found) // block.rows)
                 for at, cell in enumerate(found):
-                    if is_missing(cell.strip()) if textual else cell != cell:
+                    if _is_empty(cell.strip(), drops[name]) if textual else cell != cell:
                         gone[at // width] = 1
         dropped += gone
         if block.lines is not None:
             lines = array("q") if lines is None else lines
             lines.extend(block.lines)
     rows = len(dropped)
-    held = labels.Held({name: found for name, found in cells.items() if len(found) or not rows}, rows, lines)
+    cells_held = labels.Held({name: found for name, found in cells.items() if len(found) or not rows}, rows, lines)
     away = parts.held_out if learning else 0.0
     judged = []
     missing, lacking = (
@@ -209,7 +199,7 @@ def _labels(
         bytearray(rows) if len(targets) < len(parts.targets) else bytearray(b"\1" * rows),
     )
     for wanted in targets:
-        one = labels.Labels(wanted, sheet, held, report)
+        one = labels.Labels(wanted, sheet, cells_held, report)
         learned = None if learning else parts.learned.get(wanted.output)
         if not learning and learned is None:
             continue
@@ -230,9 +220,18 @@ def _labels(
     return kept, sum(missing)
 
 
-def _dropping(parts: Parts) -> list[str]:
-    """The columns whose empty cells drop a row."""
-    return [name for part in parts.features if part.feature.missing == "drop" for name in part.columns]
+def _is_empty(cell: str, numbers: bool) -> bool:
+    return is_missing(cell) if numbers else not cell
+
+
+def _dropping(parts: Parts) -> dict[str, bool]:
+    """The columns whose empty cells drop a row, and whether they hold numbers, for which `NA` is empty as well."""
+    found: dict[str, bool] = {}
+    for part in parts.features:
+        cells = any(getattr(part.feature, kind) for kind in OF_CELLS)
+        for name in part.feature.drops(part.columns):
+            found[name] = found.get(name, False) or not cells
+    return found
 
 
 def _rows(
@@ -263,4 +262,5 @@ def _looked_at(wanted: features.Wanted, sheet: Sheet, name: str) -> bool:
     if column.kind not in "biu":
         return True
     free = wanted.limit is None and wanted.dtype in ("float32", "float64", "bool") and wanted.feature.rescale is None
+    free = free and not wanted.feature.log
     return not (free and wanted.kind(sheet) == "numbers")

@@ -16,7 +16,8 @@ class Model:
     """The model that data are to fit: types with the batch first, the Keras class of each output's loss.
 
     A loss is None where an output has none, and unknown where it was refused. `scored` are the outputs that have
-    metrics, `limits` the number of different ids that an input's Embedding takes, `made` where an output is made.
+    metrics, `limits` the number of different ids that an input's Embedding takes, `made` where an output is made,
+    `made_from` the inputs that reach it.
     """
 
     inputs: Mapping[str, TensorType]
@@ -28,6 +29,7 @@ class Model:
     steps: Mapping[str, str] = field(
         default_factory=dict
     )  # of a step that is no output by its own name, the name that it has as one, if any
+    made_from: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

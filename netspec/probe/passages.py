@@ -66,8 +66,8 @@ def _named(data: Data, part: Path, folder: FilePath) -> int:
     """How many files a source has, of which the first few are looked at."""
     from netspec.language.names import expanded
 
-    held = data.validation.source if data.validation else None
-    source = {"train": data.train, "validation": held, "test": data.test}[str(part[1])]
+    held, test = (split.source if split is not None else None for split in (data.validation, data.test))
+    source = {"train": data.train, "validation": held, "test": test}[str(part[1])]
     return 0 if source is None else len(expanded(source, folder))
 
 
@@ -114,7 +114,7 @@ def _whole(
         return
     flat = [token for tokens in found for token in tokens]
     counts = Counter(flat[: train[-1][1]])
-    known = min(text.vocabulary, len(counts) + words.FIRST)
+    known = min(plan.size, len(counts) + words.FIRST)
     limit = None if text.one_hot else model.limits.get(plan.input)
     tensor = model.inputs[plan.input]
     top = None if isinstance(tensor.dtype, Unknown) or text.one_hot else features.bounds(tensor.dtype)[1]

@@ -34,6 +34,12 @@ class Plan:
     length: int
     targets: Mapping[str, tuple[str, bool]]  # `classes` or `one_hot`
 
+    @property
+    def size(self) -> int:
+        """How many token numbers there are; a running text has no vocabulary in a file."""
+        text = self.feature.text
+        return (text.vocabulary if text is not None else None) or 0
+
 
 def divided(counts: Sequence[int], fraction: float | None) -> tuple[list[Segment], list[Segment]]:
     """What files of so many tokens train with, and the last part of them, which is held out; no token is in both.
@@ -114,7 +120,7 @@ def plan(
     for output, made in outputs.items():
         loss = losses.get(output)
         if isinstance(loss, str):
-            targets[output] = _target(output, loss, dims_of(made), length, text.vocabulary)
+            targets[output] = _target(output, loss, dims_of(made), length, text.vocabulary or 0)
     return Plan(name, feature, length, targets)
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 PADDING, UNKNOWN_TOKEN, FIRST = 0, 1, 2
+MOST_LISTED = 1 << 21  # tokens of a file
+MOST_BYTES = 1 << 28  # of it
 _WORD = re.compile(r"\w+")
 _FIRST_MARK = "\u0300"
 
@@ -30,6 +32,37 @@ def tokens(text: str, by: str, lower: bool) -> list[str]:
     if by == "characters":
         return list(text)
     return (_WORD if text.isascii() or max(text) < _FIRST_MARK else _word_with_marks()).findall(text)
+
+
+def runs(found: list[str], most: int) -> list[str]:
+    """The tokens, then all runs of two of them, of three, … up to `most`, as in keras.layers.TextVectorization.
+
+    >>> runs(["the", "cat", "sat"], 2)
+    ['the', 'cat', 'sat', 'the cat', 'cat sat']
+    """
+    joined = [" ".join(found[at : at + size]) for size in range(2, most + 1) for at in range(len(found) - size + 1)]
+    return found + joined
+
+
+def listed(data: bytes, name: str) -> tuple[str, ...]:
+    """The tokens of a vocabulary's file, one a line; empty lines count nothing. Raises ValueError that says why not."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"`{name}` line {line} is not UTF-8") from None
+    lines: dict[str, int] = {}  # token -> the line it is on
+    for number, written in enumerate(text.split("\n"), 1):
+        token = written.removesuffix("\r")
+        if token in lines:
+            raise ValueError(f"`{name}` lists the same on lines {lines[token]} and {number}; a token has one number")
+        if token:
+            lines[token] = number
+    if not lines:
+        raise ValueError(f"`{name}` lists no tokens; expected one on each line")
+    if len(lines) > MOST_LISTED:
+        raise ValueError(f"`{name}` lists {len(lines):,} tokens; at most {MOST_LISTED:,} can be used")
+    return tuple(lines)
 
 
 @lru_cache(maxsize=1)

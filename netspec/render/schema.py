@@ -13,6 +13,7 @@ from netspec.catalog.dtypes import DTYPES
 from netspec.language import schema as envelope
 from netspec.language.schema import KINDS, TABLES
 from netspec.render import schema_words as words
+from netspec.render.schema_data import features, retype, splits
 from netspec.render.schema_forms import (
     NAME,
     NULL,
@@ -214,35 +215,22 @@ def _part(name: str, *others: Form, null: bool = False) -> Form:
 def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     """What a spec may write shorter than the models say, and what a mapping's types cannot say."""
     fields: dict[str, Any] = {name: definitions[name]["properties"] for name in words.FIELDS}
-    _retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
-    _retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
-    _retype(fields["Feature"], "category", _part("Category", {"enum": [True]}, null=True))
+    retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
+    retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
     for key, name in (("multi_label", "MultiLabel"), ("sequence", "Steps")):
-        _retype(fields["Target"], key, _part(name, {"enum": [True]}, null=True))
+        retype(fields["Target"], key, _part(name, {"enum": [True]}, null=True))
     weights = {k: v for k, v in fields["Target"]["class_weights"].items() if k not in ("description", "default")}
-    _retype(fields["Target"], "class_weights", union({"enum": ["balanced"]}, weights))
+    retype(fields["Target"], "class_weights", union({"enum": ["balanced"]}, weights))
     says = "a file that ends in .csv, .parquet, …, or a mapping such as {csv: rows.txt}"
-    for key in ("train", "test"):
-        _retype(fields["Data"], key, choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
+    retype(fields["Data"], "train", choice("table", ref("Source"), says, TABLE, many(TABLE), null=True))
     column = {"type": "string", "minLength": 1}
     for kind in TABLES:
-        _retype(fields["Source"], kind, union(column, many(column), NULL))
-    part = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-    some: Form = {"anyOf": [{"not": {"type": "object"}}, {"required": ["fraction"]}, {"required": ["by"]}]}
-    body: Form = {
-        "if": {"type": "object", "anyOf": [{"required": [source]} for source in KINDS]},
-        "then": ref("Source"),
-        "else": {"allOf": [ref("Validation"), some]},
-    }
-    _retype(
-        fields["Data"],
-        "validation",
-        choice("validation", body, f"a part such as 0.1, or {says}", part, TABLE, many(TABLE), null=True),
-    )
+        retype(fields["Source"], kind, union(column, many(column), NULL))
+    splits(definitions, fields, says)
     for key, name, said in (("features", "Feature", words.FEATURE), ("targets", "Target", words.TARGET)):
         each = {"description": said, **_part(name, column, many(column))}
         columns: Form = {"type": "object", "additionalProperties": each}
-        _retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
+        retype(fields["Data"], key, choice(key, columns, "a mapping from names to columns", VARIABLE))
         given = one_given(("column", "columns"), "one of `column` and `columns`", or_none=name == "Feature")
         definitions[name]["allOf"] = [given]
     unnamed: Form = {
@@ -251,9 +239,7 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     }  # a running text has no columns
     definitions["Feature"]["allOf"].append({"if": unnamed, "then": never("one of `column` and `columns`")})
     definitions["Target"]["allOf"] += _one_kind_of_label()
-    kinds = ("text", "sequence", "category", "multi_hot")
-    at_most = "at most one of `text`, `sequence`, `category` and `multi_hot`"
-    definitions["Feature"]["allOf"].append(one_given(kinds, at_most, or_none=True))
+    features(definitions, fields["Feature"])
     known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
     definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
     step: Form = {"required": ["stride"], "properties": {"stride": {"not": NULL}, "text": NULL}}
@@ -289,8 +275,3 @@ def _one_kind_of_label() -> list[Form]:
 
 def _equal(key: str, value: str) -> Form:
     return {"required": [key], "properties": {key: {"const": value}}}
-
-
-def _retype(fields: dict[str, Form], name: str, form: Form) -> None:
-    """Another form for a field, which keeps its description and its default."""
-    fields[name] = {key: fields[name][key] for key in ("description", "default") if key in fields[name]} | form

@@ -57,9 +57,12 @@ FIELDS = {
         "optional": "whether the input may be left out when the model is called",
     },
     "Text": {
-        "vocabulary": "how many numbers there are, padding and unknown included; rarer tokens become unknown",
+        "vocabulary": "how many numbers there are, padding and unknown included; rarer tokens become unknown; or a "
+        "file of tokens, one a line, relative to the spec",
+        "file": "a file of tokens, one a line, of which the first so many are used as `vocabulary` says",
         "length": "numbers in a row after cutting and padding; null: the input's own length",
         "by": "what a token is",
+        "ngrams": "runs of up to so many tokens are tokens too, behind the single ones",
         "padding": "where zeros go in a row that is too short",
         "truncating": "where a row that is too long is cut",
         "lower": "whether upper and lower case are the same",
@@ -72,18 +75,39 @@ FIELDS = {
         "truncating": "where a row that is too long is cut",
     },
     "Category": {
+        "vocabulary": "how many numbers there are, unknown included; rarer values become unknown; null: all values",
         "one_hot": "a column for each value instead of its number; unknown is all zeros",
+    },
+    "Missing": {
+        "by": "what it becomes",
+        "fill": "a number to fill in",
+    },
+    "Bucket": {
+        "boundaries": "where buckets begin, rising; below the first one is bucket 0",
+        "quantiles": "how many buckets of about as many training rows",
+        "one_hot": "a column for each bucket instead of its number",
+    },
+    "Date": {
+        "parts": "which numbers, in order",
+        "cyclic": "a sine and a cosine for each part that goes round, so that December is near January",
+        "format": "how dates are written, such as %d.%m.%Y; null: as in ISO 8601",
     },
     "Feature": {
         "column": "the column that the input is made of",
         "columns": "several columns side by side",
         "normalize": "minus the mean and over the standard deviation of the training rows",
         "rescale": "times this number, such as 0.00392 for pixels",
+        "clip": "the lowest and the highest number, such as [0, 100]; what is beyond becomes the nearest of them",
+        "log": "log(1 + x), after clip and before normalize",
+        "bucket": "the number of the bucket: boundaries such as [0, 10, 20], or a number of quantiles such as 10",
+        "date": "parts of a date or time as numbers, such as [month, weekday]",
         "text": "text to numbers, one for each word or character",
         "sequence": "lists of whole numbers, cut and padded to one length",
         "category": "one of few values to its number; true for the defaults",
+        "hash": "one of very many values to a number below this one, by a hash; 0 is an empty cell",
         "multi_hot": "lists of whole numbers to zeros and ones of this width",
-        "missing": "what an empty number becomes: the mean of the training rows (if left out) or zero; or drop the row",
+        "missing": "what an empty cell becomes: mean of the training rows, zero, a number, mask (the mean, and a "
+        "column of 0 and 1 beside); or drop the row; or a mapping from columns to these",
     },
     "MultiLabel": {
         "separator": "what stands between the classes of a row, where they are a text",
@@ -120,16 +144,19 @@ FIELDS = {
         "stride": "tokens from one window of a text to the next; null: 1",
         "separator": "what stands between two values, where it is neither comma nor tab",
     },
-    "Validation": {
-        "fraction": "the part of the training rows that is held out, such as 0.1",
-        "by": "which rows: by a seeded hash of the row's number, or the last ones in order",
+    "Split": {
+        "fraction": "the part of all rows of `train` that is held out, such as 0.1",
+        "by": "which rows: by a seeded hash of the row's number; the last ones in order; the latest by a column; whole "
+        "groups that have one value in a column; or the same share of every value of a column",
+        "column": "the column that `time`, `group` and `stratified` go by",
+        "format": "how the times in `column` are written, such as %d.%m.%Y; null: as in ISO 8601",
         "source": "a table of its own",
     },
     "Data": {
         "dataset": "a well-known dataset, which brings its own train and test rows",
         "train": "the rows to learn from: a file, or a mapping such as {csv: rows.txt, separator: ';'}",
         "validation": "the rows that are measured after every epoch: a part of train such as 0.1, or a file",
-        "test": "the rows for `netspec evaluate`",
+        "test": "the rows for `netspec evaluate`: a part of train such as 0.1, or a file",
         "weight": "the column of what each row counts in the losses: a number from 0",
         "features": "input name to the columns that it is made of",
         "targets": "output name to the column of its label",

@@ -13,9 +13,9 @@ import numpy as np
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
 from netspec.probe.forms import canonical
-from netspec.runtime.data.encoders import one_hot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.memory import check_room
+from netspec.runtime.data.quantities import one_hot
 
 _CLASSES = 10  # at most: an output of 1,000 classes sees the first ten, which a few examples are enough for
 _STEPS, _PIXELS = 16, 32  # a free dimension of a vector or a sequence, and of an image

@@ -14,78 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.runtime.data import tokens
-from netspec.runtime.data.columns import bad_cell, lists, narrow, numbers, strings, trimmed
-from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.columns import lists, strings, trimmed
+from netspec.runtime.data.hashing import hashes
 from netspec.runtime.data.memory import check_room
+from netspec.runtime.data.quantities import Buckets, Numbers, one_hot
 from netspec.runtime.data.tables import Table
-
-_CHUNK = 1 << 22  # numbers that are worked on at a time, in float64
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Columns side by side in order, (rows, columns), or one array column of any rank.
-
-    A missing number becomes `fill`; then minus `mean`, over `std`; then times `rescale`. The three are lists along the
-    last axis, which for images is the channel.
-    """
-
-    kind: ClassVar[str] = "numbers"
-    reshapes: ClassVar[bool] = True
-    columns: tuple[str, ...]
-    fill: tuple[float, ...]
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    rescale: float | None
-    drops: bool  # rows with a missing number are dropped in training and evaluation
-    fills: bool = True  # a missing number becomes `fill`; else it is refused, as in an input of whole numbers
-
-    @staticmethod
-    def raw(columns: tuple[str, ...], table: Table) -> np.ndarray:
-        cure = "say `text` for sentences, `category` for few different values"
-        arrays = [numbers(table, name, help=cure) for name in columns]
-        if len(arrays) == 1:
-            return arrays[0] if arrays[0].ndim > 1 else arrays[0][:, None]
-        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
-
-    def missing(self, table: Table) -> dict[str, np.ndarray]:
-        """For each column, which rows hold a missing number."""
-        found = {}
-        for name in self.columns:
-            array = numbers(table, name)
-            if array.dtype.kind == "f":
-                found[name] = np.isnan(array).reshape(len(array), -1).any(axis=1)
-        return found
-
-    def encode(self, table: Table) -> np.ndarray:
-        """(rows, ...) of the source's own dtype where nothing is to be done, else float32 (float64 for CSV numbers)."""
-        raw = self.raw(self.columns, table)
-        holes = raw.dtype.kind == "f" and bool(np.isnan(raw).any())
-        if not holes and self.mean is None and self.rescale is None:
-            return raw
-        if len(self.fill) != raw.shape[-1]:
-            shown = ", ".join(f"`{name}`" for name in self.columns)
-            raise DataError(
-                "NS708", f"`{table.origin}`: {shown} hold {raw.shape[-1]} numbers a row, in training {len(self.fill)}"
-            )
-        if holes and not self.fills:
-            self._refuse_hole(raw, table)
-        out = np.empty(raw.shape, np.float64 if raw.dtype == np.float64 and raw.ndim == 2 else np.float32)
-        for start, stop in chunks(raw):
-            block = raw[start:stop].astype(np.float64)
-            if holes:
-                block = np.where(np.isnan(block), np.asarray(self.fill), block)
-            if self.mean is not None and self.std is not None:
-                block = (block - np.asarray(self.mean)) / np.asarray(self.std)
-            block = block if self.rescale is None else block * self.rescale
-            out[start:stop] = narrow(table, self.columns, block, out.dtype)
-        return out
-
-    def _refuse_hole(self, raw: np.ndarray, table: Table) -> None:
-        at = np.argwhere(np.isnan(raw))[0]
-        name = self.columns[int(at[-1])] if len(self.columns) == raw.shape[-1] else self.columns[0]
-        cure = "say `missing: zero`, `missing: mean` for the rounded mean, or `missing: drop` to leave out the row"
-        raise bad_cell(table, name, int(at[0]), "a number, as the input takes whole ones", "a missing number", cure)
 
 
 @dataclass(frozen=True)
@@ -109,6 +42,30 @@ class Categories:
 
 
 @dataclass(frozen=True)
+class Hashed:
+    """Columns of many values, (rows, columns): 0 for an empty cell, else 1 + hash % (bins - 1), which nothing learns.
+
+    The hash is that of `hashing.py`, of the cell's text without white space around.
+    """
+
+    kind: ClassVar[str] = "hash"
+    reshapes: ClassVar[bool] = True
+    columns: tuple[str, ...]
+    bins: int
+
+    def encode(self, table: Table) -> np.ndarray:
+        """int64 numbers."""
+        blocks = []
+        for name in self.columns:
+            found = trimmed(table, name).dictionary_encode()
+            cells = found.dictionary
+            ids = (hashes(cells) % np.uint64(self.bins - 1)).astype(np.int64) + 1
+            ids[np.asarray(pc.equal(cells, "").to_numpy(zero_copy_only=False))] = 0
+            blocks.append(ids[np.asarray(found.indices.to_numpy(zero_copy_only=False))][:, None])
+        return np.concatenate(blocks, axis=1)
+
+
+@dataclass(frozen=True)
 class Words:
     """Text, (rows, length) token numbers or (rows, length, vocabulary) zeros and ones with padding all zeros."""
 
@@ -123,12 +80,13 @@ class Words:
     lower: bool
     one_hot: bool
     vocabulary: tuple[str, ...]
+    ngrams: int = 1
 
     def encode(self, table: Table) -> np.ndarray:
         """int32 token numbers, or float32 zeros and ones."""
         shape = (table.rows, self.length, self.size) if self.one_hot else (table.rows, self.length)
         check_room(shape, 4, f"the {self.by} of `{self.columns[0]}`")
-        found, counts = tokens.flat(strings(table, self.columns[0]), self.by, self.lower)
+        found, counts = tokens.found(strings(table, self.columns[0]), self.by, self.lower, self.ngrams)
         ids = tokens.numbered(found, pa.array(self.vocabulary, pa.string()))
         return self.formed(tokens.pad(ids, counts, self.length, self.padding, self.truncating))
 
@@ -185,18 +143,5 @@ class MultiHot:
         return hot
 
 
-Encoder = Numbers | Categories | Words | Sequences | MultiHot
-KINDS: dict[str, Any] = {cls.kind: cls for cls in (Numbers, Categories, Words, Sequences, MultiHot)}
-
-
-def one_hot(ids: np.ndarray, width: int) -> np.ndarray:
-    """Class numbers (...) as zeros and ones (..., width), uint8; NS601 where they do not fit into memory as float32."""
-    check_room((ids.size, width), 4, f"one-hot numbers of {width:,} classes")
-    hot = np.zeros((ids.size, width), np.uint8)
-    hot[np.arange(ids.size), ids.reshape(-1)] = 1
-    return hot.reshape(*ids.shape, width)
-
-
-def chunks(array: np.ndarray) -> list[tuple[int, int]]:
-    step = max(1, _CHUNK // max(1, array[0].size))
-    return [(start, min(start + step, len(array))) for start in range(0, len(array), step)]
+Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | MultiHot
+KINDS: dict[str, Any] = {cls.kind: cls for cls in (Numbers, Buckets, Categories, Hashed, Words, Sequences, MultiHot)}

@@ -18,9 +18,10 @@ from pydantic import TypeAdapter
 from netspec.catalog.types import show as show_shape
 from netspec.probe.forms import Dims
 from netspec.runtime.data.columns import narrow, whole
-from netspec.runtime.data.encoders import KINDS, Categories, Encoder, MultiHot, Numbers, Sequences, Words
+from netspec.runtime.data.encoders import KINDS, Categories, Encoder, Hashed, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.labels import Label, reshaped
+from netspec.runtime.data.quantities import Buckets, Numbers
 from netspec.runtime.data.tables import Table
 from netspec.runtime.data.usable import Used, look
 
@@ -36,6 +37,7 @@ class Input:
     dims: Dims
     dtype: str
     limit: int | None = None  # how many different ids its Embedding takes
+    drops: tuple[str, ...] = ()  # columns whose empty cells drop the row in training and evaluation
 
     def encode(self, table: Table) -> np.ndarray:
         """(rows, *dims) of `dtype`; NS708 where the feature does not fit the input, NS703 where a number does not."""
@@ -81,7 +83,7 @@ class Input:
             cure = "leave out `length`, and the input's own is taken"
         elif isinstance(encoder, Words):
             cure = "say `one_hot: true`" if len(self.dims) == 2 else "leave out `one_hot`"
-        elif isinstance(encoder, MultiHot | Categories):
+        elif isinstance(encoder, MultiHot | Categories | Hashed | Buckets):
             cure = f"make the input [{', '.join(map(str, shape))}]"
         return DataError(
             "NS708",
@@ -190,8 +192,8 @@ def load(folder: Path) -> Prepared:
             kind = KINDS[plain["encoder"].pop("kind")]
             encoder = TypeAdapter(kind).validate_python(_frozen(plain["encoder"]))
             np.dtype(plain["dtype"])
-            kept = {"name": name, "encoder": encoder, "dims": _frozen(plain["dims"])}
-            features[name] = TypeAdapter(Input).validate_python(kept | {key: plain[key] for key in ("dtype", "limit")})
+            kept = {key: _frozen(plain[key]) for key in ("dims", "dtype", "limit", "drops")}
+            features[name] = TypeAdapter(Input).validate_python({"name": name, "encoder": encoder, **kept})
         targets = {
             name: TypeAdapter(Label).validate_python(_frozen(_read(folder / file)))
             for name, file in index["targets"].items()
@@ -207,7 +209,7 @@ def _plain(item: Input | Label) -> dict[str, Any]:
     if isinstance(item, Label):
         return dataclasses.asdict(item)
     encoder = {"kind": item.encoder.kind, **dataclasses.asdict(item.encoder)}
-    return {"dims": item.dims, "dtype": item.dtype, "limit": item.limit, "encoder": encoder}
+    return {"dims": item.dims, "dtype": item.dtype, "limit": item.limit, "drops": item.drops, "encoder": encoder}
 
 
 def _frozen(value: Any) -> Any:

@@ -27,8 +27,8 @@ from netspec.runtime.data.columns import (
     trimmed,
     whole,
 )
-from netspec.runtime.data.encoders import one_hot
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.quantities import one_hot
 from netspec.runtime.data.stepwise import Stepwise
 from netspec.runtime.data.tables import Table
 

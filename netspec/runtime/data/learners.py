@@ -9,13 +9,19 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.language.schema import Feature
+from netspec.probe.words import FIRST, UNKNOWN_TOKEN
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import in_order, lists, strings, trimmed
-from netspec.runtime.data.encoders import Categories, Encoder, MultiHot, Numbers, Sequences, Words, chunks
+from netspec.runtime.data.encoders import Categories, Encoder, Hashed, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.quantiles import MOST as MOST_SAMPLED
+from netspec.runtime.data.quantiles import Sample
+from netspec.runtime.data.quantities import Buckets, Holes, Numbers, chunks, single
+from netspec.runtime.data.readings import PLAIN, Reading
 from netspec.runtime.data.tables import Table
 
 MOST_VALUES = 100_000  # different values of a category
@@ -43,12 +49,15 @@ class NumbersLearner:
 
     def __init__(self, feature: Feature, columns: tuple[str, ...], whole: bool) -> None:
         self._feature, self._columns, self._whole = feature, columns, whole
+        self._reading, self._holes = Reading.of(feature.date), holes_of(feature, columns, refuse=whole)
+        unfilled = Holes(dict.fromkeys(columns), self._holes.refused)
+        self._plain = Numbers(columns, (), None, None, None, unfilled, feature.clip, feature.log, self._reading)
         self._count = self._mean = self._squares = np.zeros(0)
         self._origin, self._rows = "", 0
 
     def see(self, table: Table) -> None:
         """Add the block's sums."""
-        array = Numbers.raw(self._columns, table)
+        array = self._plain.read(table)[0]
         if array.size == 0:
             raise DataError("NS705", f"`{table.origin}`, column `{self._columns[0]}`: its rows hold no numbers")
         width = array.shape[-1]
@@ -78,15 +87,17 @@ class NumbersLearner:
             name = columns[int(np.argmin(self._count))] if len(columns) == len(mean) else columns[0]
             raise DataError("NS704", f"`{self._origin}`, column `{name}`: no number in the {self._rows} training rows")
         std = np.sqrt(self._squares / self._count)
-        fill = np.zeros_like(mean) if feature.missing == "zero" else np.round(mean) if self._whole else mean
+        fill = np.round(mean) if self._whole else mean
         return Numbers(
             columns,
             tuple(fill.tolist()),
             tuple(mean.tolist()) if feature.normalize else None,
             tuple(np.where(std == 0, 1.0, std).tolist()) if feature.normalize else None,
             feature.rescale,
-            feature.missing == "drop",
-            feature.missing is not None or not self._whole,
+            self._holes,
+            feature.clip,
+            feature.log,
+            self._reading,
         )
 
     def notes(self, name: str) -> tuple[str, ...]:
@@ -94,45 +105,130 @@ class NumbersLearner:
         return ()
 
 
-class CategoriesLearner:
-    """The values of the training part, sorted as numbers where all are numbers, else by code point."""
+def holes_of(feature: Feature, columns: tuple[str, ...], *, refuse: bool) -> Holes:
+    """What missing numbers become; those that the spec is silent of are refused with `refuse`, in dates and buckets."""
+    said = {column: feature.missing_of(column) for column in columns}
+    refuse = refuse or feature.date is not None or feature.bucket is not None
+    given = {c: None if m is None else 0.0 if m.by == "zero" else m.fill for c, m in said.items()}
+    refused = tuple(column for column, missing in said.items() if missing is None) if refuse else ()
+    masked = tuple(column for column, missing in said.items() if missing is not None and missing.by == "mask")
+    return Holes(given, refused, masked)
+
+
+class BucketsLearner:
+    """The mean of each column, for holes; and its quantiles, where the boundaries are not given."""
 
     def __init__(self, feature: Feature, columns: tuple[str, ...]) -> None:
-        self._columns, self._one_hot = columns, bool(feature.category and feature.category.one_hot)
-        self._values: dict[str, set[str]] = {name: set() for name in columns}
+        assert feature.bucket is not None
+        self._bucket, self._columns, self._reading = feature.bucket, columns, PLAIN
+        self._holes = holes_of(feature, columns, refuse=True)
+        self._samples = [Sample() for _ in columns]
+        self._sums, self._counts = np.zeros(len(columns)), np.zeros(len(columns))
+        self._origin, self._rows = "", 0
 
     def see(self, table: Table) -> None:
-        """Add the block's values. Raises DataError NS708 beyond what can be called few."""
-        for name, values in self._values.items():
-            values.update(pc.unique(trimmed(table, name)).to_pylist())
-            if len(values) > MOST_VALUES:
+        """Add the block's numbers. Raises DataError NS703 for a missing one that is refused."""
+        self._origin, self._rows = table.origin, self._rows + table.rows
+        for at, name in enumerate(self._columns):
+            values = single(table, name, self._reading)
+            there = values[~np.isnan(values)]
+            self._sums[at] += there.sum()
+            self._counts[at] += len(there)
+            if self._bucket.quantiles:
+                self._samples[at].see(there)
+
+    def made(self) -> Buckets:
+        """Raises DataError NS704 for a column without a number."""
+        if not self._counts.all():
+            name = self._columns[int(np.argmin(self._counts))]
+            raise DataError("NS704", f"`{self._origin}`, column `{name}`: no number in the {self._rows} training rows")
+        given, quantiles = self._bucket.boundaries, self._bucket.quantiles
+        boundaries = tuple(given or sample.boundaries(quantiles or 1) for sample in self._samples)
+        means = tuple((self._sums / self._counts).tolist())
+        return Buckets(self._columns, boundaries, means, self._bucket.one_hot, self._holes, self._reading)
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """Which buckets were learned, and from what."""
+        if not self._bucket.quantiles:
+            return ()
+        said = []
+        for column, sample in zip(self._columns, self._samples, strict=True):
+            shown = ", ".join(f"{boundary:.6g}" for boundary in sample.boundaries(self._bucket.quantiles)[:12])
+            rest = ", …" if self._bucket.quantiles > 13 else ""
+            of = "" if sample.exact else f", the quantiles of a sample of {MOST_SAMPLED:,} rows"
+            said.append(f"`{name}`: the buckets of `{column}` begin with {shown}{rest}{of}")
+        return tuple(said)
+
+
+class CategoriesLearner:
+    """The values of the training part, sorted as numbers where all are numbers, else by code point.
+
+    With `vocabulary` they are counted, and the most frequent are kept, equals by code point.
+    """
+
+    def __init__(self, feature: Feature, columns: tuple[str, ...]) -> None:
+        assert feature.category is not None
+        self._columns, self._category = columns, feature.category
+        self._counts = {name: tokens.Counts() for name in columns}
+
+    def see(self, table: Table) -> None:
+        """Add the block's values. Raises DataError NS708 beyond what can be called few, unless `vocabulary` is said."""
+        for name, counts in self._counts.items():
+            cells = trimmed(table, name)
+            counts.see(cells.filter(pc.not_equal(cells, "")))
+            if self._category.vocabulary is None and len(counts.counts) > MOST_VALUES:
                 said = f"`{table.origin}`, column `{name}`: more than {MOST_VALUES:,} different values"
-                raise DataError("NS708", f"{said}, and a category is one of few", "leave it out, or say `text`")
+                cure = "say `category: {vocabulary: 10000}` for the most frequent, or `hash: 10000`"
+                raise DataError("NS708", f"{said}, and a category is one of few", cure)
 
     def made(self) -> Categories:
         """The encoder."""
-        values = tuple(in_order(self._values[name] - {""}) for name in self._columns)
-        return Categories(self._columns, values, self._one_hot)
+        return Categories(self._columns, tuple(map(self._kept, self._columns)), self._category.one_hot)
+
+    def _kept(self, name: str) -> tuple[str, ...]:
+        counts, most = self._counts[name], self._category.vocabulary
+        return in_order(set(counts.counts if most is None else counts.vocabulary(most - 1 + FIRST)))
 
     def notes(self, name: str) -> tuple[str, ...]:
-        """Columns that hold nothing."""
-        empty = [column for column, values in self._values.items() if not values - {""}]
-        return tuple(f"`{name}`: column `{column}` is empty, so every value of it is unknown" for column in empty)
+        """Columns that hold nothing, and what a vocabulary leaves out."""
+        said = [
+            f"`{name}`: column `{column}` is empty, so every value of it is unknown"
+            for column, counts in self._counts.items()
+            if not counts.counts
+        ]
+        for column, counts in self._counts.items() if self._category.vocabulary is not None else ():
+            kept = self._kept(column)
+            if len(kept) < len(counts.counts):
+                share = 100 * (1 - sum(counts.counts[value] for value in kept) / max(counts.total, 1))
+                of = f"{len(counts.counts):,}" if counts.exact else f"more than {tokens.MOST_WORDS:,}"
+                said.append(
+                    f"`{name}`: {len(kept):,} of {of} values of `{column}` known, {share:.1f} % of the cells unknown"
+                )
+        return tuple(said)
 
 
 class WordsLearner:
-    """The vocabulary of the training part; without a length, that of its longest text."""
+    """The vocabulary of the training part, or the one that is `listed`; without a length, that of its longest text."""
 
-    def __init__(self, feature: Feature, columns: tuple[str, ...], length: int | None) -> None:
+    def __init__(
+        self, feature: Feature, columns: tuple[str, ...], length: int | None, listed: tuple[str, ...] | None = None
+    ) -> None:
         assert feature.text is not None
         self._text, self._columns, self._length = feature.text, columns, length
-        self._counts, self._longest, self._cut = tokens.Counts(), 1, 0
+        self._size = feature.text.vocabulary or len(listed or ()) + FIRST
+        self._listed = None if listed is None else listed[: self._size - FIRST]
+        self._counts, self._longest, self._cut, self._known = tokens.Counts(), 1, 0, 0
         self._vocabulary: tuple[str, ...] = ()
 
     def see(self, table: Table) -> None:
         """Count the block's tokens."""
-        found, counts = tokens.flat(strings(table, self._columns[0]), self._text.by, self._text.lower)
-        self._counts.see(found)
+        text = self._text
+        found, counts = tokens.found(strings(table, self._columns[0]), text.by, text.lower, text.ngrams)
+        if self._listed is None:
+            self._counts.see(found)
+        else:
+            self._counts.total += len(found)
+            self._known += int(np.count_nonzero(tokens.numbered(found, pa.array(self._listed)) != UNKNOWN_TOKEN))
         self._longest = max(self._longest, int(counts.max(initial=0)))
         if self._length is not None:
             self._cut += int(np.count_nonzero(counts > self._length))
@@ -140,21 +236,30 @@ class WordsLearner:
     def made(self) -> Words:
         """The encoder."""
         text = self._text
-        self._vocabulary = self._counts.vocabulary(text.vocabulary)
+        self._vocabulary = self._counts.vocabulary(self._size) if self._listed is None else self._listed
         sides = text.padding, text.truncating
         length = self._length or self._longest
         return Words(
-            self._columns, text.vocabulary, length, text.by, *sides, text.lower, text.one_hot, self._vocabulary
+            self._columns,
+            self._size,
+            length,
+            text.by,
+            *sides,
+            text.lower,
+            text.one_hot,
+            self._vocabulary,
+            text.ngrams,
         )
 
     def notes(self, name: str) -> tuple[str, ...]:
         """How much of the training part its vocabulary covers."""
         counts = self._counts
-        known = sum(counts.counts.get(token, 0) for token in self._vocabulary)
+        known = sum(counts.counts.get(token, 0) for token in self._vocabulary) if self._listed is None else self._known
         share = 100 * (counts.total - known) / max(counts.total, 1)
         about = "" if counts.exact else f", rare ones counted roughly (more than {tokens.MOST_WORDS:,} different)"
+        where = f" from `{self._text.file}`" if self._listed is not None else ""
         return (
-            f"`{name}`: {len(self._vocabulary)} {self._text.by} known{about}, "
+            f"`{name}`: {len(self._vocabulary)} {self._text.by} known{where}{about}, "
             f"{share:.1f} % of the training part's unknown, {self._cut} texts cut at {self._length or self._longest}",
         )
 
@@ -185,13 +290,13 @@ class SequencesLearner:
 class Fixed:
     """An encoder that learns nothing."""
 
-    def __init__(self, encoder: MultiHot) -> None:
+    def __init__(self, encoder: MultiHot | Hashed) -> None:
         self._encoder = encoder
 
     def see(self, table: Table) -> None:
         """Nothing."""
 
-    def made(self) -> MultiHot:
+    def made(self) -> MultiHot | Hashed:
         """The encoder."""
         return self._encoder
 

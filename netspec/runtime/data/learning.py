@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from netspec.catalog.types import TensorType, Unknown
-from netspec.language.schema import Data, Feature, Target, Validation
+from netspec.language.schema import Data, Feature, Target
 from netspec.probe.forms import dims_of
-from netspec.runtime.data import learners
+from netspec.runtime.data import learners, parting, vocabularies
 from netspec.runtime.data.columns import is_lists
-from netspec.runtime.data.encoders import MultiHot
+from netspec.runtime.data.encoders import Hashed, MultiHot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.label_learners import LabelLearner
 from netspec.runtime.data.learners import Learner
 from netspec.runtime.data.named import LABEL
-from netspec.runtime.data.split import held_out
-from netspec.runtime.data.tables import Rows, Table, chosen
-from netspec.runtime.data.usable import holes, without_label
+from netspec.runtime.data.readings import Reading
+from netspec.runtime.data.tables import Rows, Table
+from netspec.runtime.data.usable import Dropping, without_label
 
 
 def needed(
@@ -36,19 +37,8 @@ def needed(
             names.extend(target.names or (name,))
             weight = target.weight or (None if losses.get(name) is None else data.weight)
             names.extend((weight,) if weight else ())
+    names.extend(parting.columns(data))
     return tuple(dict.fromkeys(names))
-
-
-def split(train: Rows, validation: Validation, seed: int) -> tuple[Rows, Rows]:
-    """(rows to train on, rows held out), by the hash of `split.py` or, `by: order`, the last rows."""
-    assert validation.fraction is not None
-    mask = held_out(train.rows, validation.fraction, validation.by, seed)
-    if mask.all() or not mask.any():
-        empty = "to train on" if mask.all() else "to validate with"
-        raise DataError(
-            "NS704", f"`validation: {validation.fraction:g}` of {train.rows} rows leaves none {empty}", "add rows"
-        )
-    return chosen(train, ~mask), chosen(train, mask)
 
 
 def fit(
@@ -60,30 +50,34 @@ def fit(
     losses: Mapping[str, str | None] | None = None,
     limits: Mapping[str, int | None] | None = None,
     scored: Collection[str] = (),
+    folder: Path = Path(),
 ) -> Prepared:
     """Learn how inputs and targets are made, from the rows of `train` that have all labels, in one pass.
 
     `inputs` and `outputs` hold shapes with the batch first; `losses` maps an output to its loss's Keras name (None: it
     has none, and then needs no target); `limits` maps an input to the number of different ids its Embedding takes;
-    `scored` outputs have metrics, so that a column of their name is their target even without a loss.
+    `scored` outputs have metrics, so that a column of their name is their target even without a loss; files of
+    vocabularies are relative to `folder`.
     Raises DataError: NS702 and NS707 for columns, NS703 for cells, NS704 without rows, NS706 and NS708 for shapes.
     """
     losses, limits = losses or {}, limits or {}
+    listed = vocabularies.read(data, folder)
     labels: dict[str, LabelLearner] = {}
     wanted: dict[str, Learner] = {}
-    dropping: list[tuple[str, ...]] = []
+    dropping: list[Dropping] = []
     first: Table | None = None
     rows = 0
     for table in train.tables():
         if rows == 0:
             labels = _labels(data, outputs, losses, scored, table)
-            wanted, dropping = _features(data, inputs, table)
+            wanted, dropping = _features(data, inputs, table, listed)
         rows += table.rows
         kept = np.ones(table.rows, bool)
         lacks = {name: label.see(table) for name, label in labels.items()}
         kept &= ~without_label(lacks, {name for name, label in labels.items() if label.masks}, table.rows)
-        for columns in dropping:
-            kept &= ~holes(columns, table)
+        for each in dropping:
+            for gone in each.holes(table).values():
+                kept &= ~gone
         usable = table.take(np.flatnonzero(kept))
         if usable.rows:
             for learner in wanted.values():
@@ -96,8 +90,10 @@ def fit(
     learned = {name: label.made() for name, label in labels.items()}
     notes = [note for label in learned.values() for note in label.notes()]
     features = {
-        name: Input(name, wanted[name].made(), dims_of(tensor), _dtype(name, tensor), limits.get(name))
-        for name, tensor in inputs.items()
+        name: Input(
+            name, wanted[name].made(), dims_of(tensor), _dtype(name, tensor), limits.get(name), dropping[at].columns
+        )
+        for at, (name, tensor) in enumerate(inputs.items())
     }
     for feature in features.values():
         feature.encode(first)
@@ -128,20 +124,28 @@ def _labels(
 
 
 def _features(
-    data: Data, inputs: Mapping[str, TensorType], table: Table
-) -> tuple[dict[str, Learner], list[tuple[str, ...]]]:
-    """A learner for every input, and the columns of those that drop rows."""
-    found, dropping = {}, []
+    data: Data, inputs: Mapping[str, TensorType], table: Table, listed: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, Learner], list[Dropping]]:
+    """A learner for every input, and which of its columns drop rows."""
+    found: dict[str, Learner] = {}
+    dropping: list[Dropping] = []
     for name, tensor in inputs.items():
         feature = data.features.get(name) or Feature()
         columns = _input_columns(data, name, feature, len(inputs), table)
-        found[name] = _learner(name, feature, columns, tensor, table)
-        if feature.missing == "drop":
-            dropping.append(columns)
+        found[name] = _learner(name, feature, columns, tensor, table, listed.get(name))
+        cells = isinstance(found[name], learners.NumbersLearner | learners.BucketsLearner)
+        dropping.append(Dropping(feature.drops(columns), Reading.of(feature.date) if cells else None))
     return found, dropping
 
 
-def _learner(name: str, feature: Feature, columns: tuple[str, ...], tensor: TensorType, table: Table) -> Learner:
+def _learner(
+    name: str,
+    feature: Feature,
+    columns: tuple[str, ...],
+    tensor: TensorType,
+    table: Table,
+    listed: tuple[str, ...] | None,
+) -> Learner:
     dims = dims_of(tensor)
     own = dims[0] if dims else None
     single = feature.text or feature.sequence or feature.multi_hot
@@ -149,12 +153,16 @@ def _learner(name: str, feature: Feature, columns: tuple[str, ...], tensor: Tens
         what = "text" if feature.text else "sequence" if feature.sequence else "multi_hot"
         raise DataError("NS708", f"input `{name}`: `{what}` reads one column, got {len(columns)}")
     if feature.text:
-        return learners.WordsLearner(feature, columns, feature.text.length or own)
+        return learners.WordsLearner(feature, columns, feature.text.length or own, listed)
     if feature.multi_hot:
         return learners.Fixed(MultiHot(columns, feature.multi_hot))
+    if feature.hash:
+        return learners.Fixed(Hashed(columns, feature.hash))
+    if feature.bucket:
+        return learners.BucketsLearner(feature, columns)
     if feature.category:
         return learners.CategoriesLearner(feature, columns)
-    if feature.sequence or (len(columns) == 1 and is_lists(table, columns[0])):
+    if feature.sequence or (not feature.date and len(columns) == 1 and is_lists(table, columns[0])):
         length = (feature.sequence and feature.sequence.length) or own
         return learners.SequencesLearner(feature, columns, length)
     return learners.NumbersLearner(feature, columns, np.dtype(_dtype(name, tensor)).kind in "iub")

@@ -1,4 +1,4 @@
-"""Which rows are held out: by a seeded hash of the row's number, or the last ones.
+"""A seeded hash of each row's number, and the rows for which it is lowest.
 
 The hash is splitmix64 (Steele, Lea and Flood, 2014), so the choice is the same on every machine and in every version.
 """
@@ -27,41 +27,47 @@ def fractions(rows: np.ndarray, seed: int) -> np.ndarray:
     return np.asarray((mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
-def held_out(rows: int, fraction: float, by: str, seed: int) -> np.ndarray:
-    """A mask (rows,) of the rows to hold out, round(rows x fraction) of them: those of the lowest hashes, or the last.
+def lowest(left: np.ndarray, count: int, seed: int, *, from_above: bool = False) -> np.ndarray:
+    """A mask (rows,) of the `count` rows of `left` with the lowest hashes of their numbers, or with the highest.
 
-    >>> held_out(5, 0.4, "order", 0).tolist(), int(held_out(5, 0.4, "hash", 0).sum())
-    ([False, False, False, True, True], 2)
+    >>> lowest(np.ones(5, bool), 2, 0).tolist(), lowest(np.ones(5, bool), 2, 0, from_above=True).tolist()
+    ([False, True, True, False, False], [True, False, False, True, False])
     """
-    count = round(rows * fraction)
+    rows = len(left)
     mask = np.zeros(rows, bool)
-    if by == "order":
-        mask[rows - count :] = True
-    elif count:
-        top = _lowest(rows, count, seed)
+    if count:
+        top = _lowest(left, count, seed, from_above)
         for start in range(0, rows, _CHUNK):
-            mask[start : start + _CHUNK] = _drawn(start, rows, seed) <= top
+            here = slice(start, start + _CHUNK)
+            mask[here] = (_turned(start, rows, seed, from_above) <= top) & left[here]
         # Two rows of one hash are all but impossible; then the later one stays.
         for extra in np.flatnonzero(mask)[::-1][: int(mask.sum()) - count]:
             mask[extra] = False
     return mask
 
 
-def _lowest(rows: int, count: int, seed: int) -> float:
+def _lowest(left: np.ndarray, count: int, seed: int, from_above: bool) -> float:
     """The hash that is the `count`-th lowest, found without holding or sorting all of them."""
-    bins = np.zeros(_BINS, np.int64)
+    rows, bins = len(left), np.zeros(_BINS, np.int64)
     for start in range(0, rows, _CHUNK):
-        bins += np.bincount((_drawn(start, rows, seed) * _BINS).astype(np.int64), minlength=_BINS)
+        draws = _turned(start, rows, seed, from_above)[left[start : start + _CHUNK]]
+        bins += np.bincount((draws * _BINS).astype(np.int64), minlength=_BINS)
     at = int(np.searchsorted(np.cumsum(bins), count))
     inside = []
     for start in range(0, rows, _CHUNK):
-        drawn = _drawn(start, rows, seed)
-        inside.append(drawn[(drawn * _BINS).astype(np.int64) == at])
-    left = count - int(bins[:at].sum())
-    return float(np.sort(np.concatenate(inside))[left - 1])
+        draws = _turned(start, rows, seed, from_above)[left[start : start + _CHUNK]]
+        inside.append(draws[(draws * _BINS).astype(np.int64) == at])
+    wanted = count - int(bins[:at].sum())
+    return float(np.sort(np.concatenate(inside))[wanted - 1])
 
 
-def _drawn(start: int, rows: int, seed: int) -> np.ndarray:
+def _turned(start: int, rows: int, seed: int, from_above: bool) -> np.ndarray:
+    draws = drawn(start, rows, seed)
+    return 1 - 2.0**-53 - draws if from_above else draws
+
+
+def drawn(start: int, rows: int, seed: int) -> np.ndarray:
+    """The hashes of the rows from `start` on, a million at most of `rows`."""
     return fractions(np.arange(start, min(start + _CHUNK, rows)), seed)
 
 

@@ -22,7 +22,7 @@ from netspec.runtime.data import sources, tokens
 from netspec.runtime.data.columns import is_text, numbers, strings, trimmed
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.profile import Column, ColumnLearner, Spreading
-from netspec.runtime.data.split import held_out
+from netspec.runtime.data.split import lowest
 from netspec.runtime.data.tables import Rows, missing_column
 from netspec.runtime.data.targeting import Goal, goal
 
@@ -151,7 +151,7 @@ def _held(rows: int, labelled: np.ndarray) -> tuple[float | None, int]:
     count = int(np.count_nonzero(labelled))
     share = 0.2 if count < 5000 else 0.1
     for seed in range(1, 21) if count >= _HELD_FROM else ():
-        apart = held_out(rows, share, "hash", seed)
+        apart = lowest(np.ones(rows, bool), round(rows * share), seed)
         if min(np.count_nonzero(labelled & apart), np.count_nonzero(labelled & ~apart)) >= count * share / 2:
             return share, seed
     return None, 1

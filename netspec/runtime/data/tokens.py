@@ -20,6 +20,28 @@ _LOWER = np.where((_BYTES >= 65) & (_BYTES <= 90), _BYTES + 32, _BYTES).astype(n
 _IN_WORD = np.array([chr(byte).isalnum() or byte == 95 for byte in range(128)] + [False] * 128)
 
 
+def found(cells: pa.StringArray, by: str, lower: bool, ngrams: int) -> tuple[pa.StringArray, np.ndarray]:
+    """The tokens of all cells and their runs of up to `ngrams`, as `probe/words.py` has them; otherwise as `flat`.
+
+    >>> made, counts = found(pa.array(["a b c", "", "d e"]), "words", True, 2)
+    >>> made.to_pylist(), counts.tolist()
+    (['a', 'b', 'c', 'a b', 'b c', 'd', 'e', 'd e'], [5, 0, 3])
+    """
+    tokens_, counts = flat(cells, by, lower)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    parts, of_rows, sums = [tokens_], [rows], counts.copy()
+    for size in range(2, ngrams + 1):
+        starts = np.flatnonzero(rows[size - 1 :] == rows[: len(rows) - size + 1])
+        pieces = [tokens_.take(pa.array(starts + at)) for at in range(size)]
+        parts.append(pc.binary_join_element_wise(*pieces, " "))
+        of_rows.append(rows[starts])
+        sums += np.bincount(rows[starts], minlength=len(counts))
+    if ngrams == 1:
+        return tokens_, counts
+    order = np.argsort(np.concatenate(of_rows), kind="stable")
+    return pa.concat_arrays(parts).take(pa.array(order)), sums
+
+
 def flat(cells: pa.StringArray, by: str, lower: bool) -> tuple[pa.StringArray, np.ndarray]:
     """The tokens of all cells one behind the other, and how many each cell has, (cells,) int64.
 

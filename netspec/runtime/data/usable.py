@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from netspec.runtime.data.encoders import Numbers
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.labels import Label
+from netspec.runtime.data.quantities import Buckets, Numbers
+from netspec.runtime.data.readings import Reading, empty
 from netspec.runtime.data.tables import Table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Used:
-    """Rows that were looked at, that are kept, that lack a label in `labels`; by column what was dropped and filled."""
+    """Rows that were looked at, that are kept, that lack a label in `labels`; what was dropped by cause, and filled."""
 
     origin: str = ""
     rows: int = 0
@@ -30,7 +31,7 @@ class Used:
     unlabelled: int = 0
     labels: tuple[str, ...] = ()
     lacking: Mapping[str, int] = field(default_factory=dict)  # by output that masks: kept rows without its label
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by cause
     filled: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (column, by what)
 
     def __add__(self, more: Used) -> Used:
@@ -52,9 +53,7 @@ class Used:
         if self.unlabelled:
             columns = ", ".join(f"`{column}`" for column in self.labels)
             notes.append(f"{_counted(self.unlabelled)} dropped: no label in {columns}")
-        notes += [
-            f"{_counted(count)} dropped: no number in `{column}`" for column, count in self.dropped.items() if count
-        ]
+        notes += [f"{_counted(count)} dropped: {why}" for why, count in self.dropped.items() if count]
         notes += [
             f"{_counted(count)} masked for `{output}`, which {'has' if count == 1 else 'have'} no label of it"
             for output, count in self.lacking.items()
@@ -80,13 +79,15 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
     filled: dict[str, tuple[str, np.ndarray]] = {}
     for feature in features.values():
         encoder = feature.encoder
-        if isinstance(encoder, Numbers):
-            for column, holes in encoder.missing(table).items():
-                if encoder.drops:
-                    dropped[column] = dropped.get(column, 0) + int((holes & kept).sum())
-                    kept &= ~holes
-                elif holes.any():
-                    filled[column] = ("the training mean" if any(encoder.fill) else "0", holes)
+        quantity = encoder if isinstance(encoder, Numbers | Buckets) else None
+        gone = Dropping(feature.drops, quantity.reading if quantity else None).holes(table)
+        for column, holes in gone.items():
+            why = f"{'no number' if quantity else 'nothing'} in `{column}`"
+            dropped[why] = dropped.get(why, 0) + int((holes & kept).sum())
+            kept &= ~holes
+        for column, holes in quantity.missing(table).items() if quantity else ():
+            if column not in gone and holes.any():
+                filled[column] = (quantity.holes.said(column) if quantity else "", holes)
     return kept, Used(
         table.origin,
         table.rows,
@@ -113,12 +114,16 @@ def without_label(lacks: Mapping[str, np.ndarray], masks: Collection[str], rows:
     return np.asarray(gone | none)
 
 
-def holes(columns: tuple[str, ...], table: Table) -> np.ndarray:
-    """Which rows lack a number in one of the columns, (rows,) of bool."""
-    gone = np.zeros(table.rows, bool)
-    for missing in Numbers(columns, (), None, None, None, True).missing(table).values():
-        gone |= missing
-    return gone
+@dataclass(frozen=True)
+class Dropping:
+    """The columns of a feature whose empty cells drop the row. `reading` says what a number is, None: there is none."""
+
+    columns: tuple[str, ...]
+    reading: Reading | None
+
+    def holes(self, table: Table) -> dict[str, np.ndarray]:
+        """By column which rows are dropped, (rows,) of bool."""
+        return {c: self.reading.missing(table, c) if self.reading else empty(table, c) for c in self.columns}
 
 
 def _counted(count: int) -> str:

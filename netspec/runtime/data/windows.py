@@ -18,11 +18,12 @@ from netspec.language.schema import Data, Source
 from netspec.probe import windows as rules
 from netspec.probe.forms import canonical, dims_of
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN
-from netspec.runtime.data.encoders import Words, one_hot
+from netspec.runtime.data.encoders import Words
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.labels import Label
 from netspec.runtime.data.passages import Passage, Watch, opened_passage, unwatched
+from netspec.runtime.data.quantities import one_hot
 from netspec.runtime.data.store import BLOCK, Blocks, Examples, Held, Piece, joined, repacked, room
 from netspec.runtime.data.tables import Table
 
@@ -153,7 +154,7 @@ def read(
     _check(passage, train, plan, stride, "a window")
     if fraction:
         _check(passage, held, plan, stride, "a window to validate with")
-    vocabulary = passage.learned(train, text.vocabulary)
+    vocabulary = passage.learned(train, plan.size)
     feature = _input(plan, inputs[plan.input], limits.get(plan.input), vocabulary)
     labels = {
         name: Label(name, (COLUMN,), form, (), dims_of(outputs[name]), canonical(losses[name]))
@@ -172,8 +173,8 @@ def read(
     elif data.validation is not None and data.validation.source is not None:
         more = data.validation.source
         validation = applied(prepared, more, folder, rules.step(more, data), watch=watch)
-    if data.test is not None:
-        test = applied(prepared, data.test, folder, rules.step(data.test, data), watch=watch)
+    if data.test is not None and data.test.source is not None:
+        test = applied(prepared, data.test.source, folder, rules.step(data.test.source, data), watch=watch)
     unknown = 100 * counts[UNKNOWN_TOKEN] / counts.sum()
     note = f"`{plan.input}`: {len(vocabulary)} {text.by} known, {unknown:.1f} % of the training part's unknown"
     return Made(prepared, made, validation, test, (note,))
@@ -188,7 +189,7 @@ def _input(plan: rules.Plan, tensor: TensorType, limit: int | None, vocabulary: 
         padding = "post"  # a sequence is read from its first token, as in training
     cut = text.truncating if "truncating" in text.model_fields_set else "pre"  # what comes next follows the last ones
     how = text.by, padding, cut, text.lower, text.one_hot, vocabulary
-    encoder = Words((COLUMN,), text.vocabulary, plan.length, *how)
+    encoder = Words((COLUMN,), plan.size, plan.length, *how)
     dtype = tensor.dtype if isinstance(tensor.dtype, str) and tensor.dtype != "bfloat16" else "float32"
     feature = Input(plan.input, encoder, dims_of(tensor), dtype, None if text.one_hot else limit)
     _check_room(feature, vocabulary)

@@ -45,13 +45,16 @@ def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
     data, found = checked.data, {}
     if data is None:
         return {}
-    held = data.validation.source if data.validation is not None else None
-    for source in (data.train, held, data.test):
-        for file in expanded(source, Path(checked.folder)) if source is not None else ():
-            path = os.path.abspath(os.path.join(checked.folder, file))
-            mark = _fingerprint(Path(path))
-            if mark is not None:
-                found[path] = mark
+    parts = (data.validation, data.test)
+    sources = [data.train, *(part.source for part in parts if part is not None)]
+    files = [each.text.file for each in data.features.values() if each.text is not None and each.text.file]
+    for source in sources:
+        files += expanded(source, Path(checked.folder)) if source is not None else ()
+    for file in files:
+        path = os.path.abspath(os.path.join(checked.folder, file))
+        mark = _fingerprint(Path(path))
+        if mark is not None:
+            found[path] = mark
     return found
 
 

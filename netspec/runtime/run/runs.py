@@ -245,6 +245,8 @@ def resolved(checked: Checked, *, seed: int, steps_per_execution: int, dummy: in
         for key in ("train", "validation", "test"):
             if key in data:
                 data[key] = _absolute(data[key], checked.folder)
+        if isinstance(data.get("features"), dict):
+            data["features"] = {name: _with_file(part, checked.folder) for name, part in data["features"].items()}
         spec["data"] = data
     return {
         "format_version": FORMAT_VERSION,
@@ -257,6 +259,15 @@ def resolved(checked: Checked, *, seed: int, steps_per_execution: int, dummy: in
     }
 
 
+def _with_file(feature: Any, folder: str) -> Any:
+    """A feature as the spec writes it, with an absolute path of its vocabulary."""
+    text = feature.get("text") if isinstance(feature, dict) else None
+    if not isinstance(text, dict):
+        return feature
+    names = [key for key in ("vocabulary", "file") if isinstance(text.get(key), str)]
+    return {**feature, "text": {**text, **{key: _absolute(text[key], folder) for key in names}}}
+
+
 def _absolute(source: Any, folder: str) -> Any:
     """A source as the spec writes it, with absolute paths."""
     if isinstance(source, str):
@@ -266,6 +277,8 @@ def _absolute(source: Any, folder: str) -> Any:
     if not isinstance(source, dict):
         return source
     full = dict(source)
+    if "source" in full:
+        full["source"] = _absolute(full["source"], folder)
     for kind in (*TABLES, "npz"):
         if isinstance(full.get(kind), str | list):
             full[kind] = _absolute(full[kind], folder)

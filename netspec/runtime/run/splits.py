@@ -19,7 +19,7 @@ from netspec.graph.limits import limits
 from netspec.graph.training import loss_class
 from netspec.language.schema import Data, Source
 from netspec.probe import windows as rules
-from netspec.runtime.data import learning, named, sources, windows
+from netspec.runtime.data import learning, named, parting, sources, windows
 from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Prepared
@@ -104,34 +104,41 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     data = _data(checked)
     if data.train is not None and data.train.text:
         return _of_a_text(checked, data, quiet)
-    prepared, rows = learned(checked, seed, quiet=quiet)
-    made = {name: _part(name, prepared, watched(each, f"preparing {name}", quiet)) for name, each in rows.items()}
+    prepared, rows, how = learned(checked, seed, quiet=quiet)
+    made = {
+        name: _part(name, prepared, watched(each, f"preparing {name}", quiet), how.get(name, ""))
+        for name, each in rows.items()
+    }
     return Splits(made[TRAIN], made.get(VALIDATION), made.get(TEST), prepared, prepared.notes)
 
 
-def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows]]:
-    """What is learned from the training rows, and the raw rows of every part; raises as `read` does."""
+def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
+    """What is learned from the training rows, the raw rows of every part, and by part how they were held out.
+
+    Raises as `read` does.
+    """
     data = _data(checked)
     if data.train is not None and data.train.text:
         said = "the rows of a running text are windows of one sequence, so there are no columns to show"
         raise DataError("NS709", said, "netspec fit says how much of it is known and how it is divided")
     rows = _train_rows(checked, data)
-    held: Rows | None = None
-    if data.validation is not None and data.validation.fraction is not None:
-        rows, held = learning.split(rows, data.validation, seed)
+    cut = parting.cut(watched(rows, "holding rows out", quiet), data, seed)
     prepared = learning.fit(
         data,
         input_types(checked),
         output_types(checked),
-        watched(rows, "learning features", quiet),
+        watched(cut.train, "learning features", quiet),
         losses=losses(checked),
         limits=limits(checked.typed.graph),
         scored=_scored(checked),
+        folder=Path(checked.folder),
     )
-    if held is None:
-        held = _validation_rows(checked, data, prepared)
-    parts = {TRAIN: rows, VALIDATION: held, TEST: _test_rows(checked, data, prepared)}
-    return prepared, {name: part for name, part in parts.items() if part is not None}
+    parts, how = {TRAIN: cut.train}, {}
+    for name in (VALIDATION, TEST):
+        found = _rows_of(name, checked, prepared, cut)
+        if found is not None:
+            parts[name], how[name] = found
+    return prepared, parts, how
 
 
 def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
@@ -140,14 +147,15 @@ def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
         return None
     if checked.data.train is not None and checked.data.train.text:
         return _held_out_text(checked.data, Path(checked.folder), prepared)
-    test = _test_rows(checked, checked.data, prepared)
-    if test is not None:
-        return _part(TEST, prepared, test)
-    validation = checked.data.validation
-    if validation is not None and validation.fraction is not None:
-        return _part(VALIDATION, prepared, learning.split(_train_rows(checked, checked.data), validation, seed)[1])
-    rows = _validation_rows(checked, checked.data, prepared)
-    return None if rows is None else _part(VALIDATION, prepared, rows)
+    parts = (checked.data.test, checked.data.validation)
+    cut: parting.Cut | None = None
+    if any(part is not None and part.fraction is not None for part in parts):
+        cut = parting.cut(_train_rows(checked, checked.data), checked.data, seed)
+    for name in (TEST, VALIDATION):
+        found = _rows_of(name, checked, prepared, cut)
+        if found is not None:
+            return _part(name, prepared, *found)
+    return None
 
 
 def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
@@ -169,7 +177,8 @@ def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
 
 
 def _held_out_text(data: Data, folder: Path, prepared: Prepared) -> Part | None:
-    name, source, fraction = TEST, data.test, None
+    name, fraction = TEST, None
+    source = data.test.source if data.test is not None else None
     if source is None and data.validation is not None:
         name, fraction = VALIDATION, data.validation.fraction
         source = data.train if fraction else data.validation.source
@@ -253,16 +262,18 @@ def _scored(checked: Checked) -> tuple[str, ...]:
     return tuple(name for name, metrics in checked.training.metrics.items() if metrics)
 
 
-def _validation_rows(checked: Checked, data: Data, prepared: Prepared) -> Rows | None:
-    if data.validation is None or data.validation.source is None:
-        return None
-    return sources.opened(data.validation.source, Path(checked.folder), columns=columns(prepared))
-
-
-def _test_rows(checked: Checked, data: Data, prepared: Prepared) -> Rows | None:
-    if data.test is not None:
-        return sources.opened(data.test, Path(checked.folder), columns=columns(prepared))
-    return None if data.dataset is None else named.dataset(data.dataset, "test")
+def _rows_of(name: str, checked: Checked, prepared: Prepared, cut: parting.Cut | None) -> tuple[Rows, str] | None:
+    """The rows of a part, and how they were held out; None where there are none."""
+    data = checked.data
+    assert data is not None
+    if cut is not None and name in cut.held:
+        return cut.held[name], cut.notes[name]
+    part = data.test if name == TEST else data.validation
+    if part is not None and part.source is not None:
+        return sources.opened(part.source, Path(checked.folder), columns=columns(prepared)), ""
+    if name == TEST and part is None and data.dataset is not None:
+        return named.dataset(data.dataset, "test"), ""
+    return None
 
 
 def columns(prepared: Prepared) -> tuple[str, ...]:
@@ -305,8 +316,11 @@ def watched(rows: Rows, what: str, quiet: bool) -> Rows:
     return rows if quiet or isinstance(rows, Table) else _Watched(rows, what)
 
 
-def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
-    """Every row prepared: held in memory where they are few, else on the disk, which a note then says."""
+def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
+    """Every row prepared: held in memory where they are few, else on the disk, which a note then says.
+
+    `how` says which rows these are.
+    """
     gathered = Gatherer(rows.rows)
     used = Used()
     weights = dict.fromkeys((output for output, label in prepared.labels.items() if label.weighted), 0.0)
@@ -319,7 +333,7 @@ def _part(name: str, prepared: Prepared, rows: Rows) -> Part:
         for output, each in examples.w.items():
             weights[output] += float(each.sum(dtype="float64"))
             labelled[output] += examples.labels[output]
-    notes = replace(used, origin=rows.origin).notes()
+    notes = (*([how] if how else []), *replace(used, origin=rows.origin).notes())
     nothing = next((output for output, total in weights.items() if not total), None)
     if name == TRAIN and nothing is not None:
         raise DataError(
