@@ -43,6 +43,7 @@ EDGES: Mapping[str, set[str]] = {
         "graph.training",
         "probe.cells",
         "probe.forms",
+        "probe.pictures",
         "probe.windows",
         "probe.words",
         "render.summary",

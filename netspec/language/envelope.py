@@ -14,7 +14,7 @@ from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.names import SUFFIXES, kind_of
-from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input, Target
+from netspec.language.schema import KINDS, PREPARATIONS, TABLES, Budget, Closed, Data, Fit, Input, Target
 
 _T = TypeVar("_T", bound=Closed)
 _EXPECTED = {
@@ -294,13 +294,13 @@ def _validation(value: Any, path: Path, report: Report) -> Any:
 
 
 def _columns(value: Any, key: str) -> Any:
-    """A column's name alone, a list of them, or a mapping; `category: true` is short for its defaults."""
+    """A column's name alone, a list of them, or a mapping; `category: true`, `image: true` mean their defaults."""
     if isinstance(value, str):
         return {"column": value}
     if isinstance(value, list):
         return {"columns": value}
-    if key == "features" and isinstance(value, dict) and value.get("category") is True:
-        return {**value, "category": {}}
+    if key == "features" and isinstance(value, dict):
+        return {**value, **{kind: {} for kind in ("category", "image") if value.get(kind) is True}}
     return _target(value) if key == "targets" and isinstance(value, dict) else value
 
 
@@ -334,11 +334,14 @@ def _one_of_each(data: Data, report: Report) -> None:
         message, cure = "`dataset` brings its own rows, so `train` has no place", "leave out one of the two"
         report.add("NS709", ("data", "train"), message, key=True, help=cure)
     for name, feature in data.features.items():
-        kinds = [k for k in ("text", "sequence", "category", "multi_hot") if getattr(feature, k) is not None]
+        kinds = [kind for kind in PREPARATIONS if getattr(feature, kind) is not None]
         if len(kinds) > 1:
             both = " and ".join(f"`{kind}`" for kind in kinds)
             message, cure = f"a feature is prepared in one way, got {both}", "make an input of each, or leave out one"
             report.add("NS709", ("data", "features", name, kinds[1]), message, key=True, help=cure)
+        elif feature.image is not None and feature.missing is not None:
+            message, cure = "`missing` is for numbers, not for images", "`on_error: skip` under `data` leaves out rows"
+            report.add("NS709", ("data", "features", name, "missing"), message, key=True, help=cure)
         if feature.names or feature.text is None:  # of a text it may be left out
             _column_or_columns(feature, ("data", "features", name), report)
     running = [s for s in (data.train, data.test, data.validation and data.validation.source) if s]

@@ -19,7 +19,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")  # kinds of tables that may lie in several files
-KINDS = (*TABLES, "npz", "npy", "python")
+KINDS = (*TABLES, "images", "npz", "npy", "python")
+PREPARATIONS = ("text", "sequence", "category", "multi_hot", "image")  # of a feature, which has one at most
 
 
 def _amount(units: str) -> WithJsonSchema:
@@ -71,8 +72,18 @@ class Category(Closed):
     one_hot: bool = False  # a column for each value; unknown is all zeros
 
 
+class Image(Closed):
+    """Image files, their bytes or their pixels, to pixels of the input's own height and width, 0 to 255."""
+
+    resize: Literal["stretch", "crop", "pad"] = "stretch"  # what becomes of an image of other proportions
+    channels: Literal[1, 3, 4] | None = None  # left out: as many as the input has
+
+
 class Feature(Closed):
-    """Where an input comes from. At most one of `text`, `sequence`, `category` and `multi_hot`; none: numbers."""
+    """Where an input comes from. At most one of `text`, `sequence`, `category`, `multi_hot` and `image`; none: numbers.
+
+    Those of `image` are normalized and rescaled as numbers are.
+    """
 
     column: Name | None = None
     columns: Strings | None = None
@@ -82,6 +93,7 @@ class Feature(Closed):
     sequence: Sequence | None = None
     category: Category | None = None
     multi_hot: Size | None = None  # lists of whole numbers to zeros and ones of this width
+    image: Image | None = None
     missing: Literal["mean", "zero", "drop"] | None = None  # numbers: the training mean unless it says otherwise
 
     @property
@@ -137,6 +149,7 @@ class Source(Closed):
     parquet: Strings | None = None
     arrow: Strings | None = None
     text: Strings | None = None
+    images: Name | None = None  # a folder with one of images for each class; columns `image` and `label`
     npz: Name | None = None
     npy: dict[str, str] | None = None  # column name -> file
     python: Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")] | None = None  # module:function, run with --trust alone
@@ -177,6 +190,8 @@ class Data(Closed):
     weight: Name | None = None  # the column of each row's weight, for every output
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}
+    augment: dict[str, Annotated[tuple[object, ...], Field(strict=False, min_length=1)]] = {}  # input -> its layers
+    on_error: Literal["stop", "skip"] = "stop"  # at an image that cannot be read
 
 
 class Fit(Closed):

@@ -14,14 +14,14 @@ from typing import Any
 from netspec.catalog.types import TensorType
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
-from netspec.language.schema import Feature
+from netspec.language.schema import PREPARATIONS, Feature
 from netspec.probe import forms
 from netspec.probe.cells import is_missing, number, whole_numbers, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
-_WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+_WHOLE = forms.WHOLE
 _TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite
 
 
@@ -54,7 +54,7 @@ class Wanted:
     def kind(self, sheet: Sheet | None) -> str:
         """How the columns are prepared, as fit has it."""
         feature = self.feature
-        for kind in ("text", "multi_hot", "category", "sequence"):
+        for kind in PREPARATIONS:
             if getattr(feature, kind):
                 return kind
         single = len(self.columns) == 1 and sheet is not None and sheet.columns[self.columns[0]].kind == "list"

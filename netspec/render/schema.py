@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from netspec import catalog
+from netspec.catalog.augmentations import LAYERS
 from netspec.catalog.dtypes import DTYPES
 from netspec.language import schema as envelope
-from netspec.language.schema import KINDS, TABLES
+from netspec.language.schema import KINDS, PREPARATIONS, TABLES
 from netspec.render import schema_words as words
 from netspec.render.schema_forms import (
     NAME,
@@ -216,7 +217,11 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     fields: dict[str, Any] = {name: definitions[name]["properties"] for name in words.FIELDS}
     _retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
     _retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
-    _retype(fields["Feature"], "category", _part("Category", {"enum": [True]}, null=True))
+    for kind in ("category", "image"):
+        _retype(fields["Feature"], kind, _part(kind.title(), {"enum": [True]}, null=True))
+    chain = union(many(objects.some("layer", LAYERS, "augmentation")), VARIABLE)
+    chains: Form = {"type": "object", "additionalProperties": {"description": words.AUGMENT, **chain}}
+    _retype(fields["Data"], "augment", choice("augment", chains, "a mapping from names to layers", VARIABLE))
     for key, name in (("multi_label", "MultiLabel"), ("sequence", "Steps")):
         _retype(fields["Target"], key, _part(name, {"enum": [True]}, null=True))
     weights = {k: v for k, v in fields["Target"]["class_weights"].items() if k not in ("description", "default")}
@@ -251,9 +256,10 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     }  # a running text has no columns
     definitions["Feature"]["allOf"].append({"if": unnamed, "then": never("one of `column` and `columns`")})
     definitions["Target"]["allOf"] += _one_kind_of_label()
-    kinds = ("text", "sequence", "category", "multi_hot")
-    at_most = "at most one of `text`, `sequence`, `category` and `multi_hot`"
-    definitions["Feature"]["allOf"].append(one_given(kinds, at_most, or_none=True))
+    at_most = f"at most one of {', '.join(f'`{kind}`' for kind in PREPARATIONS[:-1])} and `{PREPARATIONS[-1]}`"
+    definitions["Feature"]["allOf"].append(one_given(PREPARATIONS, at_most, or_none=True))
+    numbers = "no `missing` beside `image`, for it is about numbers"
+    definitions["Feature"]["allOf"].append(one_given(("image", "missing"), numbers, or_none=True))
     known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
     definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
     step: Form = {"required": ["stride"], "properties": {"stride": {"not": NULL}, "text": NULL}}

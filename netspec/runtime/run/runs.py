@@ -266,7 +266,7 @@ def _absolute(source: Any, folder: str) -> Any:
     if not isinstance(source, dict):
         return source
     full = dict(source)
-    for kind in (*TABLES, "npz"):
+    for kind in (*TABLES, "images", "npz"):
         if isinstance(full.get(kind), str | list):
             full[kind] = _absolute(full[kind], folder)
     if isinstance(full.get("npy"), dict):
