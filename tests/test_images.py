@@ -20,7 +20,7 @@ import pyarrow.parquet  # noqa: E402
 import netspec  # noqa: E402
 from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.diagnostics import ERROR, WARNING  # noqa: E402
-from netspec.language.schema import Data, Feature, Image, Source, Target  # noqa: E402
+from netspec.language.schema import Category, Data, Feature, Image, Source, Target  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
 from netspec.runtime.data import features, images, sources, store  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
@@ -213,6 +213,14 @@ def test_every_kind_of_table_gives_the_same_pixels(tmp_path: Path) -> None:
         np.testing.assert_array_equal(each, made[0])
     expected = np.stack([pixels(png(each), Size(8, 10, 3, "stretch")) for each in given]) * np.float32(0.5)
     np.testing.assert_array_equal(made[0], expected)
+
+
+def test_bytes_are_neither_numbers_nor_texts() -> None:
+    table = Table({"a": pa.array([b"x"], pa.binary()), "y": np.zeros(1)}, 1, "t")
+    for expected, how in (("a number", {}), ("a text", {"category": Category()})):
+        with pytest.raises(DataError, match=f"row 1, column `a`: expected {expected}, got `bytes`") as caught:
+            prepared(table, (1,), image=None, **how)
+        assert caught.value.help == "say `image` for the bytes of images"
 
 
 def test_files_of_one_table_in_several_folders_keep_their_own_paths(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Augmentation:
                     raise BuildError(said.path, ValueError(_told(error))) from error
 
     def batches(self, data: Any, epoch: Any) -> Any:
-        """A data set of (x, y), or with weights, with every x changed; `epoch`, an int64 scalar variable, is read then."""
+        """A data set of (x, y), or with weights, every x changed; `epoch` (int64, scalar) is read as they are made."""
 
         def numbered(step: Any, batch: Any) -> Any:
             return tf.identity(epoch), step, batch  # a variable would keep the next step from running side by side

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -190,7 +190,11 @@ def _own(name: str, folder: Path, columns: Items[str] | None, also: Items[str]) 
         if column not in there:
             raise missing_column(name, column, there)
     rows = sum(table.rows for table in own.tables(call, wanted, name))
-    return Stream(name, rows, tuple(wanted), (), lambda: own.tables(call, wanted, name))
+
+    def make() -> Iterator[Table]:
+        return (replace(table, folders=(folder,)) for table in own.tables(call, wanted, name))
+
+    return Stream(name, rows, tuple(wanted), (), make)
 
 
 def _images(name: str, folder: Path, columns: Items[str] | None, also: Items[str]) -> Rows:
