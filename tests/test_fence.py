@@ -53,6 +53,7 @@ EDGES: Mapping[str, set[str]] = {
         "language.moments",
         "probe.cells",
         "probe.forms",
+        "probe.pictures",
         "probe.windows",
         "probe.words",
         "render.summary",

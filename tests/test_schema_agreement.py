@@ -154,6 +154,7 @@ name: rich
 inputs:
   image: {shape: [32, 32, 3], dtype: float32, batch_size: 8}
   words: {shape: [10], dtype: int32}
+  facts: [2]
 shared:
   enc: {LSTM: {units: 8, kernel_initializer: {HeNormal: {seed: 3}}, recurrent_regularizer: {L1L2: {l1: 0.1, l2: 0.2}}}}
   small:
@@ -207,12 +208,16 @@ data:
   validation: {fraction: 0.1, by: order}
   test: none.csv
   features:
-    image: {column: i, rescale: 0.5, missing: mean}
+    image: {column: i, rescale: 0.5, image: {resize: crop, channels: 3}}
+    facts: {columns: [a, b], normalize: true, missing: mean}
     words: {column: w, text: {vocabulary: 100, length: 10, padding: pre, lower: true}}
   weight: w
   targets:
     out: {column: l, one_hot: true, class_weights: {0: 1, 2: 3.5}, missing: mask}
     aux: {column: m, classes: [a, b], class_weights: balanced, weight: v, missing: drop}
+  augment:
+    image: [RandomGrayscale, {RandomFlip: vertical}, {ZeroPadding2D: 2}, {RandomCrop: {height: 32, width: 32}}]
+  on_error: skip
 fit:
   epochs: 3
   batch_size: 8

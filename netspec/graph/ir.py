@@ -153,13 +153,14 @@ class TypedGraph:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Losses, weights, metrics by output name; the optimizer; callbacks."""
+    """Losses, weights, metrics by output name; the optimizer; callbacks; what augments an input, by its name."""
 
     losses: Mapping[str, KerasObject | str | None]
     loss_weights: Mapping[str, float]
     metrics: Mapping[str, tuple[KerasObject | str, ...]]
     optimizer: KerasObject | str
     callbacks: tuple[KerasObject, ...] = ()
+    augment: Mapping[str, tuple[LayerDef, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,13 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
         made = objects.object("callback", raw, path)
         if made is not BAD:
             callbacks.append(KerasObject("callback", made, {}, path) if isinstance(made, str) else made)
-    result = Training(losses, weights, metrics, _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer, tuple(callbacks))
+    augment: Mapping[str, Any] = {}
+    if spec.data is not None and spec.data.augment:
+        from netspec.graph.augmenting import augmentation  # few specs have any
+
+        augment = augmentation(spec.data, typed, objects, report)
+    optimizer = _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer
+    result = Training(losses, weights, metrics, optimizer, tuple(callbacks), augment)
     if outputs and sound and not spec.meant & {"losses", "metrics"}:
         _check_monitors(spec, result, outputs, report)
     return result

@@ -57,7 +57,9 @@ def expanded(source: Source, folder: Path) -> list[str]:
     files: list[str] = []
     for name in source.files:
         path = folder / name
-        if is_pattern(name) and not os.path.exists(path):
+        if source.images is not None:
+            files.append(name)
+        elif is_pattern(name) and not os.path.exists(path):
             inside = sorted(glob.glob(name, root_dir=folder, recursive=True))
             files += [each for each in inside if os.path.isfile(folder / each)]
         elif source.kind in _FOLDERS and os.path.isdir(path):

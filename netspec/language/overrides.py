@@ -16,7 +16,7 @@ SHOWN = "--set"  # what messages name in place of a file
 _PART = re.compile(r"([^.\[\]=]+)|\[(\d+)\]")
 _ROOMS = ("image", "linalg", "nn", "numpy")  # of keras.ops
 _FILES = frozenset(("train", "test", "validation"))  # under `data`: relative to the current folder when given by --set
-_KINDS = frozenset(("csv", "tsv", "jsonl", "parquet", "arrow", "text", "npz"))
+_KINDS = frozenset(("csv", "tsv", "jsonl", "parquet", "arrow", "text", "images", "npz"))
 
 
 class OverrideError(ValueError):

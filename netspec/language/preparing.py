@@ -19,10 +19,9 @@ BUCKETS = "boundaries such as `[0, 10, 20]`, a number of quantiles from 2 on, or
 
 
 def written_out(value: dict[str, Any], path: Path, report: Report) -> dict[str, Any]:
-    """A feature with `category: true`, `bucket: 10`, `date: [month]` and `missing: zero` as mappings."""
+    """A feature with `category: true`, `image: true`, `bucket: 10`, `date: [month]`, `missing: zero` as mappings."""
     full = dict(value)
-    if full.get("category") is True:
-        full["category"] = {}
+    full |= {kind: {} for kind in ("category", "image") if full.get(kind) is True}
     if isinstance(full.get("date"), list):
         full["date"] = {"parts": full["date"]}
     text = full.get("text")
@@ -82,9 +81,13 @@ def check(feature: Feature, path: Path, report: Report) -> None:
         report.add("NS709", (*path, kinds[1]), message, key=True, help=cure)
         return
     kind = kinds[0] if kinds else None
+    if kind == "image" and feature.missing is not None:
+        message, cure = "`missing` is for numbers, not for images", "`on_error: skip` under `data` leaves out rows"
+        report.add("NS709", (*path, "missing"), message, key=True, help=cure)
     for key in ("clip", "log"):
         if getattr(feature, key) and kind not in (None, "date"):
-            message = f"`{key}` is for numbers, and `{kind}` makes none that it could change"
+            why = ", not for images" if kind == "image" else f", and `{kind}` makes none that it could change"
+            message = f"`{key}` is for numbers{why}"
             report.add("NS709", (*path, key), message, key=True, help=f"leave out `{key}`")
     for key in ("normalize", "rescale"):
         if getattr(feature, key) and kind == "bucket":

@@ -20,9 +20,9 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")  # kinds of tables that may lie in several files
-KINDS = (*TABLES, "npz", "npy", "python")
+KINDS = (*TABLES, "images", "npz", "npy", "python")
 DatePart = Literal["year", "quarter", "month", "day", "weekday", "yearday", "hour", "minute", "second", "timestamp"]
-KINDS_OF_FEATURE = ("text", "sequence", "category", "hash", "multi_hot", "bucket", "date")
+KINDS_OF_FEATURE = ("text", "sequence", "category", "hash", "multi_hot", "bucket", "date", "image")
 OF_CELLS = ("text", "sequence", "category", "hash", "multi_hot")  # kinds whose cells are no numbers
 WAYS = ("mean", "zero", "drop", "mask")  # what an empty number becomes, beside a number
 BY_COLUMN = ("time", "group", "stratified")  # ways of holding rows out that go by a column
@@ -103,8 +103,18 @@ class Date(Closed):
     format: Name | None = None  # as `strptime` has it; left out: ISO 8601
 
 
+class Image(Closed):
+    """Image files, their bytes or their pixels, to pixels of the input's own height and width, 0 to 255."""
+
+    resize: Literal["stretch", "crop", "pad"] = "stretch"  # what becomes of an image of other proportions
+    channels: Literal[1, 3, 4] | None = None  # left out: as many as the input has
+
+
 class Feature(Closed):
-    """Where an input comes from. At most one of the `KINDS_OF_FEATURE`; none: numbers."""
+    """Where an input comes from. At most one of the `KINDS_OF_FEATURE`; none: numbers.
+
+    Those of `image` are normalized and rescaled as numbers are.
+    """
 
     column: Name | None = None
     columns: Strings | None = None
@@ -119,6 +129,7 @@ class Feature(Closed):
     category: Category | None = None
     hash: Annotated[int, Field(ge=2, le=2**31 - 1)] | None = None  # 0 is empty, 1 and up to below this the value's hash
     multi_hot: Size | None = None  # lists of whole numbers to zeros and ones of this width
+    image: Image | None = None
     missing: dict[str, Missing] | None = None  # by column, "" for all others; left out: the kind's own way
 
     @property
@@ -184,6 +195,7 @@ class Source(Closed):
     parquet: Strings | None = None
     arrow: Strings | None = None
     text: Strings | None = None
+    images: Name | None = None  # a folder with one of images for each class; columns `image` and `label`
     npz: Name | None = None
     npy: dict[str, str] | None = None  # column name -> file
     python: Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")] | None = None  # module:function, run with --trust alone
@@ -226,6 +238,8 @@ class Data(Closed):
     weight: Name | None = None  # the column of each row's weight, for every output
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}
+    augment: dict[str, Annotated[tuple[object, ...], Field(strict=False, min_length=1)]] = {}  # input -> its layers
+    on_error: Literal["stop", "skip"] = "stop"  # at an image that cannot be read
 
 
 class Fit(Closed):

@@ -44,6 +44,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     """Files exist (a warning where not), columns are there, and their first rows fit the model; how far it looked."""
     inputs, outputs = tuple(model.inputs), tuple(model.outputs)
     _check_names("features", data.features, inputs, "an input", {}, report)
+    _check_names("augment", data.augment, inputs, "an input", {}, report)
     _check_names("targets", data.targets, outputs, "an output", model.steps, report)
     check_labels(data, model, report)
     fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs, model.steps)

@@ -22,7 +22,7 @@ from netspec.probe.sheet import TEXT, Block, Sheet, row_of
 from netspec.probe.words import FIRST
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
-_WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+_WHOLE = forms.WHOLE
 QUANTITIES = ("numbers", "bucket", "date")
 ONE_VALUE = ("text", "category", "hash", "bucket", "date")
 _TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite

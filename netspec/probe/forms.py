@@ -7,9 +7,12 @@ import math
 from collections.abc import Iterable, Sequence
 
 from netspec.catalog.types import TensorType, Unknown
+from netspec.language.schema import Feature
 
 Dims = tuple[int | None, ...] | None  # a shape without the batch dimension; None: not known
 
+WHOLE = frozenset(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"))
+CHANNELS = (1, 3, 4)  # of an image: grey, colour, colour and opacity
 HEAVIEST = 1e15  # a row's weight, and a class's: their product and a loss stay finite
 LARGEST = 3.4028235677973366e38  # from here on a float32 is infinite
 SPARSE = "sparsecategoricalcrossentropy"
@@ -53,6 +56,40 @@ def fits(shape: Sequence[int], dims: Dims) -> bool:
     free = sum(dim is None for dim in dims)
     have, fixed = math.prod(shape), math.prod(dim for dim in dims if dim is not None)
     return free <= 1 and (have == fixed if free == 0 else have % fixed == 0)
+
+
+def image_size(dims: Dims, channels: int | None) -> tuple[int, int, int] | str:
+    """The height, width and channels of the images of an input of these dimensions, or why it takes none.
+
+    >>> image_size((32, 48, 3), None), image_size((28, 28), None)
+    ((32, 48, 3), (28, 28, 1))
+    >>> image_size((32, 32, 3), 1), image_size((None, None, 3), None)
+    ('it has 3 channels, its feature says 1', 'images are scaled to its height and width, which it leaves free')
+    """
+    if dims is None or len(dims) not in (2, 3):
+        return "images need [height, width, channels]"
+    height, width = dims[:2]
+    if height is None or width is None:
+        return "images are scaled to its height and width, which it leaves free"
+    own = dims[2] if len(dims) == 3 else 1
+    if own is None:
+        own = channels or 3
+    if channels not in (None, own):
+        return f"it has {own} channel{'s' * (own != 1)}, its feature says {channels}"
+    if own not in CHANNELS:
+        return f"it has {own} channels, images have 1, 3 or 4"
+    return height, width, own
+
+
+def image_problem(feature: Feature, columns: int, whole: bool) -> str | None:
+    """Why a feature of images cannot be that of an input, of `whole` numbers or not, whatever its shape."""
+    if columns != 1:
+        return f"`image` reads one column, got {columns}"
+    if whole and feature.normalize:
+        return "normalized pixels are not whole, and the input takes whole numbers"
+    if whole and not float(feature.rescale or 1.0).is_integer():
+        return "rescaled pixels are not whole, and the input takes whole numbers"
+    return None
 
 
 def reads_as_numbers(numbers: int, there: int) -> bool:

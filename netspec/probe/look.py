@@ -5,7 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path as FilePath
+from types import ModuleType
 from typing import Any
 
 from netspec.catalog.types import Unknown
@@ -121,6 +123,9 @@ def source(
         return []
     if source.kind in ("csv", "tsv"):
         sheet = text.sheet(source.files[0], folder, separator(source), header)
+    elif source.images is not None:
+        sheet, found = _images().sheet(source.images, folder)
+        _images().say_empty(source.images, found, path, report)
     else:
         sheet = arrays.sheet(source, folder, needed)
     sheet.earlier = frozenset(parts.said)
@@ -136,7 +141,8 @@ def source(
         message = f"{sheet.origin}: none of its {sheet.far()} can be used: each has an empty cell in {columns}"
         report.add("NS704", path, message, help="rows without a label, or a number that they need, are left out")
     elif kept:
-        _rows(parts, inputs, sheet, kept, learning, report)
+        where = (folder / source.files[0]).parent
+        _rows(parts, inputs, sheet, kept, learning, report, where, data.on_error == "skip")
     parts.said |= sheet.said
     return [looked]
 
@@ -156,10 +162,16 @@ def _shapes(parts: Parts, sheet: Sheet, report: Report) -> tuple[list[labels.Wan
     for wanted in parts.features:
         shape = ("feature", wanted.input, tuple(sheet.columns[name] for name in wanted.columns))
         if shape not in sound:
-            sound[shape] = features.check_shape(wanted, sheet, report)
+            check = features.check_shape if wanted.feature.image is None else _images().check_shape
+            sound[shape] = check(wanted, sheet, report)
         if sound[shape]:
             inputs.append(wanted)
     return targets, inputs
+
+
+def _images() -> ModuleType:
+    """What looks at images, which few specs have."""
+    return import_module("netspec.probe.images")
 
 
 def _labels(
@@ -235,10 +247,23 @@ def _dropping(parts: Parts) -> dict[str, bool]:
 
 
 def _rows(
-    parts: Parts, inputs: list[features.Wanted], sheet: Sheet, kept: bytearray, learning: bool, report: Report
+    parts: Parts,
+    inputs: list[features.Wanted],
+    sheet: Sheet,
+    kept: bytearray,
+    learning: bool,
+    report: Report,
+    folder: FilePath,
+    skips: bool,
 ) -> None:
     """The features of every row, those that are left out parsed alone."""
-    checks = [ids.checker(wanted, sheet, report, learning, parts.held_out if learning else 0.0) for wanted in inputs]
+    held = parts.held_out if learning else 0.0
+    checks = [ids.checker(wanted, sheet, report, learning, held) for wanted in inputs if not wanted.feature.image]
+    if len(checks) < len(inputs):
+        shown = [wanted for wanted in inputs if wanted.feature.image]
+        checks += [
+            _images().Images(wanted, sheet, report, learning, held, folder=folder, skips=skips) for wanted in shown
+        ]
     names = list(dict.fromkeys(name for wanted in inputs for name in wanted.columns if _looked_at(wanted, sheet, name)))
     for block in sheet.blocks(names):
         mine = kept[block.start : block.start + block.rows]
@@ -259,6 +284,8 @@ def _rows(
 def _looked_at(wanted: features.Wanted, sheet: Sheet, name: str) -> bool:
     """Whether the values of a column can be wrong: not those of pixels, say, for an input that takes any number."""
     column = sheet.columns[name]
+    if wanted.feature.image:
+        return column.kind == TEXT and not sheet.listed
     if column.kind not in "biu":
         return True
     free = wanted.limit is None and wanted.dtype in ("float32", "float64", "bool") and wanted.feature.rescale is None

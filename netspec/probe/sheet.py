@@ -47,6 +47,7 @@ class Sheet:
     length: int | None = None
     seen: int = 0  # rows looked at
     whole: bool = False  # no row is left
+    listed: bool = False  # its rows are files that are there
     numbered: bool = True  # its rows have numbers that mean something
     earlier: frozenset[tuple[str, Path]] = frozenset()  # what was said of columns of other sources: code and place
     said: set[tuple[str, Path]] = field(default_factory=set)

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 
 from netspec.language.names import PACKED
 from netspec.language.schema import Source
+from netspec.probe.pictures import COLUMNS
 
 MOST_HEADER = 1 << 20  # bytes of a text file's header, and of an archive's directory
 _END = b"PK\x05\x06"
@@ -29,7 +30,8 @@ class ProbeError(Exception):
 
 
 def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
-    """The columns of a source whose paths are relative to `folder`: a header's cells, an archive's members, npy's keys.
+    """The columns of a source whose paths are relative to `folder`: a header's cells, an archive's members, npy's keys;
+    of a folder of images always the same.
 
     None where the first megabyte does not tell. Raises ProbeError for a file that is missing, empty, not a regular
     file or not what its kind says.
@@ -40,6 +42,8 @@ def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
                 if file.read(6) != b"\x93NUMPY":
                     raise ProbeError(f"`{name}` is not an NPY file", help="`numpy.save` writes one")
         return tuple(source.npy)
+    if source.images is not None:
+        return COLUMNS
     if source.npz is not None:
         with opened(source.npz, folder) as file:
             return _members(source.npz, file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from netspec import catalog
+from netspec.catalog.augmentations import LAYERS
 from netspec.catalog.dtypes import DTYPES
 from netspec.language import schema as envelope
 from netspec.language.schema import KINDS, TABLES
@@ -217,6 +218,9 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     fields: dict[str, Any] = {name: definitions[name]["properties"] for name in words.FIELDS}
     retype(fields["Input"], "dtype", flexible({"enum": list(DTYPES)}))
     retype(fields["Fit"], "callbacks", union(many(objects.kind("callback"), 0), VARIABLE))
+    chain = union(many(objects.some("layer", LAYERS, "augmentation")), VARIABLE)
+    chains: Form = {"type": "object", "additionalProperties": {"description": words.AUGMENT, **chain}}
+    retype(fields["Data"], "augment", choice("augment", chains, "a mapping from names to layers", VARIABLE))
     for key, name in (("multi_label", "MultiLabel"), ("sequence", "Steps")):
         retype(fields["Target"], key, _part(name, {"enum": [True]}, null=True))
     weights = {k: v for k, v in fields["Target"]["class_weights"].items() if k not in ("description", "default")}

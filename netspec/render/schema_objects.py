@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 
 from netspec import catalog
@@ -89,12 +89,25 @@ class Objects:
             self.definitions[name] = one
         return ref(name)
 
-    def alone(self, *kinds: str) -> list[Form]:
+    def some(self, kind: str, names: Collection[str], word: str) -> Form:
+        """Any of some objects of a kind, by their canonical names or aliases; `word` is what they are called."""
+        if word not in self.definitions:
+            self.definitions[word] = {}
+            entries = usable(kind)
+            properties = {name: form for name, form in self.by_name(kind).items() if entries[name].name in names}
+            body: Form = {"properties": properties, "additionalProperties": False}
+            alone = self.alone(kind, only=names)
+            one = choice(word, body, says(word), *alone, VARIABLE, minProperties=1, maxProperties=1)
+            self.definitions[word] = one
+        return ref(word)
+
+    def alone(self, *kinds: str, only: Collection[str] | None = None) -> list[Form]:
         """The names that need no arguments: those to offer with what they are, then the aliases."""
         found: list[Form] = []
         aliases: list[str] = []
         for kind in kinds:
             entries = {name: entry for name, entry in usable(kind).items() if not required(entry)}
+            entries = {name: entry for name, entry in entries.items() if only is None or entry.name in only}
             short = kind not in ("layer", "op")  # people write `mse`, but `MaxPool2D` is only a second name
             offered = {name: entry for name, entry in entries.items() if short or name == entry.name}
             aliases += entries.keys() - offered.keys()

@@ -40,6 +40,7 @@ LOSS = {
     "loss": "a loss of Keras by its name, or {Huber: {delta: 2.0}}",
     "weight": "how much this output's loss counts in the sum",
 }
+AUGMENT = "the layers in their order; what they give has the input's shape"
 VARIABLE = "a value that stands for $name below"
 INPUT = "the shape without the batch dimension, or a mapping"
 SHARED = "a layer, or a model with inputs and layers of its own"
@@ -92,6 +93,10 @@ FIELDS = {
         "cyclic": "a sine and a cosine for each part that goes round, so that December is near January",
         "format": "how dates are written, such as %d.%m.%Y; null: as in ISO 8601",
     },
+    "Image": {
+        "resize": "what becomes of an image of other proportions: stretched, cut at its sides, or given black ones",
+        "channels": "1 for grey, 3 for colour, 4 for colour and opacity; null: as many as the input has",
+    },
     "Feature": {
         "column": "the column that the input is made of",
         "columns": "several columns side by side",
@@ -106,6 +111,7 @@ FIELDS = {
         "category": "one of few values to its number; true for the defaults",
         "hash": "one of very many values to a number below this one, by a hash; 0 is an empty cell",
         "multi_hot": "lists of whole numbers to zeros and ones of this width",
+        "image": "JPEG, PNG, GIF or BMP (a path, or bytes) or pixels, to the input's own size; true for the defaults",
         "missing": "what an empty cell becomes: mean of the training rows, zero, a number, mask (the mean, and a "
         "column of 0 and 1 beside); or drop the row; or a mapping from columns to these",
     },
@@ -138,6 +144,7 @@ FIELDS = {
         "parquet": "Parquet files; named as csv",
         "arrow": "Arrow or Feather files; named as csv",
         "text": "files of running text, whose windows are the rows; named as csv",
+        "images": "a folder with a folder of images for each class: columns `image` and `label`; relative to the spec",
         "npz": "a NumPy archive, whose members are the columns; relative to the spec",
         "npy": "NumPy files as columns: name to file, relative to the spec",
         "python": "a function of one's own that yields rows, as module:function; runs only with --trust",
@@ -160,6 +167,8 @@ FIELDS = {
         "weight": "the column of what each row counts in the losses: a number from 0",
         "features": "input name to the columns that it is made of",
         "targets": "output name to the column of its label",
+        "augment": "input name to Keras's layers that change it at random, while training only",
+        "on_error": "at an image that cannot be read: stop, or skip its row, which is counted and reported",
     },
     "Fit": {
         "epochs": "how often all training rows are gone through",

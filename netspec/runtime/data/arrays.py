@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def read(parts: Parts, origin: str) -> Table:
                 raise DataError("NS705", f"`{file.name}` is {what}", f"use `{cure}`")
             found = array if member is None else array[member]
         arrays[name] = _checked(found, file.name, name if member is not None else None)
-    return _table(arrays, origin)
+    return _table(arrays, origin, _folders(parts))
 
 
 def blocks(parts: Parts, found: Mapping[str, Head], origin: str) -> Iterator[Table]:
@@ -82,7 +83,7 @@ def blocks(parts: Parts, found: Mapping[str, Head], origin: str) -> Iterator[Tab
             count = min(step, rows - start)
             cells = {name: _next(streams[name], found[name], count, parts[name][0].name) for name in parts}
             made = {name: _strings(array, origin, name) for name, array in cells.items()}
-            yield Table(made, count, origin, first=start + 1)
+            yield Table(made, count, origin, first=start + 1, folders=_folders(parts))
 
 
 def _next(stream: IO[bytes], head: Head, rows: int, name: str) -> np.ndarray:
@@ -158,7 +159,7 @@ def _check_kind(dtype: np.dtype[Any], rank: int, where: str) -> None:
         raise DataError("NS705", f"{where}: expected rows, got a single value")
 
 
-def _table(arrays: Mapping[str, np.ndarray], origin: str) -> Table:
+def _table(arrays: Mapping[str, np.ndarray], origin: str, folders: tuple[Path, ...]) -> Table:
     """Arrays as a Table: one length for all; text becomes a column of strings."""
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
@@ -167,7 +168,12 @@ def _table(arrays: Mapping[str, np.ndarray], origin: str) -> Table:
     rows = next(iter(lengths.values()), 0)
     if rows == 0:
         raise DataError("NS704", f"`{origin}` has no rows")
-    return Table({name: _strings(array, origin, name) for name, array in arrays.items()}, rows, origin)
+    columns = {name: _strings(array, origin, name) for name, array in arrays.items()}
+    return Table(columns, rows, origin, folders=folders)
+
+
+def _folders(parts: Parts) -> tuple[Path, ...]:
+    return tuple(file.path.parent for file, _ in parts.values())[:1]
 
 
 def _strings(array: np.ndarray, origin: str, name: str) -> Column:

@@ -23,6 +23,7 @@ POOL = 8  # blocks of a store that are shuffled together
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
 _CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
 _PREDICT_SECONDS = 5e-3
+Change = Callable[[Any], Any]  # a data set of batches to one
 _MOST_STEPS = 64  # the cost of a call is spread thin enough by then
 
 
@@ -36,6 +37,7 @@ def dataset(
     drop_remainder: bool = False,
     epoch: tf.Variable | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
+    change: Change | None = None,
 ) -> tf.data.Dataset:
     """Batches of (x, y), of (x, y, weights) where some are given, or of x where y is None: each row once an epoch.
 
@@ -44,18 +46,21 @@ def dataset(
     One input or output gives its array, several a dictionary by name. With `shuffle`, the order is that of
     `order(rows, seed, epoch)` for the value of `epoch` (an int64 scalar variable; None counts as 0) when the iteration
     starts; `epoch_setter` keeps it in step with fit, to which `shuffle=False` goes. The number of batches and all
-    sizes but the batch's are static. Shuffled, it is for one device: tf.distribute looks past a data set's `__iter__`.
+    sizes but the batch's are static. `change` is what is done to the batches on their way out. Shuffled, it is for one
+    device: tf.distribute looks past a data set's `__iter__`.
     """
     packed = _packed(x) if y is None else _fed(x, y, weights)
     rows = len(next(iter(x.values())))
     used = rows - rows % batch_size if drop_remainder else rows
     if not used:
         raise ValueError(f"{rows} rows make no batch of {batch_size}")
-    if not shuffle and _small(packed):
-        return _slices(tf.nest.map_structure(lambda array: array[:used], packed), batch_size)
-    if not shuffle:
-        return _gathered(packed, None, used, batch_size)
-    return _Shuffled(packed, rows, used, batch_size, seed, epoch)
+    if shuffle:
+        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change)
+    if _small(packed):
+        made = _slices(tf.nest.map_structure(lambda array: array[:used], packed), batch_size)
+    else:
+        made = _gathered(packed, None, used, batch_size)
+    return made if change is None else change(made)
 
 
 def of_store(
@@ -67,6 +72,7 @@ def of_store(
     seed: int,
     drop_remainder: bool = False,
     epoch: tf.Variable | None = None,
+    change: Change | None = None,
 ) -> tf.data.Dataset:
     """The same for examples on the disk: blocks in a new order each epoch, and the rows of a few at a time shuffled.
 
@@ -77,7 +83,7 @@ def of_store(
     used = store.rows - store.rows % batch_size if drop_remainder else store.rows
     if not used:
         raise ValueError(f"{store.rows} rows make no batch of {batch_size}")
-    return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle)
+    return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle, change)
 
 
 def pools(store: Blocks, seed: int, epoch: int) -> Iterator[Piece]:
@@ -101,23 +107,32 @@ class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
     """Each `iter` is in the order of the epoch at that moment.
 
     Small data are put in order as a whole, so that a batch is a slice and no function is called for it: starting a
-    tf.data function costs milliseconds an epoch, calling one a tenth of a millisecond a step. Large data are gathered
-    batch by batch, one ahead of the step. Keras asks for an iterator twice an epoch, hence `_ordered`.
+    tf.data function costs milliseconds an epoch, calling one a tenth of a millisecond a step. Large data, and those
+    that are changed by functions anyway, are gathered batch by batch, one ahead of the step. Keras asks for an iterator
+    twice an epoch, hence `_ordered`.
     """
 
     def __init__(
-        self, packed: Any, rows: int, used: int, batch_size: int, seed: int, epoch: tf.Variable | None
+        self,
+        packed: Any,
+        rows: int,
+        used: int,
+        batch_size: int,
+        seed: int,
+        epoch: tf.Variable | None,
+        change: Change | None,
     ) -> None:
         self._packed, self._rows, self._used, self._batch_size = packed, rows, used, batch_size
         self._seed, self._epoch = seed, epoch
         self._ordered: tuple[int, Any] | None = None
         self._order: Any = None
-        if _small(packed):
+        if change is None and _small(packed):
             self._inner = self._whole(0)
         else:
             with tf.device("CPU:0"):
                 self._order = tf.Variable(order(rows, seed, 0), trainable=False)
             self._inner = _gathered(packed, self._order, used, batch_size)
+            self._inner = self._inner if change is None else change(self._inner)
         super().__init__(self._inner._variant_tensor)
 
     def _inputs(self) -> list[Any]:
@@ -160,6 +175,7 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
         seed: int,
         epoch: tf.Variable | None,
         shuffle: bool,
+        change: Change | None,
     ) -> None:
         self._store, self._complete, self._used, self._batch_size = store, complete, used, batch_size
         self._seed, self._epoch, self._shuffle, self._number = seed, epoch, shuffle, 0
@@ -179,7 +195,8 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
         with tf.device("CPU:0"):
             made = tf.data.Dataset.from_generator(self._pieces, output_signature=signature)
             made = made.prefetch(1).flat_map(batches)
-        self._inner = _fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
+        made = _fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
+        self._inner = made if change is None else change(made)
         super().__init__(self._inner._variant_tensor)
 
     def _pieces(self) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from netspec.runtime.data.files import File, opened, opened_text
 from netspec.runtime.data.tables import Column, Table
 
 _ROWS = 1 << 16  # of a block
+_BYTES = 1 << 26  # of a block of Parquet, where its rows are wide
 _BLOCK = 1 << 22  # bytes of a block of JSON Lines
 
 
@@ -54,7 +55,7 @@ def blocks(file: File, kind: str, wanted: Items[str], *, before: int) -> Iterato
         for start in range(0, batch.num_rows, _ROWS):
             part = batch.slice(start, _ROWS)
             cells = {name: column(part.column(name), file.name, name) for name in wanted}
-            yield Table(cells, part.num_rows, file.name, first=first)
+            yield Table(cells, part.num_rows, file.name, first=first, folders=(file.path.parent,))
             first += part.num_rows
 
 
@@ -71,7 +72,8 @@ def _schema(file: File, kind: str) -> Any:
 def _batches(file: File, kind: str, wanted: Items[str] | None) -> Iterator[Any]:
     if kind == "parquet":
         with pyarrow.parquet.ParquetFile(file.path, pre_buffer=False) as parquet:
-            yield from parquet.iter_batches(_ROWS, columns=None if wanted is None else list(wanted))
+            columns = None if wanted is None else list(wanted)
+            yield from parquet.iter_batches(_at_once(parquet, columns), columns=columns)
     elif kind == "arrow":
         with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
             for at in range(reader.num_record_batches):
@@ -79,6 +81,18 @@ def _batches(file: File, kind: str, wanted: Items[str] | None) -> Iterator[Any]:
     else:
         with opened(file.path) as stream, _json(stream) as reader:
             yield from reader
+
+
+def _at_once(parquet: Any, wanted: list[str] | None) -> int:
+    """How many rows are read together: so few that wide cells, such as images, fit into memory."""
+    meta = parquet.metadata
+    size = 0
+    for group in range(meta.num_row_groups):
+        for at in range(meta.num_columns):
+            part = meta.row_group(group).column(at)
+            if wanted is None or part.path_in_schema.partition(".")[0] in wanted:
+                size += part.total_uncompressed_size
+    return int(max(1, min(_ROWS, _BYTES * max(1, meta.num_rows) // max(1, size))))
 
 
 def _json(stream: Any) -> Any:
@@ -111,6 +125,8 @@ def column(array: Any, origin: str, name: str) -> Column:
         return _numbers(array)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return _lists(array, origin, name)
+    if pa.types.is_struct(kind) and (at := kind.get_field_index("bytes")) >= 0:  # as Hugging Face keeps images
+        return column(pc.struct_field(array, at), origin, name)
     cure = "store each of its fields as a column of its own" if pa.types.is_struct(kind) else None
     raise DataError("NS705", f"`{origin}`, column `{name}` holds values of the kind {kind}, which are no column", cure)
 

@@ -77,6 +77,7 @@ def numbers(table: Table, name: str, *, help: str | None = None) -> np.ndarray:
 
 
 def _parse(table: Table, name: str, column: Any, help: str | None) -> np.ndarray:
+    _check_text(table, name, column, "a number")
     trimmed = pc.utf8_trim_whitespace(column)
     missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING))
     kept = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
@@ -103,6 +104,11 @@ def _parse_slowly(table: Table, name: str, cells: list[str | None], help: str | 
             raise bad_cell(table, name, row, "a number", cell, cure)
         parsed[row] = value
     return parsed
+
+
+def _check_text(table: Table, name: str, column: Any, expected: str) -> None:
+    if pa.types.is_binary(column.type):
+        raise bad_cell(table, name, 0, expected, "bytes", "say `image` for the bytes of images")
 
 
 def looks_numeric(table: Table, name: str) -> bool:
@@ -132,6 +138,7 @@ def strings(table: Table, name: str) -> pa.StringArray:
     column = table.column(name)
     if isinstance(column, np.ndarray | list) or is_text_lists(table, name):
         return pa.array(texts(table, name), pa.string())
+    _check_text(table, name, column, "a text")
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
         column = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column

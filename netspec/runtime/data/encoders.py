@@ -6,7 +6,7 @@ Each is a frozen dataclass of plain values, so that it can be written as JSON an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import lists, strings, trimmed
+from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.hashing import hashes
+from netspec.runtime.data.images import Size, decoded
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.quantities import Buckets, Numbers, one_hot
 from netspec.runtime.data.tables import Table
@@ -143,5 +145,48 @@ class MultiHot:
         return hot
 
 
-Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | MultiHot
-KINDS: dict[str, Any] = {cls.kind: cls for cls in (Numbers, Buckets, Categories, Hashed, Words, Sequences, MultiHot)}
+@dataclass(frozen=True)
+class Images:
+    """Images of one column as (rows, height, width, channels), which are then numbers to `numbers`.
+
+    With `skips`, rows whose image cannot be read are left out in training and evaluation; else the first one ends it.
+    """
+
+    kind: ClassVar[str] = "image"
+    reshapes: ClassVar[bool] = True
+    columns: tuple[str, ...]
+    height: int
+    width: int
+    channels: int
+    resize: str
+    skips: bool
+    numbers: Numbers
+
+    @property
+    def size(self) -> Size:
+        """What every image becomes."""
+        return Size(self.height, self.width, self.channels, self.resize)
+
+    @property
+    def key(self) -> str:
+        """The name that the pixels go by in a table once they are read: no other column has it."""
+        return f"{self.columns[0]}\0{self.size}"
+
+    def read(self, table: Table) -> tuple[Table, dict[int, DataError]]:
+        """The table with the pixels in it, and what is wrong with the images of its rows, by their positions."""
+        found = decoded(table, self.columns[0], self.size)
+        return replace(table, columns={**table.columns, self.key: found.pixels}), found.faults
+
+    def encode(self, table: Table) -> np.ndarray:
+        """uint8 where nothing is to be done with the pixels, else float32. Raises the first fault of an image."""
+        if self.key not in table.columns:
+            table, faults = self.read(table)
+            if faults:
+                raise faults[min(faults)]
+        own = {self.columns[0]: table.columns[self.key]}
+        return self.numbers.encode(replace(table, columns=own))
+
+
+Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | MultiHot | Images
+_ALL = (Numbers, Buckets, Categories, Hashed, Words, Sequences, MultiHot, Images)
+KINDS: dict[str, Any] = {cls.kind: cls for cls in _ALL}

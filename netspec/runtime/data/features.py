@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,15 @@ from pydantic import TypeAdapter
 from netspec.catalog.types import show as show_shape
 from netspec.probe.forms import Dims
 from netspec.runtime.data.columns import narrow, whole
-from netspec.runtime.data.encoders import KINDS, Categories, Encoder, Hashed, MultiHot, Sequences, Words
+from netspec.runtime.data.encoders import KINDS, Categories, Encoder, Hashed, Images, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.images import MOST_BYTES
 from netspec.runtime.data.labels import Label, reshaped
 from netspec.runtime.data.quantities import Buckets, Numbers
 from netspec.runtime.data.tables import Table
-from netspec.runtime.data.usable import Used, look
+from netspec.runtime.data.usable import Used, look, readable
 
+MOST_ROWS = 1 << 16  # that are prepared at a time
 _INDEX = "features.index.json"  # input and output names hold no dot, so no file of theirs has this name
 
 
@@ -101,6 +103,7 @@ class Examples:
     used: Used
     w: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     labels: dict[str, int] = dataclasses.field(default_factory=dict)  # rows (or steps) with a label, by weighted output
+    positions: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))  # of the rows in the table
 
     @property
     def rows(self) -> int:
@@ -149,6 +152,22 @@ class Prepared:
         """The names of the classes of each output whose labels are text, in the order of their numbers."""
         return {name: label.names for name, label in self.labels.items() if label.names}
 
+    @property
+    def at_once(self) -> int:
+        """How many rows are prepared at a time: so few that memory holds what is read of them."""
+        images = [each.encoder.size for each in self.features.values() if isinstance(each.encoder, Images)]
+        return max(1, MOST_BYTES // max(size.bytes for size in images)) if images else MOST_ROWS
+
+    @property
+    def levels(self) -> Mapping[str, np.ndarray]:
+        """The numbers of inputs that hold only so many: what the 256 of a pixel become."""
+        found = {}
+        for name, feature in self.features.items():
+            if isinstance(feature.encoder, Images) and feature.encoder.numbers.mean is None:
+                made = np.arange(256) * (feature.encoder.numbers.rescale or 1.0)
+                found[name] = made.astype(np.float32).astype(feature.dtype)
+        return found
+
     def inputs(self, table: Table) -> dict[str, np.ndarray]:
         """Each input's array, a row for every row of the table: none is dropped."""
         return {name: feature.encode(table) for name, feature in self.features.items()}
@@ -156,14 +175,24 @@ class Prepared:
     def examples(self, table: Table) -> Examples:
         """Inputs and targets of the rows that have all labels (and, with `missing: drop`, all numbers)."""
         kept, used = look(self.features, self.labels, table)
-        rows = table if used.kept == table.rows else table.take(np.flatnonzero(kept))
+        positions = np.flatnonzero(kept)
+        rows = table if used.kept == table.rows else table.take(positions)
+        if used.kept:
+            rows, good, why = readable(self.features, rows)
+            if not good.all():
+                rows, positions = rows.take(np.flatnonzero(good)), positions[good]
+                used = replace(used, kept=rows.rows, unread=int((~good).sum()), why=why, filled={}, lacking={})
+                if rows.rows:
+                    again = look(self.features, self.labels, rows)[1]
+                    used = replace(used, filled=again.filled, lacking=again.lacking)
         if not used.kept:
             return Examples({}, {}, used)
         x = self.inputs(rows)
         targets = {name: label.prepared(rows) for name, label in self.labels.items()}
         w = {name: weights for name, (_, weights, _) in targets.items() if weights is not None}
         counts = {name: targets[name][2] for name in w}
-        return Examples(x, {name: target for name, (target, _, _) in targets.items()}, used, w, counts)
+        y = {name: target for name, (target, _, _) in targets.items()}
+        return Examples(x, y, used, w, counts, positions)
 
     def save(self, folder: Path) -> None:
         """One readable JSON file for each input and output, below an index; makes the folder."""

@@ -6,6 +6,7 @@ different words and values, of which there is a most.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -16,13 +17,14 @@ from netspec.language.schema import Feature
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN
 from netspec.runtime.data import tokens
 from netspec.runtime.data.columns import in_order, lists, strings, trimmed
-from netspec.runtime.data.encoders import Categories, Encoder, Hashed, MultiHot, Sequences, Words
+from netspec.runtime.data.encoders import Categories, Encoder, Hashed, Images, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.images import MOST_BYTES, Size, decoded
 from netspec.runtime.data.quantiles import MOST as MOST_SAMPLED
 from netspec.runtime.data.quantiles import Sample
 from netspec.runtime.data.quantities import Buckets, Holes, Numbers, chunks, single
 from netspec.runtime.data.readings import PLAIN, Reading
-from netspec.runtime.data.tables import Table
+from netspec.runtime.data.tables import Table, pieces
 
 MOST_VALUES = 100_000  # different values of a category
 
@@ -281,6 +283,39 @@ class SequencesLearner:
         if said is None:
             return Sequences(self._columns, None, length, "pre", "pre")
         return Sequences(self._columns, said.vocabulary, length, said.padding, said.truncating)
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
+class ImagesLearner:
+    """Nothing where the pixels stay what they are or are rescaled, and then no image is read; else as of numbers."""
+
+    def __init__(self, feature: Feature, columns: tuple[str, ...], size: Size, *, whole: bool, skips: bool) -> None:
+        self._feature, self._columns, self._size, self._skips = feature, columns, size, skips
+        self._numbers = NumbersLearner(feature, columns, whole) if feature.normalize else None
+
+    def see(self, table: Table) -> None:
+        """Look at the pixels where a mean is wanted. Raises DataError for an image that cannot be read."""
+        if self._numbers is None:
+            return
+        for part in pieces(table, max(1, MOST_BYTES // self._size.bytes)):
+            found = decoded(part, self._columns[0], self._size)
+            if found.faults and not self._skips:
+                raise found.faults[min(found.faults)]
+            there = [at for at in range(part.rows) if at not in found.faults]
+            if there:
+                own = {self._columns[0]: found.pixels[there]}
+                self._numbers.see(replace(part.take(np.array(there)), columns=own))
+
+    def made(self) -> Images:
+        """The encoder."""
+        size, empty = self._size, (0.0,) * self._size.channels
+        holes = holes_of(self._feature, self._columns, refuse=False)
+        still = Numbers(self._columns, empty, None, None, self._feature.rescale, holes)
+        numbers = still if self._numbers is None else self._numbers.made()
+        return Images(self._columns, size.height, size.width, size.channels, size.resize, self._skips, numbers)
 
     def notes(self, name: str) -> tuple[str, ...]:
         """None."""

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from netspec.catalog.types import TensorType, Unknown
+from netspec.catalog.types import TensorType, Unknown, show
 from netspec.language.schema import Data, Feature, Target
-from netspec.probe.forms import dims_of
+from netspec.probe.forms import dims_of, image_problem, image_size
 from netspec.runtime.data import learners, parting, vocabularies
 from netspec.runtime.data.columns import is_lists
-from netspec.runtime.data.encoders import Hashed, MultiHot
+from netspec.runtime.data.encoders import Hashed, Images, MultiHot
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
+from netspec.runtime.data.images import Size
 from netspec.runtime.data.label_learners import LabelLearner
 from netspec.runtime.data.learners import Learner
 from netspec.runtime.data.named import LABEL
@@ -96,7 +97,8 @@ def fit(
         for at, (name, tensor) in enumerate(inputs.items())
     }
     for feature in features.values():
-        feature.encode(first)
+        if not isinstance(feature.encoder, Images):  # an image has its input's size; whether it can be read shows later
+            feature.encode(first)
     for target in learned.values():
         target.encode(first)
     return Prepared(features, learned, (*(note for name, each in wanted.items() for note in each.notes(name)), *notes))
@@ -132,7 +134,10 @@ def _features(
     for name, tensor in inputs.items():
         feature = data.features.get(name) or Feature()
         columns = _input_columns(data, name, feature, len(inputs), table)
-        found[name] = _learner(name, feature, columns, tensor, table, listed.get(name))
+        if feature.image is not None:
+            found[name] = _images(name, feature, columns, tensor, data.on_error == "skip")
+        else:
+            found[name] = _learner(name, feature, columns, tensor, table, listed.get(name))
         cells = isinstance(found[name], learners.NumbersLearner | learners.BucketsLearner)
         dropping.append(Dropping(feature.drops(columns), Reading.of(feature.date) if cells else None))
     return found, dropping
@@ -166,6 +171,15 @@ def _learner(
         length = (feature.sequence and feature.sequence.length) or own
         return learners.SequencesLearner(feature, columns, length)
     return learners.NumbersLearner(feature, columns, np.dtype(_dtype(name, tensor)).kind in "iub")
+
+
+def _images(name: str, feature: Feature, columns: tuple[str, ...], tensor: TensorType, skips: bool) -> Learner:
+    assert feature.image is not None
+    whole = np.dtype(_dtype(name, tensor)).kind in "iub"
+    found = image_problem(feature, len(columns), whole) or image_size(dims_of(tensor), feature.image.channels)
+    if isinstance(found, str):
+        raise DataError("NS708", f"input `{name}` is {show(tensor.shape)}: {found}")
+    return learners.ImagesLearner(feature, columns, Size(*found, feature.image.resize), whole=whole, skips=skips)
 
 
 def _input_columns(data: Data, name: str, feature: Feature, count: int, table: Table) -> tuple[str, ...]:

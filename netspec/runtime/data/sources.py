@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from netspec.language.schema import KINDS, TABLES, Source
 from netspec.probe.cells import separates
+from netspec.probe.pictures import COLUMNS, SUFFIXES, pictures
 from netspec.runtime.data import arrays, columnar, own, text_files
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.files import File, found, regular
@@ -53,6 +54,8 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
     """
     if source.npz is not None or source.npy is not None:
         return _arrays(source, folder, columns, also)
+    if source.images is not None:
+        return _images(source.images, folder, columns, also)
     if not any(getattr(source, kind) for kind in KINDS):
         raise DataError("NS709", "a source needs one of " + ", ".join(f"`{kind}`" for kind in KINDS))
     if source.python is not None:
@@ -106,7 +109,24 @@ def joined(rows: Rows) -> Table:
     numbers = [np.arange(t.first, t.first + t.rows) if t.numbers is None else t.numbers for t in tables]
     text = tables[0].text if all(table.origin == tables[0].origin for table in tables) else None
     total = sum(table.rows for table in tables)
-    return Table(columns, total, rows.origin, numbers=np.concatenate(numbers), text=text)
+    folders, within = _folders(tables)
+    return Table(
+        columns, total, rows.origin, numbers=np.concatenate(numbers), text=text, folders=folders, within=within
+    )
+
+
+def _folders(tables: list[Table]) -> tuple[tuple[Path, ...], np.ndarray | None]:
+    """The folders of several tables together, and of which each row is, where they differ."""
+    every = tuple(dict.fromkeys(folder for table in tables for folder in table.folders))
+    if len(every) < 2:
+        return every, None
+    return every, np.concatenate(
+        [np.array([every.index(each) for each in table.folders])[_within(table)] for table in tables]
+    )
+
+
+def _within(table: Table) -> np.ndarray:
+    return np.zeros(table.rows, np.int64) if table.within is None else table.within
 
 
 def _joined(parts: list[Column]) -> Column:
@@ -178,7 +198,34 @@ def _own(name: str, folder: Path, columns: Items[str] | None, also: Items[str]) 
         if column not in there:
             raise missing_column(name, column, there)
     rows = sum(table.rows for table in own.tables(call, wanted, name))
-    return Stream(name, rows, tuple(wanted), (), lambda: own.tables(call, wanted, name))
+
+    def make() -> Iterator[Table]:
+        return (replace(table, folders=(folder,)) for table in own.tables(call, wanted, name))
+
+    return Stream(name, rows, tuple(wanted), (), make)
+
+
+def _images(name: str, folder: Path, columns: Items[str] | None, also: Items[str]) -> Rows:
+    """A folder of images: the path of each below it as `image`, the name of its class as `label`, empty for none."""
+    path, wanted = folder / name, _wanted(columns, also, COLUMNS)
+    for column in wanted:
+        if column not in COLUMNS:
+            raise missing_column(name, column, COLUMNS)
+    if not path.is_dir():
+        regular(name, folder)  # one image
+        if not name.lower().endswith(SUFFIXES):
+            raise DataError("NS705", f"`{name}` is a file; expected a folder of images")
+    try:
+        found = pictures(path)
+    except OSError as error:
+        raise DataError("NS705", f"`{name}` cannot be read: {error.strerror}") from None
+    except UnicodeError:
+        raise DataError("NS705", f"`{name}` has files whose names are no UTF-8") from None
+    if not found.files:
+        raise DataError("NS704", f"`{name}` has no images: no file ends in {', '.join(SUFFIXES)}")
+    cells = {"image": pa.array(found.files, pa.string()), "label": pa.array(found.labels, pa.string())}
+    root = path if path.is_dir() else path.parent
+    return Table({each: cells[each] for each in wanted}, len(found.files), name, folders=(root,))
 
 
 def _arrays(source: Source, folder: Path, columns: Items[str] | None, also: Items[str]) -> Rows:

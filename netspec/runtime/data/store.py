@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +24,8 @@ from netspec.runtime.model.build import free_memory
 
 HELD = 1 << 28  # bytes of examples that are held in memory, where a quarter of the free memory is not less
 BLOCK = 1 << 22  # bytes of a block on the disk, unpacked
+
+_ROWS = 1 << 16  # of targets that are looked at together
 
 Arrays = dict[str, np.ndarray]
 
@@ -88,17 +90,59 @@ class Held:
 
 @dataclass(frozen=True)
 class Array:
-    """One array of a store: of which part of a piece (x, y, w), its name, its dtype, its shape without the rows."""
+    """One array of a store: of which part of a piece (x, y, w), its name, its dtype, its shape without the rows.
+
+    `levels` are all numbers that it can hold, at most 256, in order; then a byte is stored for each.
+    """
 
     part: str
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+    levels: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def width(self) -> int:
         """Bytes of a row."""
         return self.dtype.itemsize * math.prod(self.shape)
+
+    @property
+    def stored(self) -> int:
+        """Bytes of a row on the disk, unpacked."""
+        return self.width if self.levels is None else math.prod(self.shape)
+
+    def packed(self, array: np.ndarray) -> np.ndarray:
+        """The array as it is stored. Raises DataError NS705 for a number that is none of the levels."""
+        if self.levels is None:
+            return np.ascontiguousarray(array, self.dtype)
+        places = leveled(array, self.levels)
+        if places is None:
+            raise DataError(
+                "NS705", f"input `{self.name}` is made of bytes in the first rows, and of other numbers later"
+            )
+        return places
+
+    def unpacked(self, buffer: Any, rows: int) -> np.ndarray:
+        """The way back."""
+        kind = self.dtype if self.levels is None else np.dtype(np.uint8)
+        found = np.frombuffer(buffer, kind, rows * math.prod(self.shape)).reshape(rows, *self.shape)
+        return found if self.levels is None else self.levels[found]
+
+
+def leveled(array: np.ndarray, levels: np.ndarray) -> np.ndarray | None:
+    """The place of each number among the levels, which are evenly apart, as bytes; None where one is none of them.
+
+    >>> leveled(np.float32([0.5, 0]), np.float32([0, 0.5, 1])).tolist(), leveled(np.float32([0.4]), np.float32([0, 1]))
+    ([1, 0], None)
+    """
+    step = float(levels[1]) - float(levels[0])
+    if not step:
+        return None
+    places = np.rint((array - levels[0]) / step)
+    if array.size and not (places.min() >= 0 and places.max() < len(levels)):
+        return None
+    found = places.astype(np.uint8)
+    return found if np.array_equal(levels[found], array) else None
 
 
 class Store:
@@ -107,7 +151,7 @@ class Store:
     def __init__(self, arrays: tuple[Array, ...], block_rows: int, folder: str | None = None) -> None:
         self.arrays, self.block_rows, self.rows = arrays, block_rows, 0
         self._file = tempfile.TemporaryFile(prefix="netspec-", dir=folder)  # noqa: SIM115 - lives as long as the store
-        self._schema = pa.schema([(str(at), pa.binary(max(1, each.width))) for at, each in enumerate(arrays)])
+        self._schema = pa.schema([(str(at), pa.binary(max(1, each.stored))) for at, each in enumerate(arrays)])
         self._writer: Any = pa.ipc.new_file(
             pa.PythonFile(self._file, "w"), self._schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
         )
@@ -140,9 +184,9 @@ class Store:
         rows = piece.rows
         columns = []
         for each in self.arrays:
-            array = np.ascontiguousarray(getattr(piece, each.part)[each.name], each.dtype)
+            array = each.packed(getattr(piece, each.part)[each.name])
             columns.append(
-                pa.FixedSizeBinaryArray.from_buffers(pa.binary(max(1, each.width)), rows, [None, pa.py_buffer(array)])
+                pa.FixedSizeBinaryArray.from_buffers(pa.binary(max(1, each.stored)), rows, [None, pa.py_buffer(array)])
             )
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
         self.rows += rows
@@ -153,14 +197,15 @@ class Store:
         self._file.flush()
         self._reader = pa.ipc.open_file(pa.PythonFile(self._file, "r"))
 
-    def block(self, number: int) -> Piece:
-        """A block's inputs, targets and weights."""
+    def block(self, number: int, *, inputs: bool = True) -> Piece:
+        """A block's inputs (if they are wanted), targets and weights."""
         with self._turn:
             batch = self._reader.get_batch(number)
         piece = Piece({}, {}, {})
         for at, each in enumerate(self.arrays):
-            found = np.frombuffer(batch.column(at).buffers()[1], each.dtype, batch.num_rows * math.prod(each.shape))
-            getattr(piece, each.part)[each.name] = found.reshape(batch.num_rows, *each.shape)
+            if each.part != "x" or inputs:
+                found = each.unpacked(batch.column(at).buffers()[1], batch.num_rows)
+                getattr(piece, each.part)[each.name] = found
         return piece
 
     def head(self, rows: int) -> Piece:
@@ -206,6 +251,14 @@ class Blocks(Protocol):
 Examples = Held | Blocks
 
 
+def truths(examples: Examples) -> Iterator[Piece]:
+    """The targets and weights of all of them in order, some at a time; of a store the inputs are not read."""
+    if isinstance(examples, Store):
+        yield from (examples.block(number, inputs=False) for number in range(examples.blocks))
+    else:
+        yield from examples.pieces(_ROWS)
+
+
 def repacked(parts: Iterator[Piece], size: int) -> Iterator[Piece]:
     """The rows of parts of any length, `size` at a time, the last piece shorter."""
     left: list[Piece] = []
@@ -241,8 +294,10 @@ def room() -> int:
 class Gatherer:
     """Takes examples as they are prepared, at most `rows`; holds them, or puts them on the disk beyond `held` bytes."""
 
-    def __init__(self, rows: int, held: int | None = None) -> None:
+    def __init__(self, rows: int, held: int | None = None, levels: Mapping[str, np.ndarray] | None = None) -> None:
+        """`levels` has the numbers of inputs that hold only so many; on the disk these take a byte each."""
         self._most, self._rows = held if held is not None else room(), rows
+        self._levels = levels or {}
         self._parts: list[Piece] = []
         self._store: Store | None = None
         self._left: list[Piece] = []
@@ -264,14 +319,22 @@ class Gatherer:
             self._flush()
 
     def _begin(self, piece: Piece, width: int) -> None:
-        needed, folder = width * self._rows, tempfile.gettempdir()
+        kinds = zip(Piece._fields, piece, strict=True)
+        arrays = [
+            Array(part, name, a.dtype, a.shape[1:], self._few(name, a) if part == "x" else None)
+            for part, named in kinds
+            for name, a in named.items()
+        ]
+        needed, folder = sum(each.stored for each in arrays) * self._rows, tempfile.gettempdir()
         free = shutil.disk_usage(folder).free
         if needed // 2 > free:  # they pack to less than half nearly always, and the file would end on a full disk
             said = f"the prepared rows take up to {show_bytes(needed)}, and `{folder}` has {show_bytes(free)} left"
             raise DataError("NS601", said, "make room, or name another folder in the environment's TMPDIR")
-        kinds = zip(Piece._fields, piece, strict=True)
-        arrays = (Array(part, name, a.dtype, a.shape[1:]) for part, named in kinds for name, a in named.items())
         self._store = Store(tuple(arrays), max(1, BLOCK // max(1, width)), folder)
+
+    def _few(self, name: str, array: np.ndarray) -> np.ndarray | None:
+        levels = self._levels.get(name)
+        return levels if levels is not None and leveled(array, levels) is not None else None
 
     def _flush(self, last: bool = False) -> None:
         assert self._store is not None

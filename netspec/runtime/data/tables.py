@@ -59,7 +59,8 @@ class Text:
 class Table:
     """Columns of one length. `numbers` holds each row's number in its source, from 1; None: first, first + 1, …
 
-    `origin` names the source in messages; `text`, for CSV and TSV, is where to look up the line of a row.
+    `origin` names the source in messages; `text`, for CSV and TSV, is where to look up the line of a row. Paths in
+    cells are relative to one of `folders`: that number `within` (rows,) of them, the first where that is None.
     """
 
     columns: Mapping[str, Column]
@@ -68,6 +69,8 @@ class Table:
     numbers: np.ndarray | None = None
     text: Text | None = None
     first: int = 1
+    folders: tuple[Path, ...] = ()
+    within: np.ndarray | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,7 +87,8 @@ class Table:
             return self
         numbers = np.arange(self.first, self.first + self.rows) if self.numbers is None else self.numbers
         columns = {name: _take(column, rows) for name, column in self.columns.items()}
-        return replace(self, columns=columns, rows=len(rows), numbers=numbers[rows])
+        within = None if self.within is None else self.within[rows]
+        return replace(self, columns=columns, rows=len(rows), numbers=numbers[rows], within=within)
 
     def row(self, position: int) -> str:
         """The row at this position as a message names it: `row 12`, with the line where a file has lines."""
@@ -95,6 +99,12 @@ class Table:
         found = itertools.islice(records(self.text.path, self.text.separator), number, None)
         line = next((line for line, _ in found), None)
         return f"row {number}" if line is None else f"row {number} (line {line})"
+
+    def folder(self, position: int) -> Path:
+        """The folder that a path in this row is relative to."""
+        if not self.folders:
+            return Path()
+        return self.folders[0 if self.within is None else int(self.within[position])]
 
     def column(self, name: str) -> Column:
         """The column of this name; NS702 with the nearest name where there is none."""
@@ -133,6 +143,13 @@ class Chosen:
             start += table.rows
             if len(picked):
                 yield table.take(picked)
+
+
+def pieces(rows: Rows, most: int) -> Iterator[Table]:
+    """The same rows, at most so many at a time."""
+    for table in rows.tables():
+        for start in range(0, table.rows, most):
+            yield table.take(np.arange(start, min(start + most, table.rows)))
 
 
 def chosen(rows: Rows, mask: np.ndarray) -> Rows:

@@ -59,7 +59,7 @@ def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> T
     if quotes % 2:
         _check_quotes(file, separator)
     cells = {name: table.column(name) for name in wanted}
-    return Table(cells, table.num_rows, file.name, text=Text(file.path, separator))
+    return Table(cells, table.num_rows, file.name, text=Text(file.path, separator), folders=(file.path.parent,))
 
 
 def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> int:
@@ -83,7 +83,7 @@ def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *,
                 if batch.num_rows:
                     cells = {name: batch.column(name) for name in wanted}
                     text = Text(file.path, separator, before)
-                    yield Table(cells, batch.num_rows, file.name, text=text, first=first)
+                    yield Table(cells, batch.num_rows, file.name, text=text, first=first, folders=(file.path.parent,))
                     first += batch.num_rows
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise _diagnose(file, separator, there, error) from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from netspec.runtime.data.encoders import Images
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.labels import Label
 from netspec.runtime.data.quantities import Buckets, Numbers
@@ -33,6 +34,8 @@ class Used:
     lacking: Mapping[str, int] = field(default_factory=dict)  # by output that masks: kept rows without its label
     dropped: Mapping[str, int] = field(default_factory=dict)  # by cause
     filled: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (column, by what)
+    unread: int = 0  # rows with an image that cannot be read
+    why: str = ""  # what is wrong with the first of these
 
     def __add__(self, more: Used) -> Used:
         """Both together, under the first one's name."""
@@ -45,6 +48,8 @@ class Used:
             _sum(self.lacking, more.lacking),
             _sum(self.dropped, more.dropped),
             _sum(self.filled, more.filled),
+            self.unread + more.unread,
+            self.why or more.why,
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -63,6 +68,8 @@ class Used:
         for (column, by), count in self.filled.items():
             if count:
                 replaced.setdefault(by, []).append(f"{count} in `{column}`")
+        if self.unread:
+            notes.append(f"{_counted(self.unread)} dropped: no image that can be read, the first: {self.why}")
         notes += [f"missing numbers replaced by {by}: {', '.join(counts)}" for by, counts in replaced.items()]
         if not self.kept:
             message = f"`{self.origin}`: none of the {self.rows} rows can be used"
@@ -98,6 +105,24 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
         dropped,
         {(column, by): int((holes & kept).sum()) for column, (by, holes) in filled.items()},
     )
+
+
+def readable(features: Mapping[str, Input], table: Table) -> tuple[Table, np.ndarray, str]:
+    """The table with its images read, which rows have only such as can be read, and what is wrong with the first other.
+
+    Raises what is wrong with the first, where that is not to be skipped.
+    """
+    good, first = np.ones(table.rows, bool), ""
+    for feature in features.values():
+        encoder = feature.encoder
+        if not isinstance(encoder, Images) or encoder.key in table.columns:
+            continue
+        table, faults = encoder.read(table)
+        if faults and not encoder.skips:
+            raise faults[min(faults)]
+        good[list(faults)] = False
+        first = first or (faults[min(faults)].message if faults else "")
+    return table, good, first
 
 
 def without_label(lacks: Mapping[str, np.ndarray], masks: Collection[str], rows: int) -> np.ndarray:

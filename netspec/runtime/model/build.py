@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -174,6 +174,11 @@ def _weights(plan: Training, weights: dict[str, float], several: bool) -> Any:
 def callbacks(checked: Checked) -> list[Any]:
     """The callbacks of the spec as Keras objects."""
     return [_made(callback, ("fit", "callbacks")) for callback in checked.training.callbacks]
+
+
+def layers(made: Sequence[LayerDef]) -> list[Any]:
+    """Layers outside of the model, as Keras objects. Raises BuildError where Keras refuses one."""
+    return [_made(layer, layer.path) for layer in made]
 
 
 def _made(value: Any, path: Path) -> Any:

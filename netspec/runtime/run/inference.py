@@ -23,7 +23,7 @@ from netspec.runtime import engine
 from netspec.runtime.data import features, sources
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.tables import Rows, Table
+from netspec.runtime.data.tables import Table, pieces
 from netspec.runtime.model.build import build, compile_model
 from netspec.runtime.run import origins, predictions, runs, scores, splits
 from netspec.runtime.run.predictions import Predictions, UsageError, Writer
@@ -200,18 +200,12 @@ class _Predicting:
         from netspec.runtime.run import loop
 
         stateful = loop.fixed_batch(self._checked) is not None
-        for table in (sources.joined(self._rows),) if stateful else _pieces(self._rows):
+        most = min(_PIECE, self._prepared.at_once)
+        for table in (sources.joined(self._rows),) if stateful else pieces(self._rows, most):
             kept = {name: _kept(table, name) for name in self._keep}
             x = self._prepared.inputs(table)
             outputs = loop.predict(self._model, self._checked, x, size=self._batch_size)
             yield self._prepared.restored(outputs), kept
-
-
-def _pieces(rows: Rows) -> Iterator[Table]:
-    """Tables of not too many rows, so that what is prepared and predicted of one fits into memory."""
-    for table in rows.tables():
-        for start in range(0, table.rows, _PIECE):
-            yield table.take(np.arange(start, min(start + _PIECE, table.rows)))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -28,6 +28,9 @@ from netspec.runtime.run.progress import Pace, Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
 from netspec.runtime.run.splits import Part, output_types
+
+if TYPE_CHECKING:
+    from netspec.runtime.data.augmenting import Augmentation
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
@@ -152,6 +155,21 @@ class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
             logs.update({f"val_{name}": value for name, value in found.items()})
 
 
+def augmentation(checked: Checked, part: Part, seed: int) -> Augmentation | None:
+    """What changes the batches of training, tried out; None where nothing does. Generated examples are left alone.
+
+    Raises:
+        BuildError: Keras refuses a layer.
+    """
+    if not checked.training.augment or part.generated:
+        return None
+    from netspec.runtime.data.augmenting import Augmentation
+
+    made = Augmentation(checked.training.augment, seed)
+    made.try_out(part.examples.head(2)[0])
+    return made
+
+
 def train(
     model: Any,
     checked: Checked,
@@ -162,6 +180,7 @@ def train(
     callbacks: Sequence[Any],
     keeper: Keeper,
     progress: Progress,
+    augmentation: Augmentation | None = None,
 ) -> None:
     """Run `model.fit` to its end; `keeper` knows how far it came, whatever stops it.
 
@@ -181,6 +200,7 @@ def train(
         seed=seed,
         drop_remainder=drops(checked),
         epoch=epoch,
+        change=None if augmentation is None else lambda data: augmentation.batches(data, epoch),
     )
     held = None
     if validation is not None and fixed is None:

@@ -17,6 +17,7 @@ from typing import Any
 from netspec.catalog import keras_version
 from netspec.graph.ir import Checked
 from netspec.language.names import expanded
+from netspec.probe.pictures import pictures
 from netspec.runtime.run import runs
 
 _PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow")
@@ -49,7 +50,7 @@ def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
     sources = [data.train, *(part.source for part in parts if part is not None)]
     files = [each.text.file for each in data.features.values() if each.text is not None and each.text.file]
     for source in sources:
-        files += expanded(source, Path(checked.folder)) if source is not None else ()
+        files += expanded(source, Path(checked.folder)) if source is not None else ()  # a folder, of images
     for file in files:
         path = os.path.abspath(os.path.join(checked.folder, file))
         mark = _fingerprint(Path(path))
@@ -60,12 +61,26 @@ def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
 
 def _fingerprint(path: Path) -> dict[str, Any] | None:
     try:
+        if path.is_dir():
+            return _folder(path)
         if not path.is_file():
             return None
         with path.open("rb") as file:
             return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     except OSError:
         return None
+
+
+def _folder(path: Path) -> dict[str, Any] | None:
+    """The same of a folder of images: all their bytes, and a hash over their names and sizes, for they may be many."""
+    with contextlib.suppress(UnicodeError):
+        found, size, mark = pictures(path), 0, hashlib.sha256()
+        for name in found.files:
+            own = (path / name).stat().st_size
+            size += own
+            mark.update(f"{name}\0{own}\n".encode())
+        return {"files": len(found.files), "bytes": size, "sha256": mark.hexdigest()}
+    return None
 
 
 def changed(record: runs.RunRecord) -> tuple[str, ...]:

@@ -279,7 +279,7 @@ def _absolute(source: Any, folder: str) -> Any:
     full = dict(source)
     if "source" in full:
         full["source"] = _absolute(full["source"], folder)
-    for kind in (*TABLES, "npz"):
+    for kind in (*TABLES, "images", "npz"):
         if isinstance(full.get(kind), str | list):
             full[kind] = _absolute(full[kind], folder)
     if isinstance(full.get("npy"), dict):

@@ -14,7 +14,7 @@ import numpy as np
 
 from netspec.graph.ir import Training
 from netspec.graph.training import loss_class, metric_name
-from netspec.runtime.data.store import Examples
+from netspec.runtime.data.store import Examples, truths
 
 ALL = "(all)"
 Number = float | list[Any]  # a metric is a number, or a list of them where it has one for each class
@@ -22,7 +22,6 @@ Number = float | list[Any]  # a metric is a number, or a list of them where it h
 _ONE_HOT = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge", "KLDivergence"))
 _BINARY = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy"))
 _CLASSIFYING = _ONE_HOT | _BINARY | {"SparseCategoricalCrossentropy"}
-_PIECE = 1 << 16  # rows that are looked at together
 _ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 
@@ -111,7 +110,7 @@ def majorities(examples: Examples, training: Training, names: Mapping[str, Seque
     counted: dict[str, Counter[int]] = {
         name: Counter() for name in examples.targets if loss_class(training.losses.get(name)) in _CLASSIFYING
     }
-    for _, y, w in examples.pieces(_PIECE) if counted else ():
+    for _, y, w in truths(examples) if counted else ():
         for name in list(counted):
             labels = y[name][w[name] != 0] if name in w else y[name]
             classes = class_numbers(labels, loss_class(training.losses.get(name)))

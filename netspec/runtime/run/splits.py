@@ -22,9 +22,9 @@ from netspec.probe import windows as rules
 from netspec.runtime.data import learning, named, parting, sources, windows
 from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.features import Prepared
+from netspec.runtime.data.features import MOST_ROWS, Prepared
 from netspec.runtime.data.store import Examples, Gatherer, Held, Store
-from netspec.runtime.data.tables import Rows, Table
+from netspec.runtime.data.tables import Rows, Table, pieces
 from netspec.runtime.data.usable import Used
 from netspec.runtime.run.progress import counting
 
@@ -42,6 +42,7 @@ class Part:
     examples: Examples
     notes: tuple[str, ...] = ()
     labelled: Mapping[str, int] = field(default_factory=dict)
+    generated: bool = False  # none of them is real
 
     @property
     def rows(self) -> int:
@@ -106,7 +107,7 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
         return _of_a_text(checked, data, quiet)
     prepared, rows, how = learned(checked, seed, quiet=quiet)
     made = {
-        name: _part(name, prepared, watched(each, f"preparing {name}", quiet), how.get(name, ""))
+        name: _part(name, prepared, watched(each, f"preparing {name}", quiet, prepared.at_once), how.get(name, ""))
         for name, each in rows.items()
     }
     return Splits(made[TRAIN], made.get(VALIDATION), made.get(TEST), prepared, prepared.notes)
@@ -211,7 +212,7 @@ def generated(checked: Checked, rows: int, seed: int) -> Splits:
 
     def part(name: str, start: int, stop: int) -> Part:
         cut = Held({key: a[start:stop] for key, a in x.items()}, {key: a[start:stop] for key, a in y.items()})
-        return Part(name, cut)
+        return Part(name, cut, generated=True)
 
     train = replace(part(TRAIN, 0, rows), notes=(f"{rows} generated examples",))
     validation = part(VALIDATION, rows, rows + held)
@@ -283,10 +284,11 @@ def columns(prepared: Prepared) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Watched:
-    """Rows that show how many of them were read."""
+    """Rows that show how many of them were read, at most so many at a time."""
 
     inner: Rows
     what: str
+    most: int
 
     @property
     def origin(self) -> str:
@@ -304,16 +306,16 @@ class _Watched:
         return self.inner.names
 
     def tables(self) -> Iterator[Table]:
-        """The same tables."""
+        """The same rows."""
         with counting(self.what, self.rows) as count:
-            for table in self.inner.tables():
+            for table in pieces(self.inner, self.most):
                 yield table
                 count(table.rows)
 
 
-def watched(rows: Rows, what: str, quiet: bool) -> Rows:
+def watched(rows: Rows, what: str, quiet: bool, most: int = MOST_ROWS) -> Rows:
     """The same rows, which show on a terminal how many of them were read, where they are many."""
-    return rows if quiet or isinstance(rows, Table) else _Watched(rows, what)
+    return rows if quiet or (isinstance(rows, Table) and rows.rows <= most) else _Watched(rows, what, most)
 
 
 def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
@@ -321,11 +323,11 @@ def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
 
     `how` says which rows these are.
     """
-    gathered = Gatherer(rows.rows)
+    gathered = Gatherer(rows.rows, levels=prepared.levels)
     used = Used()
     weights = dict.fromkeys((output for output, label in prepared.labels.items() if label.weighted), 0.0)
     labelled = dict.fromkeys(weights, 0)
-    for table in rows.tables():
+    for table in pieces(rows, prepared.at_once):
         examples = prepared.examples(table)
         used += examples.used
         if examples.rows:

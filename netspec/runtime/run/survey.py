@@ -27,8 +27,8 @@ from netspec.runtime.data.features import Prepared
 from netspec.runtime.data.labels import Label
 from netspec.runtime.data.profile import Column, ColumnLearner, Spread, Spreading
 from netspec.runtime.data.store import room
-from netspec.runtime.data.tables import Rows, Table
-from netspec.runtime.data.usable import Used, look
+from netspec.runtime.data.tables import Rows, Table, pieces
+from netspec.runtime.data.usable import Used
 from netspec.runtime.run import splits
 from netspec.runtime.run.examples import Example, examples
 from netspec.runtime.run.pictures import Picture, picture
@@ -185,7 +185,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bo
             column.see(table)
         if not made.rows:
             continue
-        usable = table if made.rows == table.rows else table.take(_kept(prepared, table))
+        usable = table if made.rows == table.rows else table.take(made.positions)
         for each in words.values():
             each.see(usable)
         for key, array in made.x.items():
@@ -223,14 +223,7 @@ def _pieces(rows: Rows, prepared: Prepared) -> Iterator[Table]:
         np.dtype(each.dtype).itemsize * math.prod(d or 1 for d in each.dims or ())
         for each in prepared.features.values()
     )
-    step = max(1, _PREPARED // max(1, sum(sizes)))
-    for table in rows.tables():
-        for start in range(0, table.rows, step):
-            yield table.take(np.arange(start, min(start + step, table.rows)))
-
-
-def _kept(prepared: Prepared, table: Table) -> np.ndarray:
-    return np.flatnonzero(look(prepared.features, prepared.labels, table)[0])
+    return pieces(rows, min(prepared.at_once, max(1, _PREPARED // max(1, sum(sizes)))))
 
 
 def _has_tokens(encoder: Encoder) -> bool:

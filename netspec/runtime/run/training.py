@@ -173,6 +173,7 @@ class _Attempt:
         scales = parts.prepared.scales if parts.prepared is not None else {}
         counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted)
         own = callbacks(checked)
+        augmentation = loop.augmentation(checked, parts.train, seed)
         self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
         run = self.run
         assert run is not None
@@ -180,7 +181,15 @@ class _Attempt:
         keeper = self._keeper = keeping.Keeper(run, "val_loss" if parts.validation else "loss", shown)
         try:
             loop.train(
-                model, checked, parts.train, parts.validation, seed=seed, callbacks=own, keeper=keeper, progress=shown
+                model,
+                checked,
+                parts.train,
+                parts.validation,
+                seed=seed,
+                callbacks=own,
+                keeper=keeper,
+                progress=shown,
+                augmentation=augmentation,
             )
         except keeping.NotFinite as error:
             raise self._not_finite(error.epoch, error.what) from None
@@ -311,6 +320,8 @@ def _left_out(checked: Checked, part: Part, size: int, drops: bool) -> tuple[str
     for name in checked.typed.graph.outputs:
         if metrics.get(name) and name not in part.targets:
             found.append(f"output `{name}` has no target, so its metrics are left out; name its column under `targets`")
+    if checked.training.augment and part.generated:
+        found.append("generated examples are not augmented: a mark that is turned is no mark")
     if checked.fit.jit:
         found.append("`fit.jit` compiles operations that do not repeat bit for bit")
     return tuple(found)
