@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Used:
-    """Rows that were looked at, that are kept, that lack a label in `labels`; what was dropped by cause, and filled."""
+    """Rows that were looked at, that are kept, that lack a label in `labels`; by column what was dropped and filled."""
 
     origin: str = ""
     rows: int = 0
@@ -32,8 +32,9 @@ class Used:
     unlabelled: int = 0
     labels: tuple[str, ...] = ()
     lacking: Mapping[str, int] = field(default_factory=dict)  # by output that masks: kept rows without its label
-    dropped: Mapping[str, int] = field(default_factory=dict)  # by cause
+    dropped: Mapping[str, int] = field(default_factory=dict)
     filled: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (column, by what)
+    wordless: frozenset[str] = frozenset()  # of the columns of `dropped` those that hold no numbers
     unread: int = 0  # rows with an image that cannot be read
     why: str = ""  # what is wrong with the first of these
 
@@ -48,6 +49,7 @@ class Used:
             _sum(self.lacking, more.lacking),
             _sum(self.dropped, more.dropped),
             _sum(self.filled, more.filled),
+            self.wordless | more.wordless,
             self.unread + more.unread,
             self.why or more.why,
         )
@@ -58,7 +60,10 @@ class Used:
         if self.unlabelled:
             columns = ", ".join(f"`{column}`" for column in self.labels)
             notes.append(f"{_counted(self.unlabelled)} dropped: no label in {columns}")
-        notes += [f"{_counted(count)} dropped: {why}" for why, count in self.dropped.items() if count]
+        for column, count in self.dropped.items():
+            if count:
+                what = "nothing" if column in self.wordless else "no number"
+                notes.append(f"{_counted(count)} dropped: {what} in `{column}`")
         notes += [
             f"{_counted(count)} masked for `{output}`, which {'has' if count == 1 else 'have'} no label of it"
             for output, count in self.lacking.items()
@@ -83,14 +88,15 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
     unlabelled = without_label(lacks, {name for name, label in labels.items() if label.masks}, table.rows)
     kept = ~unlabelled
     dropped: dict[str, int] = {}
+    wordless: set[str] = set()
     filled: dict[str, tuple[str, np.ndarray]] = {}
     for feature in features.values():
         encoder = feature.encoder
         quantity = encoder if isinstance(encoder, Numbers | Buckets) else None
         gone = Dropping(feature.drops, quantity.reading if quantity else None).holes(table)
         for column, holes in gone.items():
-            why = f"{'no number' if quantity else 'nothing'} in `{column}`"
-            dropped[why] = dropped.get(why, 0) + int((holes & kept).sum())
+            dropped[column] = dropped.get(column, 0) + int((holes & kept).sum())
+            wordless |= set() if quantity else {column}
             kept &= ~holes
         for column, holes in quantity.missing(table).items() if quantity else ():
             if column not in gone and holes.any():
@@ -104,6 +110,7 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
         {name: int((lacks[name] & kept).sum()) for name, label in labels.items() if label.masks},
         dropped,
         {(column, by): int((holes & kept).sum()) for column, (by, holes) in filled.items()},
+        frozenset(wordless),
     )
 
 

@@ -105,7 +105,7 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     data = _data(checked)
     if data.train is not None and data.train.text:
         return _of_a_text(checked, data, quiet)
-    prepared, rows, how = learned(checked, seed, quiet=quiet)
+    prepared, rows, how = _learned(checked, seed, quiet)
     made = {
         name: _part(name, prepared, watched(each, f"preparing {name}", quiet, prepared.at_once), how.get(name, ""))
         for name, each in rows.items()
@@ -113,11 +113,13 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     return Splits(made[TRAIN], made.get(VALIDATION), made.get(TEST), prepared, prepared.notes)
 
 
-def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
-    """What is learned from the training rows, the raw rows of every part, and by part how they were held out.
+def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows]]:
+    """What is learned from the training rows, and the raw rows of every part; raises as `read` does."""
+    return _learned(checked, seed, quiet)[:2]
 
-    Raises as `read` does.
-    """
+
+def _learned(checked: Checked, seed: int, quiet: bool) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
+    """The same, and by part how its rows were held out."""
     data = _data(checked)
     if data.train is not None and data.train.text:
         said = "the rows of a running text are windows of one sequence, so there are no columns to show"

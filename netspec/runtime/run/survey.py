@@ -126,13 +126,13 @@ def survey(checked: Checked, *, rows: int = 3, quiet: bool = True) -> Survey:
         DataError: what `fit` raises for the same data.
     """
     seed = SEED if checked.fit.seed is None else checked.fit.seed
-    prepared, parts, how = splits.learned(checked, seed, quiet=quiet)
+    prepared, parts = splits.learned(checked, seed, quiet=quiet)
     found = {name: _part(name, prepared, each, checked, quiet) for name, each in parts.items()}
     columns: dict[str, dict[str, Column]] = {}
     for name, one in found.items():
         for column in one.columns:
             columns.setdefault(column.name, {})[name] = column
-    notes = [*(f"{name}: {said}" for name, said in how.items() if said), *prepared.notes]
+    notes = list(prepared.notes)
     for column in _unused(checked, columns, notes, quiet):
         columns[column.name] = {splits.TRAIN: column}
     return Survey(
