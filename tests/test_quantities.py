@@ -23,6 +23,7 @@ from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.features import Prepared, load  # noqa: E402
 from netspec.runtime.data.learning import fit  # noqa: E402
 from netspec.runtime.data.tables import Table  # noqa: E402
+from netspec.runtime.data.usable import Used  # noqa: E402
 from netspec.runtime.run import splits  # noqa: E402
 
 
@@ -132,9 +133,8 @@ def test_what_has_no_numbers_can_drop_its_row(feature: Any) -> None:
     rows = table(c=["1", " ", "2"])
     width = 3 if "multi_hot" in feature else 2 if "sequence" in feature else 1
     learned = prepared({"column": "c", **feature, "missing": "drop"}, rows, [width])
-    assert (
-        learned.examples(rows).rows == 2 and learned.examples(rows).used.notes()[1] == "1 row dropped: nothing in `c`"
-    )
+    found = learned.examples(rows)
+    assert found.rows == 2 and (Used() + found.used).notes()[1] == "1 row dropped: nothing in `c`"
     assert prepared({"column": "c", **feature}, rows, [width]).examples(rows).rows == 3
 
 
