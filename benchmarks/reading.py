@@ -218,7 +218,8 @@ def _run(name: str, folder: Path, rows: int) -> None:
         np.savez(
             folder / "rows.npz", vector=vectors, dense_2=np.eye(10, dtype=np.float32)[draw.integers(10, size=rows)]
         )
-        np.savez(folder / "few.npz", vector=vectors[:512], dense_2=np.eye(10, dtype=np.float32)[:1].repeat(512, 0))
+        few = np.resize(vectors, (512, 20))
+        np.savez(folder / "few.npz", vector=few, dense_2=np.eye(10, dtype=np.float32)[draw.integers(10, size=512)])
         text = path.read_text(encoding="utf-8") + "\ndata: {train: few.npz, features: {vector: vector}}\n"
         output = next(iter(analyze(path).checked.typed.graph.outputs))  # type: ignore[union-attr]
         text = text.replace("features:", f"targets: {{{output}: dense_2}}, features:")

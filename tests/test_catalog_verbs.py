@@ -287,6 +287,6 @@ def test_another_keras_is_said_once(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 @pytest.mark.keras
 def test_a_run_keeps_the_version_of_the_catalogue() -> None:
-    from netspec.runtime.run.runs import versions
+    from netspec.runtime.run.origins import versions
 
     assert versions()["catalogue"] == catalog.KERAS_VERSION

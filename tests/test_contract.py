@@ -371,6 +371,12 @@ def test_a_file_of_64_million_characters_is_cut(tmp_path: Path) -> None:
     assert not looked.whole and 60 <= looked.rows < 70
 
 
+def test_test_rows_without_training_rows_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n1,1\n2,0\n", encoding="utf-8")
+    data = "{train: none.csv, test: t.csv, features: {x: x}, targets: {y: y}}"
+    assert [each.code for each in said(tmp_path, flat(), data)] == ["NS701"]
+
+
 def test_nothing_waits_for_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t.csv")
     (tmp_path / "loop.csv").symlink_to("loop.csv")

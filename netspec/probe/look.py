@@ -214,6 +214,7 @@ def _labels(
         one = labels.Labels(wanted, sheet, cells_held, report)
         learned = None if learning else parts.learned.get(wanted.output)
         if not learning and learned is None:
+            lacking = bytearray(rows)  # nothing is known of this label, so no row is known to lack all of them
             continue
         if one.parse(learned, away):
             judged.append(one)

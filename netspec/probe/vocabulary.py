@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path as FilePath
 
 from netspec.diagnostics import Report
@@ -19,7 +20,7 @@ def read(data: Data, folder: FilePath, report: Report) -> dict[str, tuple[str, .
             continue
         assert feature.text is not None
         place = ("data", "features", name, "text", "file" if feature.text.vocabulary else "vocabulary")
-        if not (folder / file).exists():
+        if not os.path.exists(folder / file):
             report.add("NS701", place, f"`{file}` is not there", help="fit needs it; paths are relative to the spec")
             continue
         try:

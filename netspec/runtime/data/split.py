@@ -31,7 +31,7 @@ def lowest(left: np.ndarray, count: int, seed: int, *, from_above: bool = False)
     """A mask (rows,) of the `count` rows of `left` with the lowest hashes of their numbers, or with the highest.
 
     >>> lowest(np.ones(5, bool), 2, 0).tolist(), lowest(np.ones(5, bool), 2, 0, from_above=True).tolist()
-    ([False, True, True, False, False], [True, False, False, True, False])
+    ([False, False, True, False, True], [True, False, False, True, False])
     """
     rows = len(left)
     mask = np.zeros(rows, bool)
