@@ -103,7 +103,21 @@ def order(rows: int, seed: int, epoch: int) -> np.ndarray:
     return np.argsort(fractions(np.arange(rows), seed + ((epoch + 1) << 32)), kind="stable")
 
 
-class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
+class _Wrapping(tf.data.Dataset):  # type: ignore[misc]
+    """A data set around another, `_inner`, that chooses what an `iter` of it goes through."""
+
+    _inner: Any
+
+    def _inputs(self) -> list[Any]:
+        return [self._inner]
+
+    @property
+    def element_spec(self) -> Any:
+        """As the data set inside has it."""
+        return self._inner.element_spec
+
+
+class _Shuffled(_Wrapping):
     """Each `iter` is in the order of the epoch at that moment.
 
     Small data are put in order as a whole, so that a batch is a slice and no function is called for it: starting a
@@ -135,14 +149,6 @@ class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
             self._inner = self._inner if change is None else change(self._inner)
         super().__init__(self._inner._variant_tensor)
 
-    def _inputs(self) -> list[Any]:
-        return [self._inner]
-
-    @property
-    def element_spec(self) -> Any:
-        """As the data set inside has it."""
-        return self._inner.element_spec
-
     def __iter__(self) -> Any:
         number = 0 if self._epoch is None else int(self._epoch.numpy())
         if self._order is None:
@@ -160,7 +166,7 @@ class _Shuffled(tf.data.Dataset):  # type: ignore[misc]
         return self._ordered[1]
 
 
-class _Streamed(tf.data.Dataset):  # type: ignore[misc]
+class _Streamed(_Wrapping):
     """Each `iter` goes through the store in the order of the epoch at that moment.
 
     Python is called once for a pool, a slice of which is a batch; the next pool is read while this one is used.
@@ -214,14 +220,6 @@ class _Streamed(tf.data.Dataset):  # type: ignore[misc]
                     yield tf.nest.map_structure(lambda array: array.reshape(*shape, *array.shape[1:]), part)  # noqa: B023
             if not left:
                 return
-
-    def _inputs(self) -> list[Any]:
-        return [self._inner]
-
-    @property
-    def element_spec(self) -> Any:
-        """As the data set inside has it."""
-        return self._inner.element_spec
 
     def __iter__(self) -> Any:
         self._number = 0 if self._epoch is None else int(self._epoch.numpy())
