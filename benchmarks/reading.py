@@ -21,6 +21,29 @@ _ROWS = 1_000_000
 _BATCH, _BUFFER, _LENGTH, _WORDS = 32, 65_536, 100, 30_000
 _FACTS = ("hour", "weekday", "followers", "following", "has_link")
 _PREDICTED = 1_000_000
+_LIGHT = """
+netspec: 1
+name: light
+inputs: {words: {shape: [16], dtype: int32}, facts: [5]}
+layers:
+  - Embedding: {input_dim: 10000, output_dim: 8}
+    from: words
+  - GlobalAveragePooling1D:
+    name: mean
+  - Concatenate:
+    from: [mean, facts]
+  - Dense: {units: 1, activation: sigmoid}
+    name: shared
+losses: binary_crossentropy
+optimizer: adam
+data:
+  train: rows.csv
+  features:
+    words: {column: headline, text: {vocabulary: 10000, length: 16}}
+    facts: {columns: [hour, weekday, followers, following, has_link], normalize: true}
+  targets: {shared: shared}
+fit: {epochs: 1, batch_size: 8192, seed: 1}
+"""
 
 
 def table(runs: int, env: Mapping[str, str], rows: int = 0) -> list[Result]:
@@ -91,11 +114,10 @@ def _make(folder: Path, rows: int) -> None:
     writer.close()
 
 
-def _checked(folder: Path, times: int = 1) -> Any:
+def _checked(folder: Path) -> Any:
     from netspec.pipeline import analyze
 
-    files = [str(folder / "rows.csv")] * times
-    settings = [f"data.train={json.dumps(files)}", "data.validation=null", "data.test=null"]
+    settings = [f"data.train={folder / 'rows.csv'}", "data.validation=null", "data.test=null"]
     checked = analyze(ROOT / "specs" / "twitter.yaml", overrides=settings).checked
     assert checked is not None
     return checked
@@ -130,7 +152,7 @@ def _netspec(folder: Path) -> Callable[[], Any]:
         examples = gathered.made()
         if isinstance(examples, Held):
             return batches.dataset(examples.x, examples.y, batch_size=_BATCH, shuffle=True, seed=1)
-        return batches.of_store(examples, lambda y, count: y, batch_size=_BATCH, shuffle=True, seed=1)
+        return batches.of_store(examples, lambda piece: piece, batch_size=_BATCH, shuffle=True, seed=1)
 
     return run
 
@@ -192,12 +214,13 @@ def _same(folder: Path) -> None:
 
 
 def _train(folder: Path, times: int) -> None:
+    """A model of short steps on the table, named `times` times: what counts is how the rows go through."""
+    from netspec.pipeline import analyze_text
     from netspec.runtime.run import training
 
-    checked = _checked(folder, times)
-    from dataclasses import replace
-
-    checked = replace(checked, fit=checked.fit.model_copy(update={"epochs": 1, "batch_size": 8192}))
+    files = json.dumps([str(folder / "rows.csv")] * times)
+    checked = analyze_text(_LIGHT, folder=str(folder), overrides=[f"data.train={files}"]).checked
+    assert checked is not None
     training.fit(checked, b"", out=folder / f"run-{times}", quiet=True)
 
 
