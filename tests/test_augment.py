@@ -230,16 +230,19 @@ def test_every_way_of_feeding_gives_the_same_changes(way: str, monkeypatch: pyte
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     how = {"batch_size": 8, "shuffle": "order" not in way, "seed": 3, "epoch": epoch}
 
-    def dataset(change: Any) -> Any:
+    def dataset(change: Any, skip: int = 0) -> Any:
         if "stored" not in way:
-            return batches.dataset(x, y, change=change, **how)
+            return batches.dataset(x, y, change=change, skip=skip, **how)
         gatherer = store.Gatherer(ROWS, held=0)
         gatherer.add(x, y)
         kept = gatherer.made()
         assert isinstance(kept, store.Store)
-        return batches.of_store(kept, lambda piece: piece, change=change, **how)
+        return batches.of_store(kept, lambda piece: piece, change=change, skip=skip, **how)
 
-    plain, augmented = dataset(None), dataset(lambda data: made.batches(data, epoch))
+    def change(data: Any, first: int) -> Any:
+        return made.batches(data, epoch, first)
+
+    plain, augmented = dataset(None), dataset(change)
     assert int(augmented.cardinality()) == 7
     assert augmented.element_spec[0].shape[1:] == (32, 32, 3)
     seen = []
@@ -255,6 +258,11 @@ def test_every_way_of_feeding_gives_the_same_changes(way: str, monkeypatch: pyte
             step_, number_ = tf.constant(step, tf.int64), tf.constant(number, tf.int64)
             np.testing.assert_allclose(got, made(tf.constant(given), number_, step_).numpy(), atol=1e-5)
         seen.append(found)
+    rest = dataset(change, skip=3)
+    assert int(rest.cardinality()) == 4
+    for (got, labels), (whole, truth) in zip(list(rest), seen[0][3:], strict=True):
+        np.testing.assert_array_equal(labels.numpy(), truth)
+        np.testing.assert_array_equal(got.numpy(), whole)
     for first, second in ((0, 3), (1, 2)):
         for (a, _), (b, _) in zip(seen[first], seen[second], strict=True):
             np.testing.assert_array_equal(a, b)
@@ -270,7 +278,7 @@ def test_one_input_of_several_is_changed_and_only_that() -> None:
     x = {"image": np.zeros((5, 32, 32, 3), np.float32), "other": np.ones((5, 3), np.float32)}
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     data = batches.dataset(
-        x, {"kind": np.zeros(5)}, batch_size=5, shuffle=False, seed=1, change=lambda data: made.batches(data, epoch)
+        x, {"kind": np.zeros(5)}, batch_size=5, shuffle=False, seed=1, change=lambda data, _: made.batches(data, epoch)
     )
     (found, _) = next(iter(data))
     assert found["image"].numpy().std() > 0.05 and (found["other"].numpy() == 1).all()

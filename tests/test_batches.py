@@ -79,6 +79,26 @@ def test_the_order_depends_on_seed_and_epoch_alone(way: str) -> None:
     assert _seen(dataset(_x(), y, batch_size=10, shuffle=False, seed=1)) == list(range(ROWS))
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("skip", [0, 1, 6, 10])
+def test_an_epoch_goes_on_behind_the_batches_that_are_skipped(way: str, skip: int, shuffle: bool) -> None:
+    y = {"o": np.arange(ROWS, dtype=np.float32)[:, None]}
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    how = {"batch_size": 10, "shuffle": shuffle, "seed": 1, "epoch": epoch}
+    whole, rest = dataset(_x(), y, **how), dataset(_x(), y, skip=skip, **how)
+    assert int(rest.cardinality()) == 11 - skip
+    for number in (0, 2):
+        epoch.assign(number)
+        assert _seen(rest) == _seen(whole)[skip * 10 :]
+        assert _seen(rest) == _seen(whole)[skip * 10 :], "each time"
+
+
+def test_no_more_can_be_skipped_than_there_is() -> None:
+    for skip in (-1, 11):
+        with pytest.raises(ValueError, match="of 11"):
+            dataset(_x(), None, batch_size=10, shuffle=True, seed=1, skip=skip)
+
+
 def test_one_array_is_given_as_it_is_and_inputs_alone_too() -> None:
     x = {"b": _x()["b"]}
     assert dataset(x, {"o": x["b"]}, batch_size=8, shuffle=False, seed=0).element_spec[0].shape == (None, 2)
@@ -125,6 +145,33 @@ def test_examples_on_the_disk_come_once_an_epoch_in_an_order_of_its_own(
             assert orders[0] != orders[1] and orders[0] != sorted(orders[0])
         elif not shuffle:
             assert orders[0] == orders[1] == list(range(0, 3 * used, 3))
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize(("size", "drop"), [(32, False), (32, True), (7, False)])
+def test_an_epoch_from_the_disk_goes_on_behind_the_batches_that_are_skipped(
+    size: int, drop: bool, shuffle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = _store(1003, monkeypatch)
+    epoch = tf.Variable(1, dtype=tf.int64)
+    how = {"batch_size": size, "shuffle": shuffle, "seed": 1, "drop_remainder": drop, "epoch": epoch}
+    whole = [x.numpy()[:, 0].tolist() for x, _ in of_store(held, lambda piece: piece, **how)]
+    read: list[int] = []
+    monkeypatch.setattr(store.Store, "block", _counted(store.Store.block, read))
+    for skip in (1, 5, 16, len(whole) - 1):
+        rest = of_store(held, lambda piece: piece, skip=skip, **how)
+        assert int(rest.cardinality()) == len(whole) - skip
+        read.clear()
+        assert [x.numpy()[:, 0].tolist() for x, _ in rest] == whole[skip:]
+        assert len(read) <= 1 + held.blocks - skip * size // held.block_rows + batches.POOL, "others are not read"
+
+
+def _counted(block: Any, read: list[int]) -> Any:
+    def counted(self: Any, number: int, **how: Any) -> Any:
+        read.append(number)
+        return block(self, number, **how)
+
+    return counted
 
 
 def test_rows_travel_far_in_an_epoch_from_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:

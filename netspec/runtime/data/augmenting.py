@@ -41,8 +41,11 @@ class Augmentation:
                 except Exception as error:  # Keras raises many kinds
                     raise BuildError(said.path, ValueError(_told(error))) from error
 
-    def batches(self, data: Any, epoch: Any) -> Any:
-        """A data set of (x, y), or with weights, every x changed; `epoch` (int64, scalar) is read as they are made."""
+    def batches(self, data: Any, epoch: Any, first: int = 0) -> Any:
+        """A data set of (x, y), or with weights, every x changed; `epoch` (int64, scalar) is read as they are made.
+
+        `first` is the number in the epoch that its first batch has.
+        """
 
         def numbered(step: Any, batch: Any) -> Any:
             return tf.identity(epoch), step, batch  # a variable would keep the next step from running side by side
@@ -52,7 +55,7 @@ class Augmentation:
             return self(x, epoch, step), *rest
 
         at_once = min(_MOST_AT_ONCE, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        made = data.enumerate().map(numbered).map(changed, num_parallel_calls=at_once, deterministic=True)
+        made = data.enumerate(first).map(numbered).map(changed, num_parallel_calls=at_once, deterministic=True)
         return made.prefetch(2)
 
     def __call__(self, x: Any, epoch: Any, step: Any) -> Any:

@@ -23,7 +23,7 @@ POOL = 8  # blocks of a store that are shuffled together
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
 _CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
 _PREDICT_SECONDS = 5e-3
-Change = Callable[[Any], Any]  # a data set of batches to one
+Change = Callable[[Any, int], Any]  # a data set of batches, and the number of its first one in an epoch, to one
 _MOST_STEPS = 64  # the cost of a call is spread thin enough by then
 
 
@@ -38,6 +38,7 @@ def dataset(
     epoch: tf.Variable | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
     change: Change | None = None,
+    skip: int = 0,
 ) -> tf.data.Dataset:
     """Batches of (x, y), of (x, y, weights) where some are given, or of x where y is None: each row once an epoch.
 
@@ -46,21 +47,20 @@ def dataset(
     One input or output gives its array, several a dictionary by name. With `shuffle`, the order is that of
     `order(rows, seed, epoch)` for the value of `epoch` (an int64 scalar variable; None counts as 0) when the iteration
     starts; `epoch_setter` keeps it in step with fit, to which `shuffle=False` goes. The number of batches and all
-    sizes but the batch's are static. `change` is what is done to the batches on their way out. Shuffled, it is for one
+    sizes but the batch's are static. `change` is what is done to the batches on their way out. With `skip`, every
+    iteration begins that many batches into its epoch, and all else is as it would have been. Shuffled, it is for one
     device: tf.distribute looks past a data set's `__iter__`.
     """
     packed = _packed(x) if y is None else _fed(x, y, weights)
     rows = len(next(iter(x.values())))
-    used = rows - rows % batch_size if drop_remainder else rows
-    if not used:
-        raise ValueError(f"{rows} rows make no batch of {batch_size}")
+    used = _used(rows, batch_size, drop_remainder, skip)
     if shuffle:
-        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change)
+        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip)
     if _small(packed):
-        made = _slices(tf.nest.map_structure(lambda array: array[:used], packed), batch_size)
+        made = _slices(tf.nest.map_structure(lambda array: array[skip * batch_size : used], packed), batch_size)
     else:
-        made = _gathered(packed, None, used, batch_size)
-    return made if change is None else change(made)
+        made = _gathered(packed, None, used, batch_size, skip)
+    return made if change is None else change(made, skip)
 
 
 def of_store(
@@ -73,6 +73,7 @@ def of_store(
     drop_remainder: bool = False,
     epoch: tf.Variable | None = None,
     change: Change | None = None,
+    skip: int = 0,
 ) -> tf.data.Dataset:
     """The same for examples on the disk: blocks in a new order each epoch, and the rows of a few at a time shuffled.
 
@@ -80,18 +81,42 @@ def of_store(
     depends on (seed, epoch) alone; memory holds `POOL` blocks, the next ones while these are used, and a row comes at
     most that far from the rows of its block.
     """
-    used = store.rows - store.rows % batch_size if drop_remainder else store.rows
+    used = _used(store.rows, batch_size, drop_remainder, skip)
+    return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle, change, skip)
+
+
+def _used(rows: int, batch_size: int, drop_remainder: bool, skip: int) -> int:
+    """How many rows make the batches of an epoch."""
+    used = rows - rows % batch_size if drop_remainder else rows
     if not used:
-        raise ValueError(f"{store.rows} rows make no batch of {batch_size}")
-    return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle, change)
+        raise ValueError(f"{rows} rows make no batch of {batch_size}")
+    if not 0 <= skip < math.ceil(used / batch_size):
+        raise ValueError(f"{skip} batches cannot be skipped of {math.ceil(used / batch_size)}")
+    return used
 
 
-def pools(store: Blocks, seed: int, epoch: int) -> Iterator[Piece]:
-    """The blocks of a store in the order of an epoch, `POOL` at a time, and the rows of these in an order of theirs."""
+def pools(store: Blocks, seed: int, epoch: int, skip: int = 0) -> Iterator[Piece]:
+    """The blocks of a store in the order of an epoch, `POOL` at a time, and the rows of these in an order of theirs.
+
+    All but the first `skip` rows; a pool that is skipped as a whole is not read.
+    """
     blocks = order(store.blocks, seed, epoch)
     for number, start in enumerate(range(0, len(blocks), POOL)):
-        pool = joined([store.block(int(block)) for block in blocks[start : start + POOL]])
-        yield pool.taken(order(pool.rows, seed + 1 + number, epoch))
+        pool = blocks[start : start + POOL]
+        rows = sum(min(store.block_rows, store.rows - int(block) * store.block_rows) for block in pool)
+        if rows > skip:
+            picked = order(rows, seed + 1 + number, epoch)[skip:]
+            yield joined([store.block(int(block)) for block in pool]).taken(picked)
+        skip = max(0, skip - rows)
+
+
+def _in_order(store: Blocks, skip: int) -> Iterator[Piece]:
+    """The blocks of a store as they lie, all but the first `skip` rows."""
+    first, within = divmod(skip, store.block_rows)
+    for number in range(first, store.blocks):
+        block = store.block(number)
+        yield block.cut(within, block.rows) if within else block
+        within = 0
 
 
 def order(rows: int, seed: int, epoch: int) -> np.ndarray:
@@ -135,9 +160,10 @@ class _Shuffled(_Wrapping):
         seed: int,
         epoch: tf.Variable | None,
         change: Change | None,
+        skip: int,
     ) -> None:
         self._packed, self._rows, self._used, self._batch_size = packed, rows, used, batch_size
-        self._seed, self._epoch = seed, epoch
+        self._seed, self._epoch, self._skip = seed, epoch, skip
         self._ordered: tuple[int, Any] | None = None
         self._order: Any = None
         if change is None and _small(packed):
@@ -145,8 +171,8 @@ class _Shuffled(_Wrapping):
         else:
             with tf.device("CPU:0"):
                 self._order = tf.Variable(order(rows, seed, 0), trainable=False)
-            self._inner = _gathered(packed, self._order, used, batch_size)
-            self._inner = self._inner if change is None else change(self._inner)
+            self._inner = _gathered(packed, self._order, used, batch_size, skip)
+            self._inner = self._inner if change is None else change(self._inner, skip)
         super().__init__(self._inner._variant_tensor)
 
     def __iter__(self) -> Any:
@@ -160,7 +186,7 @@ class _Shuffled(_Wrapping):
 
     def _whole(self, number: int) -> Any:
         if self._ordered is None or self._ordered[0] != number:
-            picked = order(self._rows, self._seed, number)[: self._used]
+            picked = order(self._rows, self._seed, number)[self._skip * self._batch_size : self._used]
             rows = tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed)
             self._ordered = (number, _slices(rows, self._batch_size))
         return self._ordered[1]
@@ -182,11 +208,13 @@ class _Streamed(_Wrapping):
         epoch: tf.Variable | None,
         shuffle: bool,
         change: Change | None,
+        skip: int,
     ) -> None:
-        self._store, self._complete, self._used, self._batch_size = store, complete, used, batch_size
+        self._store, self._complete, self._batch_size = store, complete, batch_size
+        self._skip, self._left = skip * batch_size, used - skip * batch_size
         self._seed, self._epoch, self._shuffle, self._number = seed, epoch, shuffle, 0
         example = _fed(*complete(store.head(1)))
-        steps = math.ceil(used / batch_size)
+        steps = math.ceil(self._left / batch_size)
         size = batch_size if used % batch_size == 0 else None
 
         def batches(*parts: Any) -> Any:
@@ -202,14 +230,14 @@ class _Streamed(_Wrapping):
             made = tf.data.Dataset.from_generator(self._pieces, output_signature=signature)
             made = made.prefetch(1).flat_map(batches)
         made = _fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
-        self._inner = made if change is None else change(made)
+        self._inner = made if change is None else change(made, skip)
         super().__init__(self._inner._variant_tensor)
 
     def _pieces(self) -> Iterator[Any]:
         """Whole batches of a pool at a time, (batches, batch size, …), and at the end what fills none."""
-        size, left = self._batch_size, self._used
-        parts = pools(self._store, self._seed, self._number) if self._shuffle else self._store.pieces(self._batch_size)
-        at_once = max(1, POOL * BLOCK // max(1, size * (self._store.bytes // self._store.rows)))
+        size, left, store, skip = self._batch_size, self._left, self._store, self._skip
+        parts = pools(store, self._seed, self._number, skip) if self._shuffle else _in_order(store, skip)
+        at_once = max(1, POOL * BLOCK // max(1, size * (store.bytes // store.rows)))
         for piece in repacked(parts, size * at_once):
             rows = min(piece.rows, left)
             left -= rows
@@ -231,7 +259,7 @@ def _small(packed: Any) -> bool:
     return total <= _WHOLE_BYTES
 
 
-def _gathered(packed: Any, rows: Any, used: int, size: int) -> Any:
+def _gathered(packed: Any, rows: Any, used: int, size: int, skip: int) -> Any:
     """Batches of large arrays, in the order of the variable `rows` (None: their own), made one ahead of the step."""
     with tf.device("CPU:0"):
         tensors = tf.nest.map_structure(tf.convert_to_tensor, packed)
@@ -245,7 +273,7 @@ def _gathered(packed: Any, rows: Any, used: int, size: int) -> Any:
         tensor.set_shape([None if used % size else size, *tensor.shape[1:]])
         return tensor
 
-    return _fixed(tf.data.Dataset.range(math.ceil(used / size)).map(batch).prefetch(2))
+    return _fixed(tf.data.Dataset.range(skip, math.ceil(used / size)).map(batch).prefetch(2))
 
 
 def _slices(packed: Any, batch_size: int) -> Any:

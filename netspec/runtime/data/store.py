@@ -223,6 +223,10 @@ class Blocks(Protocol):
     rows: int
 
     @property
+    def block_rows(self) -> int:
+        """How many rows a block has; the last one may have fewer."""
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The outputs that have a target."""
 

@@ -85,10 +85,11 @@ class Windows:
     @property
     def blocks(self) -> int:
         """How many blocks there are."""
-        return math.ceil(self.rows / self._block_rows)
+        return math.ceil(self.rows / self.block_rows)
 
     @property
-    def _block_rows(self) -> int:
+    def block_rows(self) -> int:
+        """How many rows a block has; the last one may have fewer."""
         return max(1, BLOCK // max(1, self._width))
 
     @property
@@ -98,8 +99,8 @@ class Windows:
 
     def block(self, number: int) -> Piece:
         """A block's inputs and targets."""
-        start = number * self._block_rows
-        return self._made(start, min(start + self._block_rows, self.rows))
+        start = number * self.block_rows
+        return self._made(start, min(start + self.block_rows, self.rows))
 
     def head(self, rows: int) -> Piece:
         """The first ones, of the first block."""

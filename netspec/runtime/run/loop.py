@@ -200,7 +200,7 @@ def train(
         seed=seed,
         drop_remainder=drops(checked),
         epoch=epoch,
-        change=None if augmentation is None else lambda data: augmentation.batches(data, epoch),
+        change=None if augmentation is None else lambda data, first: augmentation.batches(data, epoch, first),
     )
     held = None
     if validation is not None and fixed is None:
