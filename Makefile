@@ -25,7 +25,7 @@ pytest := $(bin)/python -m pytest
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help fit test quick nightly fuzz check lint types format fresh catalog pages headlines tales bench peers lock clean moved
+.PHONY: help fit test quick nightly kills fuzz check lint types format fresh catalog pages headlines tales bench peers lock clean moved
 
 help: ## list the targets (this is what plain `make` does)
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ quick: $(ready)/dev ## run the tests that one runs between edits (under a minute
 
 nightly: $(ready)/dev ## run the long comparisons with Keras: 10,000 random graphs, every case of the shape rules
 	NETSPEC_GRAPHS=10000 NETSPEC_MASKS=5000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_masks.py tests/test_shapes.py tests/test_argument_grid.py tests/test_ops_shapes.py $(ARGS)
+
+kills: $(ready)/dev ## kill training 100 times at random moments, and compare what it comes to (half an hour, or ARGS='20')
+	$(bin)/python tests/kills.py $(ARGS)
 
 fuzz: $(ready)/dev ## make broken specs until one breaks `validate` (a minute, or ARGS='--seconds 3600')
 	$(bin)/python tools/fuzz.py $(ARGS)

@@ -123,7 +123,7 @@ def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
 
     engine.keras()
     from netspec.runtime.data import batches
-    from netspec.runtime.run import keeping, loop
+    from netspec.runtime.run import keeping, loop, training
 
     steps, epochs = loop.steps(checked, part.rows), int(checked.fit.epochs)
     at_once = batches.steps_per_execution(steps, batches.work(checked.typed, loop.batch_size(checked)))
@@ -140,7 +140,7 @@ def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
 
     def train() -> float:
         shown = Clocked(epochs, sys.stderr)
-        keeper = keeping.Keeper(folder, "loss", shown)
+        keeper = keeping.Keeper(folder, "loss", shown, steps=steps, cadence=training.cadence(checked))
         loop.train(model, checked, part, None, seed=_SEED, callbacks=(), keeper=keeper, progress=shown)
         return (time.perf_counter() - shown.began) / (steps * epochs)
 

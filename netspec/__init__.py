@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
 
-__all__ = ["Analysis", "SourceError", "SpecError", "analyze", "build", "evaluate", "fit", "generate", "predict"]
+__all__ = [
+    "Analysis",
+    "SourceError",
+    "SpecError",
+    "analyze",
+    "build",
+    "evaluate",
+    "fit",
+    "generate",
+    "predict",
+    "resume",
+]
 
 _HOMES = {
     "Analysis": "netspec.pipeline",
@@ -21,10 +32,11 @@ _HOMES = {
     "fit": "netspec.api",
     "generate": "netspec.api",
     "predict": "netspec.api",
+    "resume": "netspec.api",
 }
 
 if TYPE_CHECKING:
-    from netspec.api import SpecError, build, evaluate, fit, generate, predict
+    from netspec.api import SpecError, build, evaluate, fit, generate, predict, resume
     from netspec.language.source import SourceError
     from netspec.pipeline import Analysis, analyze
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netspec.runtime.run.generating import Generated
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
+    from netspec.runtime.run.runs import RunRecord
     from netspec.runtime.run.survey import Survey
     from netspec.runtime.run.training import FitResult
 
@@ -143,6 +144,65 @@ def fit(
             quiet=quiet,
             command=("netspec.fit", os.fspath(path), *settings(overrides)),
         )
+
+
+def resume(
+    run: PathLike,
+    spec: PathLike | None = None,
+    *,
+    quiet: bool = True,
+    trust: bool = False,
+    **overrides: Any,
+) -> FitResult:
+    """Go on with a run from its last checkpoint, in its own folder, to the bits of a run that was never stopped.
+
+    Args:
+        run: a run folder, interrupted, failed, killed or finished.
+        spec: a spec to go on with; the run's own, as it was then, if left out.
+        quiet: show no progress.
+        trust: let the spec's own Python run.
+        **overrides: as for `build`; epochs, callbacks and checkpoints may change: `resume(run, epochs=20)`.
+
+    Raises:
+        SpecError: the spec has errors.
+        netspec.runtime.run.runs.RunError: spec or data have changed in an unsafe way, the run is finished, damaged, or
+            still being written.
+    """
+    _require_engine()
+    path = None if spec is None else os.fspath(spec)
+    given = settings(overrides)
+    plan, text, analysis = resumable(Path(run), path, given)
+    from netspec.runtime.data import own
+    from netspec.runtime.run import resuming, training
+
+    spec_ = _sound(analysis)
+    with own.trusting(trust):
+        return training.fit(
+            spec_,
+            text,
+            quiet=quiet,
+            command=("netspec.resume", os.fspath(run), *given),
+            resumed=resuming.resumed(plan, spec_),
+        )
+
+
+def resumable(run: Path, spec: str | None, given: Sequence[str]) -> tuple[RunRecord, bytes, Analysis]:
+    """The run's record, and the spec that it goes on with: its own or `spec`, under settings, with the run's seed."""
+    from netspec.runtime.run import runs
+
+    record = runs.load(run)
+    if spec is not None:
+        kept = () if _has_seed(spec, given) else (f"fit.seed={record.seed}",)
+        return record, Path(spec).read_bytes(), analyze(spec, overrides=[*given, *kept])
+    text = json.dumps({**record.spec, "name": record.name})
+    shown, original = str(run / runs.RESOLVED), run / runs.SPEC
+    found = analyze_text(text, shown=shown, folder=str(record.folder), overrides=given)
+    return record, original.read_bytes() if original.is_file() else b"", found
+
+
+def _has_seed(spec: str, given: Sequence[str]) -> bool:
+    found = analyze(spec, overrides=given).checked
+    return found is not None and found.fit.seed is not None
 
 
 def evaluate(

@@ -93,6 +93,7 @@ def test_a_run_folder_holds_what_was_promised(points: Path) -> None:
     assert re.fullmatch(r"runs/points/\d{8}T\d{6}Z", str(run))
     assert {path.name for path in run.iterdir()} == {
         "best.weights.h5",
+        "checkpoint.npz",
         "environment.json",
         "features",
         "history.csv",
@@ -372,7 +373,7 @@ def test_ctrl_c_ends_the_verb_with_130(points: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr and "weights.weights.h5 of epoch" in stderr
+    assert "Traceback" not in stderr and "weights.weights.h5 of epoch" in stderr and "--resume out" in stderr
     assert not list((points / "out").glob(".*"))
 
 

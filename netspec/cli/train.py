@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netspec.graph.ir import Checked
+    from netspec.pipeline import Analysis
     from netspec.runtime.model.build import BuildError
 
 RunArgument = Annotated[
@@ -41,7 +42,10 @@ def build(
 
     Compile the untrained model and save it; the file is read back to see that it is whole.
     """
-    checked = checked_spec(spec, settings)
+    from netspec import pipeline
+
+    analysis = pipeline.analyze(spec, overrides=settings or [])
+    checked = sound(analysis)
     target = out or Path(f"{checked.name}.keras")
     if target.suffix != ".keras":
         complain(f"`{target}` does not end in .keras", help=f"-o {target.with_suffix('.keras')}")
@@ -54,13 +58,16 @@ def build(
     try:
         size, parameters = lowering.save(checked, target)
     except lowering.BuildError as error:
-        raise _placed(error, spec, settings) from None
+        raise _placed(error, analysis) from None
     emit(f"{target}: {parameters:,} parameters, {size:,} bytes")
 
 
 @verb
 def fit(
-    spec: Annotated[str, typer.Argument(help="A spec.")],
+    spec: Annotated[str | None, typer.Argument(help="A spec; may be left out with --resume.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run from its last checkpoint.")
+    ] = None,
     settings: SetOption = None,
     epochs: Annotated[int | None, typer.Option(help="Short for --set fit.epochs=…")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Short for --set fit.batch_size=…")] = None,
@@ -80,18 +87,40 @@ def fit(
     from netspec import api
 
     given = [*(settings or []), *api.settings({"epochs": epochs, "batch_size": batch_size, "seed": seed})]
-    checked = checked_spec(spec, given)
-    source = Path(spec).read_bytes()
+    if resume is not None and (dummy is not None or out is not None or force):
+        complain(
+            "--resume goes on in the run's own folder and on its own data", help="leave out --dummy, --out, --force"
+        )
+        raise typer.Exit(USAGE)
+    if spec is None and resume is None:
+        complain("fit needs a spec, or a run to go on with", help="netspec fit specs/twitter.yaml, or fit --resume RUN")
+        raise typer.Exit(USAGE)
+    from netspec import pipeline
+
+    record = None
+    if resume is not None:
+        record, source, analysis = api.resumable(resume, spec, given)
+    else:
+        assert spec is not None
+        analysis = pipeline.analyze(spec, overrides=given)
+    checked = sound(analysis)
+    if resume is None:
+        source = Path(str(spec)).read_bytes()
     from netspec.render import results
     from netspec.runtime.data import own
     from netspec.runtime.model import build as lowering
-    from netspec.runtime.run import training
+    from netspec.runtime.run import resuming, training
 
+    going_on = None if record is None else resuming.resumed(record, checked)
+    for note in going_on.notes if going_on is not None and not quiet else ():
+        talk(f"{note}\n")
     try:
         with own.trusting(trust):
-            result = training.fit(checked, source, dummy=dummy, out=out, force=force, quiet=quiet, command=sys.argv)
+            result = training.fit(
+                checked, source, dummy=dummy, out=out, force=force, quiet=quiet, command=sys.argv, resumed=going_on
+            )
     except lowering.BuildError as error:
-        raise _placed(error, spec, given) from None
+        raise _placed(error, analysis) from None
     emit(results.fit_report(result, width=width(sys.stdout)))
 
 
@@ -156,9 +185,14 @@ def checked_spec(spec: str, settings: list[str] | None, needs: Sequence[str] | N
     Findings go to stderr either way.
     """
     from netspec import pipeline
+
+    return sound(pipeline.analyze(spec, overrides=settings or []), needs)
+
+
+def sound(analysis: Analysis, needs: Sequence[str] | None = None) -> Checked:
+    """The same of a spec that has been analysed."""
     from netspec.render import findings
 
-    analysis = pipeline.analyze(spec, overrides=settings or [])
     if analysis.refusals:
         talk(findings.text(analysis.refusals, color=color(sys.stderr), width=width(sys.stderr)))
     if analysis.checked is None:
@@ -169,13 +203,12 @@ def checked_spec(spec: str, settings: list[str] | None, needs: Sequence[str] | N
     return analysis.checked
 
 
-def _placed(error: BuildError, spec: str, settings: list[str] | None) -> typer.Exit:
+def _placed(error: BuildError, analysis: Analysis) -> typer.Exit:
     """Show Keras's refusal at the part of the spec that it is about."""
-    from netspec import pipeline
     from netspec.diagnostics import Report
     from netspec.render import findings
 
-    report = Report(pipeline.analyze(spec, overrides=settings or []).document)
+    report = Report(analysis.document)
     report.add("NS408", error.path, f"Keras refuses this: {error}", help=error.help)
     talk(findings.text(report.diagnostics, color=color(sys.stderr), width=width(sys.stderr)))
     return typer.Exit(ERRORS)

@@ -242,6 +242,13 @@ class Data(Closed):
     on_error: Literal["stop", "skip"] = "stop"  # at an image that cannot be read
 
 
+class Checkpoint(Closed):
+    """How often an unfinished run is kept, to go on from: by the clock, or by steps."""
+
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    steps: Size | None = None
+
+
 class Fit(Closed):
     """How to train. Left out: one epoch of batches of 32, shuffled, with a seed drawn for the run and kept in it."""
 
@@ -252,6 +259,7 @@ class Fit(Closed):
     drop_remainder: bool = False
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
+    checkpoint: Checkpoint | None = None  # left out: a minute after the last one
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()
 
 

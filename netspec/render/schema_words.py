@@ -178,7 +178,12 @@ FIELDS = {
         "drop_remainder": "leave out a last batch that is not full",
         "steps_per_execution": "batches that Keras runs at a time; null: chosen for speed",
         "jit": "compile the training step with XLA",
+        "checkpoint": "how often an unfinished run is kept, to go on from with --resume; null: once a minute",
         "callbacks": "Keras callbacks by name, as in {EarlyStopping: {patience: 3}}",
+    },
+    "Checkpoint": {
+        "seconds": "so long after the last one",
+        "steps": "so many steps after the last one",
     },
     "Budget": {
         "parameters": "the most weights, such as 5M",

@@ -148,7 +148,7 @@ class _Shuffled(_Wrapping):
     Small data are put in order as a whole, so that a batch is a slice and no function is called for it: starting a
     tf.data function costs milliseconds an epoch, calling one a tenth of a millisecond a step. Large data, and those
     that are changed by functions anyway, are gathered batch by batch, one ahead of the step. Keras asks for an iterator
-    twice an epoch, hence `_ordered`.
+    twice an epoch and throws the second away, hence `_Spare`.
     """
 
     def __init__(
@@ -166,6 +166,8 @@ class _Shuffled(_Wrapping):
         self._seed, self._epoch, self._skip = seed, epoch, skip
         self._ordered: tuple[int, Any] | None = None
         self._order: Any = None
+        self._given = -1  # the epoch that the last iterator was for
+        self._again: Any = None  # makes the data set of another epoch, in a tenth of the time that Python takes
         if change is None and _small(packed):
             self._inner = self._whole(0)
         else:
@@ -178,7 +180,9 @@ class _Shuffled(_Wrapping):
     def __iter__(self) -> Any:
         number = 0 if self._epoch is None else int(self._epoch.numpy())
         if self._order is None:
-            return iter(self._whole(number))
+            spare = self._epoch is not None and number == self._given
+            self._given = number
+            return _Spare(self._whole(number)) if spare else iter(self._whole(number))
         if self._ordered is None or self._ordered[0] != number:
             self._order.assign(order(self._rows, self._seed, number))
             self._ordered = (number, None)
@@ -188,8 +192,30 @@ class _Shuffled(_Wrapping):
         if self._ordered is None or self._ordered[0] != number:
             picked = order(self._rows, self._seed, number)[self._skip * self._batch_size : self._used]
             rows = tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed)
-            self._ordered = (number, _slices(rows, self._batch_size))
+            self._ordered = (number, self._made(_cut(rows, self._batch_size)))
         return self._ordered[1]
+
+    def _made(self, parts: list[Any]) -> Any:
+        if self._ordered is None:
+            return _joined(parts)
+        if self._again is None:
+            self._again = tf.function(lambda parts: tf.data.experimental.to_variant(_joined(parts)))
+        with tf.device("CPU:0"):
+            return tf.data.experimental.from_variant(self._again(parts), self._inner.element_spec)
+
+
+class _Spare:
+    """An iterator that is made when it is used."""
+
+    def __init__(self, data: Any) -> None:
+        self._data, self._inner = data, None
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        self._inner = self._inner or iter(self._data)
+        return next(self._inner)
 
 
 class _Streamed(_Wrapping):
@@ -278,20 +304,25 @@ def _gathered(packed: Any, rows: Any, used: int, size: int, skip: int) -> Any:
 
 def _slices(packed: Any, batch_size: int) -> Any:
     """Arrays in their own order, a slice for each batch, the last one shorter."""
+    return _joined(_cut(packed, batch_size))
+
+
+def _cut(packed: Any, batch_size: int) -> list[Any]:
+    """The whole batches of arrays as an axis in front, and what is left as one more batch; either may be missing."""
     rows = len(tf.nest.flatten(packed)[0])
     full = rows - rows % batch_size
 
-    def batches(array: np.ndarray) -> np.ndarray:
+    def whole(array: np.ndarray) -> np.ndarray:
         return array[:full].reshape(full // batch_size, batch_size, *array.shape[1:])
 
+    parts = [tf.nest.map_structure(whole, packed)] if full else []
+    return parts + ([tf.nest.map_structure(lambda array: array[None, full:], packed)] if rows > full else [])
+
+
+def _joined(parts: list[Any]) -> Any:
     with tf.device("CPU:0"):
-        parts = []
-        if full:
-            parts.append(tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(batches, packed)))
-        if rows > full:
-            rest = tf.nest.map_structure(lambda array: array[full:], packed)
-            parts.append(tf.data.Dataset.from_tensors(rest))
-    return _fixed(parts[0] if len(parts) == 1 else parts[0].concatenate(parts[1]))
+        made = [tf.data.Dataset.from_tensor_slices(part) for part in parts]
+        return _fixed(made[0] if len(made) == 1 else made[0].concatenate(made[1]))
 
 
 def _fixed(batches: Any) -> Any:

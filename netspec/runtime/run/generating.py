@@ -207,7 +207,7 @@ def _compiled(model: Any, checked: Checked, feature: Input, way: Way) -> Callabl
     """From the last token numbers, (at most length,), to what the model says of the next one, (classes,)."""
     import tensorflow as tf
 
-    from netspec.runtime.run import loop
+    from netspec.runtime.run import loop, snapshots
 
     encoder = feature.encoder
     assert isinstance(encoder, Words)
@@ -229,7 +229,7 @@ def _compiled(model: Any, checked: Checked, feature: Input, way: Way) -> Callabl
 
     def step(ids: np.ndarray) -> np.ndarray:
         if fixed is not None:
-            loop.forget(model)  # every window begins anew, as an epoch does
+            snapshots.forget(model)  # every window begins anew, as an epoch does
         last = max(0, len(ids) - 1) if encoder.padding == "post" else encoder.length - 1
         return np.asarray(following(tf.constant(prepared(ids)), tf.constant(last)))
 

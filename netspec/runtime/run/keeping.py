@@ -1,10 +1,12 @@
-"""What an epoch leaves in the run folder, each whole or not at all: a row of history, the last weights, the best ones.
+"""What training leaves in the run folder, each whole or not at all: rows of history, weights, a checkpoint.
 
-Import it after `engine.keras()`.
+An epoch's numbers wait in memory until a checkpoint is due or training ends, however it ends. Import it after
+`engine.keras()`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import io
@@ -13,7 +15,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,19 @@ import keras
 import numpy as np
 from keras.src.saving import saving_lib  # the public way takes no file in memory
 
-from netspec.runtime.run import runs
+from netspec.runtime.run import checkpoints, runs, snapshots
+from netspec.runtime.run.cadence import Cadence
+from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.scores import Number, plain
+from netspec.runtime.run.snapshots import Snapshot
 
 _MEMORY = 1 << 30  # weights of more bytes are written to the disk at once
+_HELD = 1 << 26  # numbers of more bytes do not wait in memory for a minute to pass, where writing them is cheap enough
 
 
 class NotFinite(Exception):
-    """A loss or a weight of epoch `epoch` is NaN or infinite; `what` says which."""
+    """A loss or a weight is NaN or infinite in epoch `epoch`; `what` says which, and since when."""
 
     def __init__(self, epoch: int, what: str) -> None:
         super().__init__(what)
@@ -38,23 +44,93 @@ class NotFinite(Exception):
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: a row of history.csv, the last weights, the best weights; stops at what is not finite.
+    """The last of a training's callbacks: keeps what the others have left; stops at what is not finite.
 
-    `saved` is the last epoch whose weights are kept, 0 for none.
+    Args:
+        run: the run folder.
+        monitor: which of the logs says how good an epoch was; less is better.
+        progress: hears of epochs.
+        steps: of an epoch.
+        cadence: when checkpoints are due.
+        callbacks: whose state belongs to a checkpoint.
+        data: a mark of the training rows, kept in checkpoints.
+        since: the checkpoint that training goes on from.
+
+    `saved` is the last epoch whose weights are in the folder, 0 for none; `written` is where the checkpoint stands.
     """
 
-    def __init__(self, run: Path, monitor: str, progress: Progress) -> None:
+    def __init__(
+        self,
+        run: Path,
+        monitor: str,
+        progress: Progress,
+        *,
+        steps: int,
+        cadence: Cadence,
+        callbacks: Sequence[Any] = (),
+        data: str = "",
+        since: Checkpoint | None = None,
+    ) -> None:
         super().__init__()
-        self._run, self._progress = run, progress
+        self._run, self._progress, self._steps, self._cadence = run, progress, steps, cadence
+        self._callbacks, self._data, self._since = tuple(callbacks), data, since
         self.monitor = monitor
-        self.history: list[dict[str, Number]] = []
-        self.saved = self.best_epoch = 0
-        self._best, self._begun = math.inf, 0.0
+        self.history: list[dict[str, Number]] = [dict(row) for row in since.history] if since else []
+        self.saved = since.epoch if since and (run / runs.LAST).is_file() else 0
+        self.best_epoch = since.best_epoch if since else 0
+        self._best = math.inf if since is None or since.best is None else since.best
+        self._earlier, self._began = since.seconds if since else 0.0, time.perf_counter()
+        self._begun = 0.0
+        self._waiting: Checkpoint | None = since if since and since.step == 0 else None  # of the last whole epoch
+        self._best_waiting: Checkpoint | None = None
+        self.at = (since.epoch, since.step) if since else (0, 0)  # epochs and further steps that are done
+        self._moved = False  # the model's numbers are no longer those of the last whole epoch
+        self._size = self._finite_step = 0
+        self.written: tuple[int, int] | None = (since.epoch, since.step) if since else None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Puts back where training stood, and the rows of history that belong to it."""
+        self._size = snapshots.size(self.model)
+        if self._since is not None:
+            _restore(self._callbacks, self._since.callbacks)  # none where the spec has others now
+            snapshots.put_back(self.model, self._since.snapshot)
+        self._rewrite()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._begun = time.perf_counter()
+        """Starts the clock; in the middle of an epoch, puts back what its beginning has changed."""
+        self._begun, self._finite_step = time.perf_counter(), 0
+        since = self._since
+        if since is not None and since.step and epoch == since.epoch:
+            _restore(self._callbacks, since.callbacks)
+            snapshots.put_back(self.model, since.snapshot)
+            self._moved = True
         self._progress.epoch_begins(epoch + 1)
+
+    def stepped(self, epoch: int, step: int) -> None:
+        """`step` steps of epoch `epoch`, from 0, are done; writes a checkpoint if one is due.
+
+        Raises:
+            NotFinite: what would be written is not finite.
+            OSError: the disk is full, or the folder cannot be written.
+        """
+        self._moved, self.at = True, (epoch, step)
+        if step < self._steps and self._cadence.due(epoch * self._steps + step):
+            self._flush(self._now(self._taken()))
+
+    def seen(self, loss: float) -> None:
+        """The running loss of the epoch after the steps that are done.
+
+        Raises:
+            NotFinite: it is none.
+        """
+        epoch, step = self.at
+        check_finite(epoch + 1, "the loss", loss, self._between(step))
+        self._finite_step = step
+
+    def interrupted(self) -> None:
+        """Keep what is there between two steps, before an exception ends the training."""
+        if self._moved and self.at[1] < self._steps:
+            self._flush(self._now(self._taken()))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keeps the epoch."""
@@ -62,18 +138,37 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self.history.append(values)
         self._append(epoch + 1, values)
         self._progress.epoch_ends(epoch + 1, time.perf_counter() - self._begun, values)
-        check_finite(epoch + 1, "the loss", values.get("loss"))
-        for variable in self.model.weights:
-            array = variable.value.numpy()
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise NotFinite(epoch + 1, f"the weight `{variable.path}` is not finite")
-        self.save()
-        self.saved = epoch + 1
-        watched = values.get(self.monitor)
-        if isinstance(watched, float) and watched < self._best:
+        check_finite(epoch + 1, "the loss", values.get("loss"), self._between(self._steps))
+        self._moved, self.at = False, (epoch + 1, 0)
+        snapshot, watched = self._taken(), values.get(self.monitor)
+        best = isinstance(watched, float) and watched < self._best
+        if isinstance(watched, float) and best:
             self._best, self.best_epoch = watched, epoch + 1
-            _link(self._run / runs.LAST, self._run / runs.BEST)
+        self._waiting = self._now(snapshot)
+        if best:
+            self._best_waiting = self._waiting
+        if self._cadence.due((epoch + 1) * self._steps, at_once=self._size > _HELD):
+            self.flush()
         check_finite(epoch + 1, "the validation loss", values.get("val_loss"))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Others may have put back earlier weights, or averages of them."""
+        self._moved = True
+
+    def flush(self) -> None:
+        """Write what waits: weights of the last whole epoch, those of the best one, and the checkpoint.
+
+        Raises:
+            OSError: the disk is full, or the folder cannot be written.
+        """
+        waiting = self._waiting
+        if waiting is not None and (self.written is None or self.written < (waiting.epoch, 0)):
+            self._flush(waiting)
+
+    def again(self) -> None:
+        """Put back the numbers of the last whole epoch: Keras ends each `fit` by changing weights that are averaged."""
+        if self._waiting is not None:
+            snapshots.put_back(self.model, self._waiting.snapshot)
 
     def save(self) -> None:
         """Write the weights as they are now.
@@ -81,11 +176,72 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             OSError: the disk is full, or the folder cannot be written.
         """
-        path = self._run / runs.LAST
-        size = sum(variable.value.dtype.size * math.prod(variable.shape) for variable in _variables(self.model))
-        if size > shutil.disk_usage(self._run).free:
+        self._save(self._run / runs.LAST)
+
+    def _taken(self) -> Snapshot:
+        """The model's numbers. Raises NotFinite."""
+        snapshot = snapshots.taken(self.model)
+        path = snapshot.not_finite()
+        if path is not None:
+            epoch, step = self.at
+            raise NotFinite(epoch + (step > 0), f"the weight `{path}` is not finite")
+        return snapshot
+
+    def _between(self, step: int) -> str:
+        """Where in the epoch a loss that is not finite came up, as closely as it was looked at."""
+        return f"after step {self._finite_step} and by step {step} of {self._steps}"
+
+    def _now(self, snapshot: Snapshot) -> Checkpoint:
+        epoch, step = self.at
+        return Checkpoint(
+            epoch,
+            step,
+            snapshot.paths,
+            snapshot.arrays,
+            tuple(self.history[:epoch]),
+            None if self.best_epoch == 0 else self._best,
+            self.best_epoch,
+            tuple(_state(callback) for callback in self._callbacks),
+            bool(self.model.stop_training),
+            self._data,
+            self._earlier + time.perf_counter() - self._began,
+        )
+
+    def _flush(self, checkpoint: Checkpoint) -> None:
+        """The checkpoint comes last: one that is older than the weights beside it makes them again."""
+        with self._cadence.writing(checkpoint.epoch * self._steps + checkpoint.step):
+            waiting, best = self._waiting, self._best_waiting
+            if waiting is not None and waiting.epoch > self.saved:
+                with self._being(waiting.snapshot, anew=self._moved):
+                    self._save(self._run / runs.LAST)
+                self.saved = waiting.epoch
+            if best is not None and waiting is not None:
+                if best is waiting:
+                    _link(self._run / runs.LAST, self._run / runs.BEST)
+                else:
+                    with self._being(best.snapshot, anew=True):
+                        self._save(self._run / runs.BEST)
+                self._best_waiting = None
+            checkpoints.write(self._run, checkpoint)
+            self.written = checkpoint.epoch, checkpoint.step
+
+    @contextlib.contextmanager
+    def _being(self, snapshot: Snapshot, *, anew: bool) -> Iterator[None]:
+        """The model with other numbers for a while."""
+        if not anew:
+            yield
+            return
+        now = snapshots.taken(self.model)
+        snapshots.put_back(self.model, snapshot)
+        try:
+            yield
+        finally:
+            snapshots.put_back(self.model, now)
+
+    def _save(self, path: Path) -> None:
+        if self._size > shutil.disk_usage(self._run).free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        if size > _MEMORY:
+        if self._size > _MEMORY:
             with runs.whole(path, suffix=".weights.h5") as temporary:
                 self.model.save_weights(temporary)
             return
@@ -100,34 +256,58 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             file.write(content.getbuffer())
 
     def _append(self, epoch: int, values: Mapping[str, Number]) -> None:
+        """A row more; the disk gets it when it likes, for a checkpoint holds all rows that are needed to go on."""
         path = self._run / runs.HISTORY
-        row = [json.dumps(value) if isinstance(value, list) else repr(value) for value in values.values()]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if epoch == 1:
-            writer.writerow(("epoch", *values))
-        writer.writerow((epoch, *row))
         before = path.stat().st_size if path.exists() else 0
         try:
             with path.open("ab") as file:
-                file.write(text.getvalue().encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
+                file.write(_rows(epoch, [values]))
         except OSError as error:
             error.filename = str(path)
             with suppress(OSError):
                 os.truncate(path, before)  # half a row is none
             raise
 
+    def _rewrite(self) -> None:
+        """history.csv as the checkpoint knows it: rows of later epochs come again."""
+        if self.history:
+            runs.write(self._run / runs.HISTORY, _rows(1, self.history))
+        else:
+            (self._run / runs.HISTORY).unlink(missing_ok=True)
 
-def _variables(model: Any) -> list[Any]:
-    """All that a file of weights holds."""
-    return [*model.weights, *(model.optimizer.variables if model.optimizer is not None else ())]
+
+def _rows(epoch: int, rows: Sequence[Mapping[str, Number]]) -> bytes:
+    """Rows of history.csv from epoch `epoch` on, under a header where that is the first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if epoch == 1:
+        writer.writerow(("epoch", *rows[0]))
+    for number, values in enumerate(rows, start=epoch):
+        row = [json.dumps(value) if isinstance(value, list) else repr(value) for value in values.values()]
+        writer.writerow((number, *row))
+    return text.getvalue().encode("utf-8")
 
 
-def check_finite(epoch: int, what: str, value: Any) -> None:
+def _state(callback: Any) -> dict[str, Any]:
+    """What of a callback's attributes a checkpoint can hold: numbers, words, and lists of arrays."""
+    found: dict[str, Any] = {}
+    for name, value in vars(callback).items():
+        arrays = isinstance(value, list) and value and all(isinstance(each, np.ndarray) for each in value)
+        if isinstance(value, np.generic):
+            found[name] = value.item()
+        elif value is None or isinstance(value, bool | int | float | str) or arrays:
+            found[name] = value
+    return found
+
+
+def _restore(callbacks: Sequence[Any], states: Sequence[Mapping[str, Any]]) -> None:
+    for callback, state in zip(callbacks, states, strict=False):
+        vars(callback).update({name: value for name, value in state.items() if name in vars(callback)})
+
+
+def check_finite(epoch: int, what: str, value: Any, where: str = "") -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise NotFinite(epoch, f"{what} is {value}")
+        raise NotFinite(epoch, f"{what} is {value}" + (f" {where}" if where else ""))
 
 
 def _link(source: Path, target: Path) -> None:

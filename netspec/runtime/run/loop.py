@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -22,11 +21,13 @@ from netspec.runtime.data import batches
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
 from netspec.runtime.run import stopping
+from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
-from netspec.runtime.run.keeping import Keeper, check_finite
+from netspec.runtime.run.keeping import Keeper
 from netspec.runtime.run.progress import Pace, Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
+from netspec.runtime.run.snapshots import forget
 from netspec.runtime.run.splits import Part, output_types
 
 if TYPE_CHECKING:
@@ -84,35 +85,67 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
     """
 
     def __init__(
-        self, callbacks: Sequence[Any], *, model: Any, progress: Progress | None = None, **params: Any
+        self,
+        callbacks: Sequence[Any],
+        *,
+        model: Any,
+        keeper: Keeper | None = None,
+        progress: Progress | None = None,
+        **params: Any,
     ) -> None:
-        super().__init__(list(callbacks), add_history=True, model=model, verbose=0, **params)
+        every = [*callbacks] if keeper is None else [*callbacks, keeper]
+        super().__init__(every, add_history=True, model=model, verbose=0, **params)
         self._heard = any(
             getattr(type(each), hook) is not getattr(keras.callbacks.Callback, hook)
-            for each in callbacks
+            for each in every
             for hook in _BATCH_HOOKS
         )
-        self._progress, self._pace, self._epoch = progress, Pace(), 0
+        self._keeper, self._progress, self._pace = keeper, progress, Pace()
+        self._epoch = 0
+        self._begun = False
+        self.skipped = 0  # steps of the epoch that were done before a checkpoint
+        self.last = True  # whether the end of a `fit` is the end of training
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Once, though an epoch that goes on in its middle is a `fit` of its own."""
+        if not self._begun:
+            self._begun = True
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Once."""
+        if self.last:
+            super().on_train_end(logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes the epoch."""
-        self._epoch = epoch + 1
+        self._epoch = epoch
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Passed on to those who asked."""
         if self._heard:
-            super().on_train_batch_begin(batch, logs)
+            super().on_train_batch_begin(self.skipped + batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Passed on to those who asked; shows the loss, and stops a run whose loss is not finite."""
-        stopping.check()
+        """Passed on to those who asked; shows the loss, lets the keeper write, and stops where Ctrl-C was pressed."""
+        done = min(self.skipped + batch + 1, self.params["steps"])
         if self._heard:
-            super().on_train_batch_end(batch, logs)
-        if self._progress is not None and logs and self._pace():
+            super().on_train_batch_end(self.skipped + batch, logs)
+        if self._keeper is not None:
+            self._keeper.stepped(self._epoch, done)
+        if logs and self._pace():
             loss = float(logs["loss"])
-            check_finite(self._epoch, "the loss", loss)
-            self._progress.stepped(batch + 1, loss)
+            if self._keeper is not None:
+                self._keeper.seen(loss)
+            if self._progress is not None:
+                self._progress.stepped(done, loss)
+        try:
+            stopping.check()
+        except KeyboardInterrupt:
+            if self._keeper is not None:
+                self._keeper.interrupted()
+            raise
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Nobody asks."""
@@ -181,27 +214,32 @@ def train(
     keeper: Keeper,
     progress: Progress,
     augmentation: Augmentation | None = None,
+    since: Checkpoint | None = None,
 ) -> None:
-    """Run `model.fit` to its end; `keeper` knows how far it came, whatever stops it.
+    """Run `model.fit` to its end, or on from a checkpoint; `keeper` knows how far it came, whatever stops it.
 
     Raises:
         NotFinite: a loss or a weight is NaN or infinite.
         BuildError: Keras refuses the losses, the metrics or a step.
         TooBig: a step takes more memory than there is.
     """
-    _complete_model(model, checked, part)
+    _complete_model(model, checked, part, surely=since is not None)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-    size, fixed = batch_size(checked), fixed_batch(checked)
-    data = fed_from(
-        part,
-        checked,
-        batch_size=size,
-        shuffle=checked.fit.shuffle,
-        seed=seed,
-        drop_remainder=drops(checked),
-        epoch=epoch,
-        change=None if augmentation is None else lambda data, first: augmentation.batches(data, epoch, first),
-    )
+    size, fixed, epochs = batch_size(checked), fixed_batch(checked), checked.fit.epochs
+
+    def fed(skip: int) -> Any:
+        return fed_from(
+            part,
+            checked,
+            batch_size=size,
+            shuffle=checked.fit.shuffle,
+            seed=seed,
+            drop_remainder=drops(checked),
+            epoch=epoch,
+            change=None if augmentation is None else lambda data, done: augmentation.batches(data, epoch, done),
+            skip=skip,
+        )
+
     held = None
     if validation is not None and fixed is None:
         held = _batched(validation, checked, size)
@@ -211,35 +249,57 @@ def train(
         if validation is not None:
             first.append(_Validation(checked, validation))
     followers = Followers(
-        [*first, *callbacks, keeper],
+        [*first, *callbacks],
         model=model,
+        keeper=keeper,
         progress=progress,
-        epochs=checked.fit.epochs,
+        epochs=epochs,
         steps=steps(checked, part.rows),
     )
+
+    def run(data: Any, start: int, stop: int) -> None:
+        model.fit(
+            data,
+            initial_epoch=start,
+            epochs=stop,
+            validation_data=held,
+            callbacks=followers,
+            shuffle=False,
+            verbose=0,
+        )
+
+    start, stopped = (since.epoch, since.stopped) if since else (0, False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
         try:
             with stopping.between_steps():
-                model.fit(
-                    data, epochs=checked.fit.epochs, validation_data=held, callbacks=followers, shuffle=False, verbose=0
-                )
+                if since is not None and since.step:
+                    followers.skipped, followers.last = since.step, False
+                    run(fed(since.step), start, start + 1)
+                    followers.skipped, followers.last = 0, True
+                    keeper.again()
+                    start, stopped = start + 1, model.stop_training
+                run(fed(0), epochs if stopped else start, epochs)
         except REFUSALS as error:
             raise refused(error, ()) from error
+    keeper.flush()
     if callbacks or getattr(model.optimizer, "use_ema", False):
         keeper.save()  # what they put in place of the last epoch's weights
 
 
-def _complete_model(model: Any, checked: Checked, part: Part) -> None:
+def _complete_model(model: Any, checked: Checked, part: Part, *, surely: bool) -> None:
     """Make the variables of the optimizer, the losses and the metrics, which a first step makes otherwise.
 
-    A step that makes variables is traced twice, and tracing is most of what a short training takes.
+    A step that makes variables is traced twice, and tracing is most of what a short training takes. `surely`: where
+    their shapes are not known, run a batch, which changes no weight but may draw random numbers.
     """
     guesses = {}
     for name, tensor in output_types(checked).items():
         sizes = () if isinstance(tensor.shape, Unknown) else [dim for dim in tensor.shape[1:] if isinstance(dim, int)]
         if part.rows < 2 or isinstance(tensor.shape, Unknown) or len(sizes) < len(tensor.shape) - 1:
-            return  # the first step finds out
+            if surely:
+                _tried(model, checked, part)
+            return  # else the first step finds out
         guesses[name] = np.zeros((2, *sizes), np.float32)
     two = complete(part.examples.head(2), checked, part)
     truth = _fed(two.y)  # of one row, Keras would take a list of labels for a column of them
@@ -255,6 +315,16 @@ def _complete_model(model: Any, checked: Checked, part: Part) -> None:
     except REFUSALS as error:
         raise refused(error, ("metrics",)) from error
     model.reset_metrics()
+
+
+def _tried(model: Any, checked: Checked, part: Part) -> None:
+    """Evaluate a batch, which makes all variables."""
+    how = {"batch_size": batch_size(checked), "drop_remainder": drops(checked)}
+    try:
+        model.optimizer.build(model.trainable_variables)
+        model.test_on_batch(*next(iter(fed_from(part, checked, shuffle=False, seed=0, **how))))
+    except REFUSALS as error:
+        raise refused(error, ()) from error
 
 
 def evaluate(model: Any, checked: Checked, part: Part, *, size: int | None = None) -> dict[str, Number]:
@@ -344,19 +414,3 @@ def _fed(arrays: Mapping[str, np.ndarray]) -> Any:
 def _filled(array: np.ndarray, rows: int) -> np.ndarray:
     """The array with its last row repeated up to `rows`."""
     return array if len(array) == rows else np.concatenate([array, np.repeat(array[-1:], rows - len(array), axis=0)])
-
-
-def forget(model: Any) -> None:
-    """Empty the states of all stateful layers, nested and wrapped ones too."""
-    waiting, seen = [model], set()
-    while waiting:
-        layer = waiting.pop()
-        if id(layer) in seen:
-            continue
-        seen.add(id(layer))
-        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
-            with suppress(ValueError):  # not built, so there is no state yet
-                layer.reset_state()
-        waiting.extend(getattr(layer, "layers", ()))
-        wrapped = (getattr(layer, key, None) for key in ("layer", "forward_layer", "backward_layer"))
-        waiting.extend(inner for inner in wrapped if inner is not None)

@@ -22,11 +22,12 @@ from netspec.language.schema import TABLES
 
 SPEC, RESOLVED, LAST, BEST = "spec.yaml", "resolved.json", "weights.weights.h5", "best.weights.h5"
 FEATURES, HISTORY, METRICS, ENVIRONMENT = "features", "history.csv", "metrics.json", "environment.json"
+CHECKPOINT = "checkpoint.npz"
 RUNNING, FINISHED, INTERRUPTED, FAILED = "running", "finished", "interrupted", "failed"
 FORMAT_VERSION = "1.0"
 
 # metrics.json first: without it a run is not finished; resolved.json last: without it a folder is no run.
-_FILES = (METRICS, SPEC, LAST, BEST, HISTORY, ENVIRONMENT, RESOLVED)
+_FILES = (METRICS, SPEC, CHECKPOINT, LAST, BEST, HISTORY, ENVIRONMENT, RESOLVED)
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?\Z")
 _UNFINISHED = "it ended before an epoch was complete"
 
@@ -187,7 +188,7 @@ def load(run: Path) -> RunRecord:
         return RunRecord(
             run,
             _text(resolved, "name"),
-            {key: value if key == "vars" else _escaped(value) for key, value in spec.items()},
+            {key: value if key == "vars" else escaped(value) for key, value in spec.items()},
             Path(_text(resolved, "folder")),
             _count(resolved, "seed", 0),
             _count(resolved, "steps_per_execution", 1),
@@ -227,12 +228,12 @@ def _what(error: Exception) -> str:
     return str(error).partition("\n")[0] or "a value of the wrong kind"
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """Values as a spec writes them: text that starts with `$` is doubled, so that it is no variable again."""
     if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
+        return {key: escaped(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_escaped(item) for item in value]
+        return [escaped(item) for item in value]
     return "$" + value if isinstance(value, str) and value.startswith("$") else value
 
 

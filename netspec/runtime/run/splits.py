@@ -5,10 +5,13 @@ Whatever is wrong with the data is a DataError here, before anything is built.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from netspec import diagnostics
 from netspec.catalog.types import TensorType, show_bytes
@@ -63,6 +66,15 @@ class Part:
     def unscored(self) -> frozenset[str]:
         """The outputs of which no row has a label."""
         return frozenset(name for name, count in self.labelled.items() if not count)
+
+    def mark(self) -> str:
+        """What tells these rows from others: their number, and a checksum of the first of them, prepared."""
+        first = self.examples.head(min(64, self.rows))
+        check = 0
+        for arrays in (first.x, first.y, first.w):
+            for name in sorted(arrays):
+                check = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), zlib.crc32(name.encode(), check))
+        return f"{self.rows}:{check:08x}"
 
     @property
     def said(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from netspec.graph.ir import Checked, KerasObject
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks, free_memory
 from netspec.runtime.run import origins, runs, scores, splits
+from netspec.runtime.run.cadence import SECONDS, Cadence
 from netspec.runtime.run.progress import progress
 from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
@@ -32,6 +33,7 @@ from netspec.runtime.run.splits import Part, Splits
 
 if TYPE_CHECKING:
     from netspec.runtime.run.keeping import Keeper
+    from netspec.runtime.run.resuming import Resumed
 
 # How many numbers an optimizer keeps for each weight that it trains; with momentum one more where it is 0 here.
 _SLOTS = {
@@ -95,6 +97,7 @@ def fit(
     force: bool = False,
     quiet: bool = False,
     command: Sequence[str] = (),
+    resumed: Resumed | None = None,
 ) -> FitResult:
     """Train a spec on its data, or on `dummy` generated examples, into a run folder.
 
@@ -106,6 +109,7 @@ def fit(
         force: write over the run in `out`.
         quiet: show no progress.
         command: what was called, for environment.json.
+        resumed: a run to go on with, in its own folder; `dummy`, `out` and `force` are then left out.
 
     Returns:
         The run, its history and its scores.
@@ -117,20 +121,24 @@ def fit(
         TooBig, BuildError, MissingEngine: as `build`.
         Interrupted: Ctrl-C; its message says what was saved.
     """
+    if resumed is not None:
+        dummy = resumed.dummy
     if out is not None:
         runs.check_free(out, force=force)
     if all(loss is None for loss in checked.training.losses.values()):
         message = f"`{checked.name}` has no losses, so there is nothing to train for"
         raise TrainingError("NS511", message, help="say `losses: mse`, for example")
-    attempt = _Attempt(checked, command)
+    attempt = _Attempt(checked, command, resumed)
     try:
         return attempt.go(spec_text, dummy, out, force, quiet)
     except KeyboardInterrupt:
         with _undisturbed():
+            attempt.keep()
             attempt.end(runs.INTERRUPTED)
             raise Interrupted(attempt.run, attempt.saved()) from None
     except BaseException as error:
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong first
+            attempt.keep()
             attempt.end(runs.FAILED)
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and attempt.run is not None:
             where = f"`{error.filename}`: " if error.filename else ""
@@ -145,8 +153,8 @@ def fit(
 class _Attempt:
     """One call of fit: knows at every moment what has been saved."""
 
-    def __init__(self, checked: Checked, command: Sequence[str]) -> None:
-        self._checked, self._command = checked, command
+    def __init__(self, checked: Checked, command: Sequence[str], resumed: Resumed | None) -> None:
+        self._checked, self._command, self._resumed = checked, command, resumed
         self._started = datetime.now(UTC)
         self._environment: dict[str, Any] = {}
         self.run: Path | None = None
@@ -155,9 +163,19 @@ class _Attempt:
 
     def go(self, spec_text: bytes, dummy: int | None, out: Path | None, force: bool, quiet: bool) -> FitResult:
         """From data to scores."""
-        checked, began = self._checked, time.perf_counter()
+        checked, began, resumed = self._checked, time.perf_counter(), self._resumed
+        since = None
+        if resumed is not None:
+            self.held.enter_context(runs.held(resumed.run))
+            since = resumed.stood
         seed = checked.fit.seed if checked.fit.seed is not None else secrets.randbelow(2**31)
         parts = splits.generated(checked, dummy, seed) if dummy is not None else splits.read(checked, seed, quiet=quiet)
+        mark = parts.train.mark()
+        if since is not None and since.data != mark:
+            raise RunError(
+                "the training rows are not those that the run was begun with, so it cannot go on with them",
+                help="give it the data back that it had, or train anew",
+            )
         check_memory(checked)
         engine.keras()
         from netspec.runtime.data import batches
@@ -167,6 +185,8 @@ class _Attempt:
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
             steps, batches.work(checked.typed, loop.batch_size(checked))
         )
+        if resumed is not None:
+            at_once = resumed.steps_per_execution
         deterministic = loop.repeatable(seed, jit=checked.fit.jit)
         train = parts.train
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
@@ -174,11 +194,23 @@ class _Attempt:
         counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted)
         own = callbacks(checked)
         augmentation = loop.augmentation(checked, parts.train, seed)
-        self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
+        if resumed is None:
+            self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
+        else:
+            self._go_on(resumed, spec_text, parts, seed, at_once, dummy)
         run = self.run
         assert run is not None
         shown = progress(checked.fit.epochs, steps, quiet=quiet)
-        keeper = self._keeper = keeping.Keeper(run, "val_loss" if parts.validation else "loss", shown)
+        keeper = self._keeper = keeping.Keeper(
+            run,
+            "val_loss" if parts.validation else "loss",
+            shown,
+            steps=steps,
+            cadence=cadence(checked),
+            callbacks=own,
+            data=mark,
+            since=since,
+        )
         try:
             loop.train(
                 model,
@@ -190,8 +222,10 @@ class _Attempt:
                 keeper=keeper,
                 progress=shown,
                 augmentation=augmentation,
+                since=since,
             )
         except keeping.NotFinite as error:
+            self.keep()
             raise self._not_finite(error.epoch, error.what) from None
         finally:
             shown.close()
@@ -244,6 +278,31 @@ class _Attempt:
         runs.write_json(run / runs.RESOLVED, resolved)
         runs.write_json(run / runs.ENVIRONMENT, self._environment)
         runs.write(run / runs.SPEC, spec_text)
+        self._keep_features(run, parts)
+
+    def _go_on(
+        self, resumed: Resumed, spec_text: bytes, parts: Splits, seed: int, at_once: int, dummy: int | None
+    ) -> None:
+        """The same for a run that is there: what it was begun with stays, and what has changed is noted."""
+        run = self.run = resumed.run
+        self._environment = dict(resumed.environment)
+        if not self._environment:
+            self._environment = origins.environment(
+                self._checked.folder, seed=seed, command=self._command, started=self._started
+            )
+        again = {"at": origins.iso(self._started), "command": list(self._command), "versions": origins.versions()}
+        self._environment |= {"state": runs.RUNNING, "resumed": [*self._environment.get("resumed", ()), again]}
+        (run / runs.METRICS).unlink(missing_ok=True)
+        runs.write_json(
+            run / runs.RESOLVED, runs.resolved(self._checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
+        )
+        runs.write_json(run / runs.ENVIRONMENT, self._environment)
+        if not (run / runs.SPEC).is_file():
+            runs.write(run / runs.SPEC, spec_text)
+        if not (run / runs.FEATURES).is_dir():
+            self._keep_features(run, parts)
+
+    def _keep_features(self, run: Path, parts: Splits) -> None:
         if parts.prepared is not None:
             with tempfile.TemporaryDirectory(prefix=".features-", dir=run) as folder:
                 made = Path(folder, runs.FEATURES)
@@ -284,15 +343,24 @@ class _Attempt:
             return "interrupted before training began; nothing was saved"
         return f"interrupted; {self.kept()}"
 
+    def keep(self) -> None:
+        """Write what waits in memory of the epochs that are complete."""
+        if self._keeper is not None:
+            self._keeper.flush()
+
     def kept(self) -> str:
         """What is left of the run, as a clause."""
         keeper = self._keeper
-        if keeper is None or keeper.saved == 0:
+        if keeper is None or keeper.written is None:
             return f"no epoch was complete, so `{self.run}` holds no weights"
-        kept = f"`{self.run}` holds {runs.LAST} of epoch {keeper.saved}"
-        if keeper.best_epoch:
-            kept += f", {runs.BEST} of epoch {keeper.best_epoch}"
-        return f"{kept} and {runs.HISTORY}"
+        kept = f"`{self.run}` holds "
+        if keeper.saved:
+            kept += f"{runs.LAST} of epoch {keeper.saved}, "
+        if keeper.saved and keeper.best_epoch:
+            kept += f"{runs.BEST} of epoch {keeper.best_epoch}, "
+        epoch, step = keeper.written
+        where = f"after step {step} of epoch {epoch + 1}" if step else f"after epoch {epoch}"
+        return f"{kept}{runs.HISTORY} and a checkpoint {where}; `netspec fit --resume {self.run}` goes on"
 
     def end(self, state: str) -> None:
         """Note in environment.json how it ended."""
@@ -359,6 +427,14 @@ def slots(optimizer: KerasObject | str) -> int:
         value = args.get(more)
         count += value is not None and value is not False and value != 0
     return math.ceil(count)
+
+
+def cadence(checked: Checked) -> Cadence:
+    """When checkpoints are due, as the spec says it."""
+    plan = checked.fit.checkpoint
+    if plan is None or (plan.seconds is None and plan.steps is None):
+        return Cadence(SECONDS, None)
+    return Cadence(plan.seconds, plan.steps)
 
 
 @contextlib.contextmanager

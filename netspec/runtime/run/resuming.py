@@ -1,0 +1,129 @@
+"""Going on with a run: what of its spec may have changed since, and what must not have. No Keras needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from netspec.graph.ir import Checked
+from netspec.runtime.run import checkpoints, origins, runs
+from netspec.runtime.run.checkpoints import Checkpoint
+from netspec.runtime.run.runs import RunError, RunRecord
+
+# What does not touch the numbers that a run goes on from.
+_FREE = (("name",), ("vars",), ("budget",), ("fit", "epochs"), ("fit", "checkpoint"), ("fit", "callbacks"))
+_CALLBACKS = ("fit", "callbacks")
+_MOST_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run that training goes on with, and what is said of it. `stood` is its checkpoint, None before the first."""
+
+    run: Path
+    steps_per_execution: int
+    dummy: int | None
+    environment: Mapping[str, Any]
+    stood: Checkpoint | None
+    notes: tuple[str, ...]
+
+
+def resumed(record: RunRecord, checked: Checked) -> Resumed:
+    """What to go on with.
+
+    Args:
+        record: the run.
+        checked: the spec to go on with: the run's own, or a later one.
+
+    Raises:
+        RunError: the spec or the data differ in a way that would make the numbers meaningless, the checkpoint is
+            damaged, or the run is finished.
+    """
+    seed = record.seed if checked.fit.seed is None else checked.fit.seed
+    now = runs.escaped(runs.resolved(checked, seed=seed, steps_per_execution=1, dummy=record.dummy)["spec"])
+    differences = list(_differences(dict(record.spec), now))
+    unsafe = [each for each in differences if not _free(each.path)]
+    if unsafe:
+        shown = "; ".join(each.said for each in unsafe[:_MOST_SHOWN])
+        more = f"; and {len(unsafe) - _MOST_SHOWN} more" if len(unsafe) > _MOST_SHOWN else ""
+        raise RunError(
+            f"`{record.path}` cannot go on with another spec: {shown}{more}",
+            help="change them back, or train anew; epochs, callbacks and checkpoints may change",
+        )
+    changed = origins.changed(record)
+    if changed:
+        raise RunError(
+            f"`{changed[0]}` has changed since `{record.path}` was begun, so it cannot go on with it",
+            help="give it the file back that it had, or train anew",
+        )
+    stood, epochs = checkpoints.read(record.path), checked.fit.epochs
+    others = any(each.path[:2] == _CALLBACKS for each in differences)
+    if stood is not None and others:
+        stood = replace(stood, callbacks=(), stopped=False)
+    if stood is not None and epochs < stood.epoch:
+        raise RunError(f"`{record.path}` has {stood.epoch} complete epochs, which is more than {epochs}")
+    finished = (record.path / runs.METRICS).is_file()
+    if stood is not None and finished and (stood.epoch >= epochs or stood.stopped):
+        why = "a callback has ended it" if stood.stopped and stood.epoch < epochs else "nothing is left to do"
+        cure = "change the callback" if stood.stopped else f"--epochs {2 * epochs} goes on, for example"
+        raise RunError(f"`{record.path}` is finished after epoch {stood.epoch}: {why}", help=cure)
+    notes = [each.said for each in differences if each.path[:1] != ("vars",)]
+    if others:
+        notes.append("the callbacks differ, so they begin anew")
+    return Resumed(
+        record.path,
+        record.steps_per_execution,
+        record.dummy,
+        record.environment,
+        stood,
+        (*notes, *origins.differences(record), _where(stood)),
+    )
+
+
+def _where(stood: Checkpoint | None) -> str:
+    if stood is None:
+        return "there is no checkpoint yet, so it begins at its first step, with the same seed"
+    if stood.step:
+        return f"it goes on after step {stood.step} of epoch {stood.epoch + 1}"
+    return f"it goes on after epoch {stood.epoch}"
+
+
+def _free(path: tuple[str, ...]) -> bool:
+    return any(path[: len(free)] == free for free in _FREE)
+
+
+@dataclass(frozen=True)
+class _Difference:
+    path: tuple[str, ...]
+    was: Any
+    now: Any
+
+    @property
+    def said(self) -> str:
+        """As in `fit.batch_size was 32, and is 64`."""
+        return f"{'.'.join(self.path)} was {_shown(self.was)}, and is {_shown(self.now)}"
+
+
+_MISSING = object()
+
+
+def _shown(value: Any) -> str:
+    if value is _MISSING:
+        return "not there"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _differences(was: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[_Difference]:
+    """The smallest parts of two plain values that differ; a key that is null is as good as none."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in dict.fromkeys((*was, *now)):
+            yield from _differences(was.get(key), now.get(key), (*path, str(key)))
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for at, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from _differences(one, other, (*path, str(at)))
+    elif was != now or type(was) is not type(now):
+        yield _Difference(path, _MISSING if was is None else was, _MISSING if now is None else now)
