@@ -208,7 +208,8 @@ class _Spare:
     """An iterator that is made when it is used."""
 
     def __init__(self, data: Any) -> None:
-        self._data, self._inner = data, None
+        self._data = data
+        self._inner: Iterator[Any] | None = None
 
     def __iter__(self) -> Any:
         return self
