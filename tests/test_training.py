@@ -27,7 +27,7 @@ from netspec.pipeline import analyze, analyze_text
 from netspec.render import results
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import TooBig
-from netspec.runtime.run import inference, runs, training
+from netspec.runtime.run import inference, runs, sizing, training
 from netspec.runtime.run.training import FitResult
 
 pytestmark = pytest.mark.keras
@@ -247,11 +247,11 @@ def test_a_model_that_cannot_be_trained_here_is_refused_before_it_is_built(
     points: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = "inputs: {x: [1000]}\nlayers:\n  - Dense: 1000\nlosses: mse\noptimizer: adam\n"
-    monkeypatch.setattr(training, "free_memory", lambda: 4 * 1_001_000 * 4 - 1)
+    monkeypatch.setattr(sizing, "free_memory", lambda: 4 * 1_001_000 * 4 - 1)
     with pytest.raises(TooBig, match="16"):
         fitted(spec, points, dummy=10)
-    monkeypatch.setattr(training, "free_memory", lambda: 4 * 1_001_000 * 4)
-    training.check_memory(checked(spec, points))
+    monkeypatch.setattr(sizing, "free_memory", lambda: 4 * 1_001_000 * 4)
+    sizing.check_memory(checked(spec, points))
 
 
 def test_restored_weights_are_the_ones_that_are_kept_and_scored(points: Path) -> None:

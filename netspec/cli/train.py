@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +14,7 @@ from netspec.cli.check import SetOption, Table
 from netspec.cli.terminal import ERRORS, USAGE, color, complain, emit, talk, verb, width
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from netspec.graph.ir import Checked
     from netspec.pipeline import Analysis
@@ -27,6 +29,13 @@ TrustOption = Annotated[
     bool, typer.Option("--trust", help="Let the spec's own Python run, such as a generator of rows.")
 ]
 BestOption = Annotated[bool, typer.Option("--best", help="The best weights of the run instead of the last.")]
+
+
+class LogFormat(StrEnum):
+    """How `fit` says what happens."""
+
+    text = "text"
+    json = "json"
 
 
 @verb
@@ -79,6 +88,9 @@ def fit(
     force: ForceOption = False,
     quiet: QuietOption = False,
     trust: TrustOption = False,
+    log: Annotated[
+        LogFormat, typer.Option(help="json: what happens as JSON lines on stdout, the report at their end.")
+    ] = LogFormat.text,
 ) -> None:
     """Example: netspec fit specs/twitter.yaml --epochs 3
 
@@ -113,15 +125,27 @@ def fit(
 
     going_on = None if record is None else resuming.resumed(record, checked)
     for note in going_on.notes if going_on is not None and not quiet else ():
-        talk(f"{note}\n")
+        talk(note)
+    heard = partial(_told, results.event) if log is LogFormat.json else None
     try:
         with own.trusting(trust):
             result = training.fit(
-                checked, source, dummy=dummy, out=out, force=force, quiet=quiet, command=sys.argv, resumed=going_on
+                checked,
+                source,
+                dummy=dummy,
+                out=out,
+                force=force,
+                quiet=quiet,
+                command=sys.argv,
+                resumed=going_on,
+                heard=heard,
             )
     except lowering.BuildError as error:
         raise _placed(error, analysis) from None
-    emit(results.fit_report(result, width=width(sys.stdout)))
+    if heard is not None:
+        heard(results.ended(result))
+    else:
+        emit(results.fit_report(result, width=width(sys.stdout)))
 
 
 @verb
@@ -177,6 +201,10 @@ def predict(
         sys.stdout.flush()
     else:
         talk(f"{out}: {rows:,} rows")
+
+
+def _told(line: Callable[[Mapping[str, Any]], str], event: Mapping[str, Any]) -> None:
+    emit(line(event))
 
 
 def checked_spec(spec: str, settings: list[str] | None, needs: Sequence[str] | None = None) -> Checked:

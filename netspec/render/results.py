@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import printable
@@ -30,6 +30,27 @@ def fit_report(result: FitResult, *, width: int | None = None) -> str:
             lines += comparisons(score)
     lines += _notes((*result.notes, _RUNNING), width)
     return "\n".join((*lines, f"run: {printable(str(result.run))}"))
+
+
+def event(said: Mapping[str, Any]) -> str:
+    """Something that happened while training, as a line of JSON; a number that is not finite is null."""
+    return json.dumps(finite(dict(said)), allow_nan=False)
+
+
+def ended(result: FitResult) -> dict[str, Any]:
+    """The last event of a training."""
+    return {
+        "event": "end",
+        "format_version": FORMAT_VERSION,
+        "run": str(result.run),
+        "seed": result.seed,
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "monitor": result.monitor,
+        "seconds": round(result.seconds, 3),
+        "metrics": result.metrics,
+        "notes": list(result.notes),
+    }
 
 
 def evaluation_text(found: Evaluation, *, width: int | None = None) -> str:

@@ -27,9 +27,10 @@ from netspec.runtime.data.tables import Table, pieces
 from netspec.runtime.model.build import build, compile_model
 from netspec.runtime.run import origins, predictions, runs, scores, splits
 from netspec.runtime.run.predictions import Predictions, UsageError, Writer
-from netspec.runtime.run.progress import counting, say
+from netspec.runtime.run.progress import counting
 from netspec.runtime.run.runs import RunError, RunRecord
 from netspec.runtime.run.scores import Scores
+from netspec.runtime.run.telling import say
 
 _PIECE = 1 << 16  # rows that are predicted together
 

@@ -24,11 +24,12 @@ from netspec.runtime.run import stopping
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
-from netspec.runtime.run.progress import Pace, Progress
+from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
 from netspec.runtime.run.snapshots import forget
 from netspec.runtime.run.splits import Part, output_types
+from netspec.runtime.run.telling import Pace
 
 if TYPE_CHECKING:
     from netspec.runtime.data.augmenting import Augmentation
@@ -139,7 +140,7 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
             if self._keeper is not None:
                 self._keeper.seen(loss)
             if self._progress is not None:
-                self._progress.stepped(done, loss)
+                self._progress.stepped(done, logs)
         try:
             stopping.check()
         except KeyboardInterrupt:

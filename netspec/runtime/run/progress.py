@@ -1,4 +1,4 @@
-"""How training shows itself on stderr: a bar on a terminal, a line for each epoch in a pipe, nothing when quiet.
+"""How training shows itself: live on a terminal, a line for each epoch in a pipe, events for a listener, or nothing.
 
 Nothing here asks for a number more often than it is shown.
 """
@@ -6,10 +6,15 @@ Nothing here asks for a number more often than it is shown.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol, TextIO
+
+from netspec.runtime.run.telling import Pace, line, say
+
+Heard = Callable[[Mapping[str, Any]], None]  # is told what happens
 
 
 class Progress(Protocol):
@@ -18,8 +23,8 @@ class Progress(Protocol):
     def epoch_begins(self, number: int) -> None:
         """Epoch `number`, from 1, begins."""
 
-    def stepped(self, done: int, loss: float) -> None:
-        """So many steps of the epoch are done, and this is the running loss; some ten times a second."""
+    def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
+        """So many steps of the epoch are done, and these are the running averages, tensors; some ten times a second."""
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """Epoch `number` is over."""
@@ -34,7 +39,7 @@ class Silent:
     def epoch_begins(self, number: int) -> None:
         """Nothing."""
 
-    def stepped(self, done: int, loss: float) -> None:
+    def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
         """Nothing."""
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
@@ -53,7 +58,7 @@ class Lines:
     def epoch_begins(self, number: int) -> None:
         """Nothing yet."""
 
-    def stepped(self, done: int, loss: float) -> None:
+    def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
         """Nothing yet."""
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
@@ -64,60 +69,53 @@ class Lines:
         """Nothing is left to undo."""
 
 
-class Bar:
-    """A bar for the epoch that runs, below a line for each epoch that is over."""
+class Events:
+    """A mapping for each thing that happens: `begin`, `step` (once a second at most), `epoch`."""
 
-    def __init__(self, epochs: int, steps: int, stream: TextIO) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Rich
-
-        self._epochs, self._steps, self._begun = epochs, steps, time.perf_counter()
-        self._console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._rich = Rich(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}", markup=False),
-            TextColumn("{task.fields[loss]}", markup=False),
-            TimeRemainingColumn(),
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._rich.start()
-        self._task = self._rich.add_task("", total=steps, speed="", loss="")
+    def __init__(self, epochs: int, steps: int, run: Path, heard: Heard) -> None:
+        self._steps, self._heard, self._number, self._pace = steps, heard, 0, Pace(seconds=1.0)
+        self._pace()  # the next a second later
+        heard({"event": "begin", "run": str(run), "epochs": epochs, "steps": steps})
 
     def epoch_begins(self, number: int) -> None:
-        """A bar at 0."""
-        self._begun = time.perf_counter()
-        self._rich.reset(self._task, description=f"epoch {number}/{self._epochs}", speed="", loss="")
-        self._rich.refresh()
+        """Notes the number."""
+        self._number = number
 
-    def stepped(self, done: int, loss: float) -> None:
-        """Moves the bar."""
-        speed = done / max(time.perf_counter() - self._begun, 1e-9)
-        self._rich.update(
-            self._task, completed=done, speed=f"{speed:.3g} steps/s", loss=f"loss {loss:.4f}", refresh=True
-        )
+    def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
+        """The loss on the way."""
+        if self._pace():
+            loss = float(logs["loss"])
+            self._heard({"event": "step", "epoch": self._number, "step": done, "steps": self._steps, "loss": loss})
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
-        """The epoch's line, above the bar."""
-        self._console.print(line(number, self._epochs, seconds, logs))
+        """All that was logged."""
+        self._heard({"event": "epoch", "epoch": number, "seconds": round(seconds, 3), **logs})
 
     def close(self) -> None:
-        """Takes the bar away."""
-        self._rich.stop()
+        """Nothing is left to undo."""
 
 
-def progress(epochs: int, steps: int, *, quiet: bool, stream: TextIO | None = None) -> Progress:
-    """The way to show progress that fits `stream`, stderr if left out."""
+def progress(
+    epochs: int,
+    steps: int,
+    monitor: str,
+    run: Path,
+    *,
+    quiet: bool,
+    heard: Heard | None = None,
+    stream: TextIO | None = None,
+) -> Progress:
+    """The way to show progress that fits: to who listens, else on `stream`, which is stderr if left out."""
+    if heard is not None:
+        return Events(epochs, steps, run, heard)
     stream = stream or sys.stderr
     if quiet or stream is None:
         return Silent()
-    return Bar(epochs, steps, stream) if stream.isatty() else Lines(epochs, stream)
+    if stream.isatty() and os.environ.get("TERM") != "dumb":
+        from netspec.runtime.run.display import Display
+
+        return Display(epochs, steps, monitor, stream)
+    return Lines(epochs, stream)
 
 
 @contextlib.contextmanager
@@ -141,50 +139,3 @@ def counting(
     with Rich(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as shown:
         task = shown.add_task("", total=total)
         yield lambda rows: shown.advance(task, rows)
-
-
-def line(number: int, epochs: int, seconds: float, logs: Mapping[str, Any]) -> str:
-    """What is said of an epoch.
-
-    >>> line(1, 5, 2.04, {"loss": 0.51234, "val_loss": 0.4})
-    'epoch 1/5  2.0 s  loss 0.5123  val_loss 0.4000'
-    """
-    order = sorted(logs, key=lambda name: name.removeprefix("val_") != "loss")
-    numbers = (f"{name} {_short(logs[name])}" for name in order)
-    return "  ".join((f"epoch {number}/{epochs}", f"{seconds:.1f} s", *numbers))
-
-
-def _short(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
-
-
-def say(stream: TextIO, text: str) -> None:
-    """A line for whoever listens; training goes on if nobody does."""
-    try:
-        stream.write(text + "\n")
-        stream.flush()
-    except (OSError, ValueError):
-        pass
-
-
-class Pace:
-    """Lets a call through at most ten times a second.
-
-    >>> clock = iter([0.0, 0.05, 0.2]).__next__
-    >>> pace = Pace(clock)
-    >>> pace(), pace(), pace()
-    (True, False, True)
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock, self._next = clock, float("-inf")
-
-    def __call__(self) -> bool:
-        """Whether a tenth of a second has gone by since the last True."""
-        now = self._clock()
-        if now < self._next:
-            return False
-        self._next = now + 0.1
-        return True

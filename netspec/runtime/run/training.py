@@ -6,7 +6,6 @@ The data are read and found sound before the model is built, and the folder is m
 from __future__ import annotations
 
 import contextlib
-import math
 import secrets
 import signal
 import tempfile
@@ -18,28 +17,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.catalog.types import show_bytes
 from netspec.errors import NetspecError
-from netspec.graph.infer import own_weights
-from netspec.graph.ir import Checked, KerasObject
+from netspec.graph.ir import Checked
 from netspec.runtime import engine
-from netspec.runtime.model.build import TooBig, build, callbacks, free_memory
+from netspec.runtime.model.build import TooBig, build, callbacks
 from netspec.runtime.run import origins, runs, scores, splits
 from netspec.runtime.run.cadence import SECONDS, Cadence
-from netspec.runtime.run.progress import progress
+from netspec.runtime.run.progress import Heard, progress
 from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
+from netspec.runtime.run.sizing import check_memory
 from netspec.runtime.run.splits import Part, Splits
 
 if TYPE_CHECKING:
     from netspec.runtime.run.keeping import Keeper
     from netspec.runtime.run.resuming import Resumed
-
-# How many numbers an optimizer keeps for each weight that it trains; with momentum one more where it is 0 here.
-_SLOTS = {
-    "adadelta": 2, "adafactor": 1, "adagrad": 1, "adam": 2, "adamax": 2, "adamw": 2, "ftrl": 2, "lamb": 2, "lion": 1,
-    "muon": 2, "nadam": 2, "rmsprop": 1, "schedulefreeadamw": 2, "sgd": 0,
-}  # fmt: skip
 
 
 class TrainingError(NetspecError):
@@ -98,6 +90,7 @@ def fit(
     quiet: bool = False,
     command: Sequence[str] = (),
     resumed: Resumed | None = None,
+    heard: Heard | None = None,
 ) -> FitResult:
     """Train a spec on its data, or on `dummy` generated examples, into a run folder.
 
@@ -110,6 +103,7 @@ def fit(
         quiet: show no progress.
         command: what was called, for environment.json.
         resumed: a run to go on with, in its own folder; `dummy`, `out` and `force` are then left out.
+        heard: is told what happens, in place of any other progress.
 
     Returns:
         The run, its history and its scores.
@@ -130,7 +124,7 @@ def fit(
         raise TrainingError("NS511", message, help="say `losses: mse`, for example")
     attempt = _Attempt(checked, command, resumed)
     try:
-        return attempt.go(spec_text, dummy, out, force, quiet)
+        return attempt.go(spec_text, dummy, out, force, quiet, heard)
     except KeyboardInterrupt:
         with _undisturbed():
             attempt.keep()
@@ -161,7 +155,9 @@ class _Attempt:
         self._keeper: Keeper | None = None
         self.held = contextlib.ExitStack()  # what keeps other runs out of the folder
 
-    def go(self, spec_text: bytes, dummy: int | None, out: Path | None, force: bool, quiet: bool) -> FitResult:
+    def go(
+        self, spec_text: bytes, dummy: int | None, out: Path | None, force: bool, quiet: bool, heard: Heard | None
+    ) -> FitResult:
         """From data to scores."""
         checked, began, resumed = self._checked, time.perf_counter(), self._resumed
         since = None
@@ -200,10 +196,11 @@ class _Attempt:
             self._go_on(resumed, spec_text, parts, seed, at_once, dummy)
         run = self.run
         assert run is not None
-        shown = progress(checked.fit.epochs, steps, quiet=quiet)
+        monitor = "val_loss" if parts.validation else "loss"
+        shown = progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard)
         keeper = self._keeper = keeping.Keeper(
             run,
-            "val_loss" if parts.validation else "loss",
+            monitor,
             shown,
             steps=steps,
             cadence=cadence(checked),
@@ -393,40 +390,6 @@ def _left_out(checked: Checked, part: Part, size: int, drops: bool) -> tuple[str
     if checked.fit.jit:
         found.append("`fit.jit` compiles operations that do not repeat bit for bit")
     return tuple(found)
-
-
-def check_memory(checked: Checked) -> None:
-    """Refuse a model whose weights, gradients and optimizer state cannot all be in memory, before it is built.
-
-    Raises:
-        TooBig: they take more than is free.
-    """
-    trained = other = 0
-    for own in own_weights(checked.typed.graph, checked.typed.weights).values():
-        trained += own.trainable if isinstance(own.trainable, int) else 0
-        other += own.non_trainable if isinstance(own.non_trainable, int) else 0
-    needed = 4 * (trained * (2 + slots(checked.training.optimizer)) + other)
-    free = free_memory()
-    if free is not None and needed > free:
-        raise TooBig(
-            f"training `{checked.name}` takes {show_bytes(needed)} for weights, gradients and the optimizer's state, "
-            f"and {show_bytes(free)} of memory is free"
-        )
-
-
-def slots(optimizer: KerasObject | str) -> int:
-    """How many numbers the optimizer keeps for each weight.
-
-    >>> slots("adam"), slots("sgd")
-    (2, 0)
-    """
-    name = optimizer if isinstance(optimizer, str) else optimizer.cls
-    args = {} if isinstance(optimizer, str) else optimizer.args
-    count = _SLOTS.get(name.replace("_", "").lower(), 2)
-    for more in ("momentum", "centered", "amsgrad", "use_ema"):
-        value = args.get(more)
-        count += value is not None and value is not False and value != 0
-    return math.ceil(count)
 
 
 def cadence(checked: Checked) -> Cadence:
