@@ -19,6 +19,7 @@ __all__ = [
     "fit",
     "generate",
     "predict",
+    "reproduce",
     "resume",
 ]
 
@@ -32,11 +33,13 @@ _HOMES = {
     "fit": "netspec.api",
     "generate": "netspec.api",
     "predict": "netspec.api",
-    "resume": "netspec.api",
+    "reproduce": "netspec.again",
+    "resume": "netspec.again",
 }
 
 if TYPE_CHECKING:
-    from netspec.api import SpecError, build, evaluate, fit, generate, predict, resume
+    from netspec.again import reproduce, resume
+    from netspec.api import SpecError, build, evaluate, fit, generate, predict
     from netspec.language.source import SourceError
     from netspec.pipeline import Analysis, analyze
 

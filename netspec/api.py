@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from netspec.runtime.run.generating import Generated
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
-    from netspec.runtime.run.runs import RunRecord
     from netspec.runtime.run.survey import Survey
     from netspec.runtime.run.training import FitResult
 
@@ -64,10 +63,11 @@ def _plain(value: Any) -> Any:
 
 def checked(path: PathLike, overrides: Sequence[str] = ()) -> Checked:
     """The spec at `path`, or a SpecError that holds all its errors."""
-    return _sound(analyze(path, overrides=overrides))
+    return sound(analyze(path, overrides=overrides))
 
 
-def _sound(analysis: Analysis) -> Checked:
+def sound(analysis: Analysis) -> Checked:
+    """What an analysis has found sound. Raises SpecError."""
     if analysis.checked is None:
         raise SpecError(analysis.refusals)
     return analysis.checked
@@ -93,7 +93,7 @@ def build(path: PathLike, **overrides: Any) -> Any:
         netspec.runtime.model.build.TooBig: the weights do not fit into memory.
     """
     spec = checked(path, settings(overrides))
-    _require_engine()
+    require_engine()
     from netspec.runtime.model import build as lowering
 
     return lowering.build(spec)
@@ -129,8 +129,8 @@ def fit(
         netspec.runtime.run.runs.RunError: the run folder exists, or cannot be written.
     """
     analysis = analyze(path, overrides=settings(overrides))
-    spec = _sound(analysis)
-    _require_engine()
+    spec = sound(analysis)
+    require_engine()
     from netspec.runtime.data import own
     from netspec.runtime.run import training
 
@@ -144,65 +144,6 @@ def fit(
             quiet=quiet,
             command=("netspec.fit", os.fspath(path), *settings(overrides)),
         )
-
-
-def resume(
-    run: PathLike,
-    spec: PathLike | None = None,
-    *,
-    quiet: bool = True,
-    trust: bool = False,
-    **overrides: Any,
-) -> FitResult:
-    """Go on with a run from its last checkpoint, in its own folder, to the bits of a run that was never stopped.
-
-    Args:
-        run: a run folder, interrupted, failed, killed or finished.
-        spec: a spec to go on with; the run's own, as it was then, if left out.
-        quiet: show no progress.
-        trust: let the spec's own Python run.
-        **overrides: as for `build`; epochs, callbacks and checkpoints may change: `resume(run, epochs=20)`.
-
-    Raises:
-        SpecError: the spec has errors.
-        netspec.runtime.run.runs.RunError: spec or data have changed in an unsafe way, the run is finished, damaged, or
-            still being written.
-    """
-    _require_engine()
-    path = None if spec is None else os.fspath(spec)
-    given = settings(overrides)
-    plan, text, analysis = resumable(Path(run), path, given)
-    from netspec.runtime.data import own
-    from netspec.runtime.run import resuming, training
-
-    spec_ = _sound(analysis)
-    with own.trusting(trust):
-        return training.fit(
-            spec_,
-            text,
-            quiet=quiet,
-            command=("netspec.resume", os.fspath(run), *given),
-            resumed=resuming.resumed(plan, spec_),
-        )
-
-
-def resumable(run: Path, spec: str | None, given: Sequence[str]) -> tuple[RunRecord, bytes, Analysis]:
-    """The run's record, and the spec that it goes on with: its own or `spec`, under settings, with the run's seed."""
-    from netspec.runtime.run import runs
-
-    record = runs.load(run)
-    if spec is not None:
-        kept = () if _has_seed(spec, given) else (f"fit.seed={record.seed}",)
-        return record, Path(spec).read_bytes(), analyze(spec, overrides=[*given, *kept])
-    text = json.dumps({**record.spec, "name": record.name})
-    shown, original = str(run / runs.RESOLVED), run / runs.SPEC
-    found = analyze_text(text, shown=shown, folder=str(record.folder), overrides=given)
-    return record, original.read_bytes() if original.is_file() else b"", found
-
-
-def _has_seed(spec: str, given: Sequence[str]) -> bool:
-    found = analyze(spec, overrides=given).checked
-    return found is not None and found.fit.seed is not None
 
 
 def evaluate(
@@ -414,7 +355,8 @@ def _positive(name: str, value: Any) -> int | None:
     return number
 
 
-def _require_engine() -> None:
+def require_engine() -> None:
+    """Raise MissingEngine where what training needs is not installed."""
     from netspec.runtime import engine
 
     engine.require()
@@ -423,7 +365,7 @@ def _require_engine() -> None:
 def find_run(run: PathLike) -> Path:
     """The run folder that is meant: the folder itself, or the latest finished run of a spec."""
     path = Path(run)
-    _require_engine()
+    require_engine()
     from netspec.runtime.run import runs
 
     if path.is_dir():
@@ -445,4 +387,4 @@ def of_run(folder: Path) -> Checked:
     text = json.dumps({**record.spec, "name": record.name})
     shown = str(folder / "resolved.json")
     # The files that it was trained on may have changed since, which is no mistake of the run's.
-    return _sound(analyze_text(text, shown=shown, folder=str(record.folder), look_at_data=False))
+    return sound(analyze_text(text, shown=shown, folder=str(record.folder), look_at_data=False))

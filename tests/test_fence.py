@@ -61,8 +61,10 @@ EDGES: Mapping[str, set[str]] = {
         *GROUND,
     },
     "api": {"pipeline", "render", *TYPES, *GROUND},
+    "again": {"api", "pipeline", *TYPES, *GROUND},
     "cli": {
         "",
+        "again",
         "api",
         "catalog",
         "coverage",
@@ -75,11 +77,11 @@ EDGES: Mapping[str, set[str]] = {
         *TYPES,
         *GROUND,
     },
-    "": {"api", "language.source", "pipeline", "errors"},
+    "": {"again", "api", "language.source", "pipeline", "errors"},
     "__main__": {"cli"},
 }
 # Rooms that may import runtime, but only inside a function.
-LATE = {"api", "cli"}
+LATE = {"again", "api", "cli"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import pytest
 from conftest import Run
 from test_training import SPEC, checked, fitted, points, weights  # noqa: F401
 
-from netspec import api
+from netspec import again, api
 from netspec.runtime.run import checkpoints, runs, training
 from netspec.runtime.run.checkpoints import Checkpoint
 
@@ -114,9 +114,9 @@ def test_a_run_goes_on_to_the_same_bits_from_whatever_a_kill_leaves(
         run = copies / str(at)
         if (run / runs.METRICS).is_file():
             with pytest.raises(runs.RunError, match="is finished"):
-                api.resume(run)
+                again.resume(run)
             continue
-        result = api.resume(run)
+        result = again.resume(run)
         assert result.run == run and _marks(run) == whole, f"from copy {at} of {total}"
         assert json.loads((run / runs.ENVIRONMENT).read_text(encoding="utf-8"))["state"] == runs.FINISHED
 
@@ -124,7 +124,7 @@ def test_a_run_goes_on_to_the_same_bits_from_whatever_a_kill_leaves(
 def test_a_longer_training_is_the_same_as_one_that_was_longer_from_the_beginning(points: Path) -> None:
     short = fitted(SPEC, points, "fit.epochs=2", out=points / "short")
     long = fitted(SPEC, points, "fit.epochs=4", out=points / "long")
-    longer = api.resume(short.run, epochs=4)
+    longer = again.resume(short.run, epochs=4)
     assert longer.epochs == 4 and longer.history == long.history
     assert weights(points / "short" / runs.LAST) == weights(points / "long" / runs.LAST)
     assert weights(points / "short" / runs.BEST) == weights(points / "long" / runs.BEST)
@@ -147,7 +147,7 @@ def test_ctrl_c_between_two_steps_keeps_them(points: Path, monkeypatch: pytest.M
             fitted(SPEC, points, "fit.steps_per_execution=1", out=points / "cut")
     stood = checkpoints.read(points / "cut")
     assert stood is not None and (stood.epoch, stood.step) == (0, 5)
-    assert api.resume(points / "cut").history == whole.history
+    assert again.resume(points / "cut").history == whole.history
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_what_changes_the_numbers_is_refused(setting: str, said: str, points: Pa
     (points / "spec.yaml").write_text(SPEC, encoding="utf-8")
     name, value = setting.split("=")
     with pytest.raises(runs.RunError, match=said) as found:
-        api.resume(run, "spec.yaml", **{name: json.loads(value) if value != "adam" else value, "epochs": 9})
+        again.resume(run, "spec.yaml", **{name: json.loads(value) if value != "adam" else value, "epochs": 9})
     assert "train anew" in (found.value.help or "") and found.value.exit_code == 2
 
 
@@ -173,7 +173,7 @@ def test_other_data_are_refused(points: Path) -> None:
     table = points / "points.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("yes", "no", 1), encoding="utf-8")
     with pytest.raises(runs.RunError, match=r"points\.csv` has changed since"):
-        api.resume(run, epochs=2)
+        again.resume(run, epochs=2)
 
 
 def test_other_callbacks_begin_anew(points: Path) -> None:
@@ -182,8 +182,8 @@ def test_other_callbacks_begin_anew(points: Path) -> None:
     stood = checkpoints.read(run)
     assert stood is not None and stood.stopped and stood.epoch < 8
     with pytest.raises(runs.RunError, match="a callback has ended it"):
-        api.resume(run)
-    assert api.resume(run, **{"fit.callbacks": []}).epochs == 8
+        again.resume(run)
+    assert again.resume(run, **{"fit.callbacks": []}).epochs == 8
 
 
 def test_a_damaged_checkpoint_is_said(points: Path) -> None:
@@ -193,16 +193,16 @@ def test_a_damaged_checkpoint_is_said(points: Path) -> None:
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
     with pytest.raises(runs.RunError, match=r"checkpoint\.npz` is damaged"):
-        api.resume(run, epochs=2)
+        again.resume(run, epochs=2)
     path.write_bytes(bytes(content[:100]))
     with pytest.raises(runs.RunError, match="is damaged"):
-        api.resume(run, epochs=2)
+        again.resume(run, epochs=2)
 
 
 def test_a_run_that_is_being_written_is_left_alone(points: Path) -> None:
     run = fitted(SPEC, points, "fit.epochs=1", out=points / "out").run
     with runs.held(run), pytest.raises(runs.RunError, match="another run is being written"):
-        api.resume(run, epochs=2)
+        again.resume(run, epochs=2)
 
 
 def test_the_verb(points: Path, run: Run) -> None:

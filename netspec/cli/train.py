@@ -96,7 +96,7 @@ def fit(
 
     Train, and keep weights, features, history and metrics in a run folder.
     """
-    from netspec import api
+    from netspec import again, api
 
     given = [*(settings or []), *api.settings({"epochs": epochs, "batch_size": batch_size, "seed": seed})]
     if resume is not None and (dummy is not None or out is not None or force):
@@ -111,7 +111,7 @@ def fit(
 
     record = None
     if resume is not None:
-        record, source, analysis = api.resumable(resume, spec, given)
+        record, source, analysis = again.resumable(resume, spec, given)
     else:
         assert spec is not None
         analysis = pipeline.analyze(spec, overrides=given)
@@ -146,6 +146,34 @@ def fit(
         heard(results.ended(result))
     else:
         emit(results.fit_report(result, width=width(sys.stdout)))
+
+
+@verb
+def reproduce(
+    run: RunArgument,
+    out: Annotated[Path | None, typer.Option(help="The new run's folder; runs/<name>/<UTC time> if left out.")] = None,
+    format: Annotated[Table, typer.Option(help="How the comparison is written.")] = Table.text,
+    quiet: QuietOption = False,
+    trust: TrustOption = False,
+) -> None:
+    """Example: netspec reproduce runs/twitter/20261130T120000Z
+
+    Train a finished run again from its own spec, seed and data, and compare metrics and history; 1 if they differ.
+    """
+    from netspec import again, api
+
+    folder = api.find_run(run)
+    from netspec.render import results
+    from netspec.runtime.run import reproducing, runs
+
+    record = runs.load(folder)
+    notes = reproducing.concerns(record)
+    for note in notes:
+        talk(f"note: {note}")
+    found = again.trained_again(record, notes, out, quiet=quiet, trust=trust, command=sys.argv)
+    emit(results.reproduction_json(found) if format is Table.json else results.reproduction_text(found))
+    if not found.same:
+        raise typer.Exit(ERRORS)
 
 
 @verb

@@ -11,6 +11,7 @@ from netspec.diagnostics import printable
 
 if TYPE_CHECKING:
     from netspec.runtime.run.inference import Evaluation
+    from netspec.runtime.run.reproducing import Reproduction
     from netspec.runtime.run.scores import Scores
     from netspec.runtime.run.training import FitResult
 
@@ -72,6 +73,39 @@ def evaluation_json(found: Evaluation) -> str:
     return json.dumps(finite(report), indent=2, allow_nan=False)
 
 
+def reproduction_text(found: Reproduction) -> str:
+    """Whether a run that was trained again came to the same, and what differs."""
+    lines = [f"run:   {printable(str(found.run))}", f"again: {printable(str(found.again))}", ""]
+    if found.same:
+        return "\n".join((*lines, "every metric and every number of the history is the same, to the last bit"))
+    rows = [("split", "output", "metric", "was", "is")]
+    rows += [(each.split, each.output, each.name, _exact(each.was), _exact(each.now)) for each in found.differences]
+    if found.differences:
+        lines += _aligned(rows)
+    else:
+        lines.append("every metric is the same; the history differs")
+    causes = [*found.notes, "" if found.notes else "neither data files nor versions have changed since"]
+    return "\n".join((*lines, "", *(f"note: {printable(cause)}" for cause in causes if cause)))
+
+
+def reproduction_json(found: Reproduction) -> str:
+    """The same for scripts."""
+    report = {
+        "format_version": FORMAT_VERSION,
+        "run": str(found.run),
+        "again": str(found.again),
+        "same": found.same,
+        "same_history": found.same_history,
+        "differences": [vars(each) for each in found.differences],
+        "notes": list(found.notes),
+    }
+    return json.dumps(finite(report), indent=2, allow_nan=False)
+
+
+def _exact(value: Any) -> str:
+    return "-" if value is None else repr(value)
+
+
 def table(scores: Sequence[Scores]) -> list[str]:
     """A line for each split and output, a column for each metric."""
     metrics = list(dict.fromkeys(name for score in scores for found in score.outputs.values() for name in found))
@@ -82,9 +116,13 @@ def table(scores: Sequence[Scores]) -> list[str]:
         if len(score.outputs) > 1:
             total = {"loss": score.loss}
             rows.append((score.split, f"{score.rows:,}", "(all)", *(_number(total.get(name)) for name in metrics)))
+    return _aligned(rows, left=(True, False, True))
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], left: tuple[bool, ...] = (True, True, True)) -> list[str]:
+    """Cells in columns; those at the front are on the left where `left` says so, all others on the right."""
     shown = [tuple(printable(cell) for cell in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    left = (True, False, True)
     return [
         "  ".join(
             cell.ljust(wide) if at < len(left) and left[at] else cell.rjust(wide)

@@ -35,9 +35,9 @@ def environment(folder: str, *, seed: int, command: Sequence[str], started: date
         "versions": versions(),
         "platform": platform.platform(),
     }
-    git = _git(folder)
-    if git is not None:
-        found["git"] = git
+    state = git(folder)
+    if state is not None:
+        found["git"] = state
     return found
 
 
@@ -110,10 +110,10 @@ def iso(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _git(folder: str) -> dict[str, Any] | None:
+def git(folder: str) -> dict[str, Any] | None:
     """The commit that the spec's folder is at, and whether tracked files differ from it."""
 
-    def git(*args: str) -> str | None:
+    def asked(*args: str) -> str | None:
         try:
             done = subprocess.run(
                 ["git", "-C", folder, *args],
@@ -129,10 +129,10 @@ def _git(folder: str) -> dict[str, Any] | None:
             return None
         return done.stdout.strip()
 
-    commit = git("rev-parse", "--verify", "HEAD")
+    commit = asked("rev-parse", "--verify", "HEAD")
     if not commit:
         return None
-    changed = git("status", "--porcelain", "--untracked-files=no")
+    changed = asked("status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 
 

@@ -1,0 +1,129 @@
+"""Runs once more: `resume` goes on with one, `reproduce` trains a finished one again and compares."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.api import PathLike, find_run, require_engine, settings, sound
+from netspec.pipeline import Analysis, analyze, analyze_text
+
+if TYPE_CHECKING:
+    from netspec.runtime.run.reproducing import Reproduction
+    from netspec.runtime.run.runs import RunRecord
+    from netspec.runtime.run.training import FitResult
+
+
+def resume(
+    run: PathLike,
+    spec: PathLike | None = None,
+    *,
+    quiet: bool = True,
+    trust: bool = False,
+    **overrides: Any,
+) -> FitResult:
+    """Go on with a run from its last checkpoint, in its own folder, to the bits of a run that was never stopped.
+
+    Args:
+        run: a run folder, interrupted, failed, killed or finished.
+        spec: a spec to go on with; the run's own, as it was then, if left out.
+        quiet: show no progress.
+        trust: let the spec's own Python run.
+        **overrides: as for `build`; epochs, callbacks and checkpoints may change: `resume(run, epochs=20)`.
+
+    Raises:
+        SpecError: the spec has errors.
+        netspec.runtime.run.runs.RunError: spec or data have changed in an unsafe way, the run is finished, damaged, or
+            still being written.
+    """
+    require_engine()
+    path = None if spec is None else os.fspath(spec)
+    given = settings(overrides)
+    plan, text, analysis = resumable(Path(run), path, given)
+    from netspec.runtime.data import own
+    from netspec.runtime.run import resuming, training
+
+    spec_ = sound(analysis)
+    with own.trusting(trust):
+        return training.fit(
+            spec_,
+            text,
+            quiet=quiet,
+            command=("netspec.resume", os.fspath(run), *given),
+            resumed=resuming.resumed(plan, spec_),
+        )
+
+
+def reproduce(run: PathLike, *, out: PathLike | None = None, quiet: bool = True, trust: bool = False) -> Reproduction:
+    """Train a finished run again, from its own spec, seed and data, into another folder, and compare the two.
+
+    Args:
+        run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
+        out: the new run's folder; `runs/<name>/<UTC time>` if left out.
+        quiet: show no progress.
+        trust: let the spec's own Python run.
+
+    Returns:
+        What differs, to the last bit, and what had changed before it began (`notes`).
+
+    Raises:
+        netspec.runtime.run.runs.RunError: there is no such run, it is damaged, or it is not finished.
+        netspec.runtime.data.faults.DataError: its data do not fit any more.
+    """
+    folder = find_run(run)
+    from netspec.runtime.run import reproducing, runs
+
+    record = runs.load(folder)
+    notes = reproducing.concerns(record)
+    return trained_again(record, notes, None if out is None else Path(out), quiet=quiet, trust=trust)
+
+
+def trained_again(
+    record: RunRecord,
+    notes: tuple[str, ...],
+    out: Path | None,
+    *,
+    quiet: bool,
+    trust: bool,
+    command: Sequence[str] = (),
+) -> Reproduction:
+    """The second half of `reproduce`, once it has been said what has changed."""
+    from netspec.runtime.data import own
+    from netspec.runtime.run import reproducing, runs, training
+
+    kept = (f"fit.seed={record.seed}", f"fit.steps_per_execution={record.steps_per_execution}")
+    text, original = json.dumps({**record.spec, "name": record.name}), record.path / runs.SPEC
+    shown = str(record.path / runs.RESOLVED)
+    spec = sound(analyze_text(text, shown=shown, folder=str(record.folder), overrides=kept))
+    with own.trusting(trust):
+        made = training.fit(
+            spec,
+            original.read_bytes() if original.is_file() else b"",
+            dummy=record.dummy,
+            out=out,
+            quiet=quiet,
+            command=command or ("netspec.reproduce", str(record.path)),
+        )
+    return reproducing.compared(record.path, made.run, notes)
+
+
+def resumable(run: Path, spec: str | None, given: Sequence[str]) -> tuple[RunRecord, bytes, Analysis]:
+    """The run's record, and the spec that it goes on with: its own or `spec`, under settings, with the run's seed."""
+    from netspec.runtime.run import runs
+
+    record = runs.load(run)
+    if spec is not None:
+        kept = () if _has_seed(spec, given) else (f"fit.seed={record.seed}",)
+        return record, Path(spec).read_bytes(), analyze(spec, overrides=[*given, *kept])
+    text = json.dumps({**record.spec, "name": record.name})
+    shown, original = str(run / runs.RESOLVED), run / runs.SPEC
+    found = analyze_text(text, shown=shown, folder=str(record.folder), overrides=given)
+    return record, original.read_bytes() if original.is_file() else b"", found
+
+
+def _has_seed(spec: str, given: Sequence[str]) -> bool:
+    found = analyze(spec, overrides=given).checked
+    return found is not None and found.fit.seed is not None
