@@ -79,7 +79,7 @@ def test_what_is_drawn_from_is_what_the_model_says(tiny: Path) -> None:
 
     checked = api.of_run(tiny)
     prepared = inference.prepared_by(runs.load(tiny))
-    part = splits.held_out(checked, prepared, 1)
+    part = splits.held_out_text(checked, prepared, None)
     assert part is not None
     model, feature = inference.model_of(tiny, checked, best=False), prepared.features["w"]
     step = generating._compiled(model, checked, feature, generating._way(tiny, checked, feature, prepared.labels, None))

@@ -169,9 +169,9 @@ def test_what_was_learned_is_applied_to_another_text(tmp_path: Path) -> None:
     made.prepared.save(tmp_path / "features")
     again = features.load(tmp_path / "features")
     assert again.features == made.prepared.features and again.labels == made.prepared.labels
-    part = splits.held_out(checked(tmp_path, validation=0.2), again, 1)
+    part = splits.held_out_text(checked(tmp_path, validation=0.2), again, None)
     assert part is not None and part.rows == round(0.2 * len(TEXT)) - 8
-    assert splits.held_out(checked(tmp_path), again, 1) is None
+    assert splits.held_out_text(checked(tmp_path), again, None) is None
 
 
 def test_stride_is_that_of_train_where_it_is_not_said(tmp_path: Path) -> None:

@@ -303,9 +303,9 @@ def _complete_model(model: Any, checked: Checked, part: Part, *, surely: bool) -
             return  # else the first step finds out
         guesses[name] = np.zeros((2, *sizes), np.float32)
     two = complete(part.examples.head(2), checked, part)
-    truth = _fed(two.y)  # of one row, Keras would take a list of labels for a column of them
-    weights = _fed(two.w) if two.w else None
-    guess = _fed(guesses)
+    truth = tensors(two.y)  # of one row, Keras would take a list of labels for a column of them
+    weights = tensors(two.w) if two.w else None
+    guess = tensors(guesses)
     try:
         model.optimizer.build(model.trainable_variables)
         model.compute_loss(None, truth, guess, weights, training=False)
@@ -385,9 +385,9 @@ def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict
         stopping.check()
         rows = piece.rows
         filled = {name: _filled(array, size) for name, array in piece.x.items()}
-        predicted = tf.nest.map_structure(lambda tensor: tensor[:rows], model(_fed(filled), training=False))  # noqa: B023
+        predicted = tf.nest.map_structure(lambda tensor: tensor[:rows], model(tensors(filled), training=False))  # noqa: B023
         whole = complete(piece, checked, part)
-        truth, weights = _fed(whole.y), _fed(whole.w) if whole.w else None
+        truth, weights = tensors(whole.y), tensors(whole.w) if whole.w else None
         loss = model.compute_loss(None, truth, predicted, weights, training=False)
         total += float(loss) * rows
         found = model.compute_metrics(None, truth, predicted, weights)
@@ -407,9 +407,10 @@ def fed_from(part: Part, checked: Checked, **how: Any) -> Any:
     return batches.of_store(examples, lambda piece: complete(piece, checked, part), **how)
 
 
-def _fed(arrays: Mapping[str, np.ndarray]) -> Any:
-    tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
-    return tensors if len(tensors) > 1 else next(iter(tensors.values()))
+def tensors(arrays: Mapping[str, np.ndarray]) -> Any:
+    """Arrays by name as Keras takes them: several by name, one alone."""
+    found = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _filled(array: np.ndarray, rows: int) -> np.ndarray:
