@@ -78,7 +78,7 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {  # model, data, rows, code,
         XY,
         "x,y\n1,2\n",
         "NS708",
-        "list 3 columns under `columns`, or make the input [1]",
+        "list 3 columns under `columns`, say `array: true` where a cell holds 3 numbers, or make the input [1]",
     ),
     "columns for the output": (
         flat(1, 2),

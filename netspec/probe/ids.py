@@ -32,6 +32,10 @@ def checker(wanted: Wanted, sheet: Sheet, report: Report, learning: bool, held_o
         from netspec.probe.days import Days
 
         kinds["date"] = Days
+    if wanted.feature.array:
+        from netspec.probe.vectors import Vectors
+
+        kinds["array"] = Vectors
     cls = kinds.get(wanted.kind(sheet), Lists)
     return cls(wanted, sheet, report, learning, held_out)
 

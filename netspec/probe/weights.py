@@ -22,14 +22,19 @@ def check_kind(wanted: Wanted, report: Report) -> bool:
     target = wanted.target
     multi = target.multi_label is not None
     kinds = {"multi": multi, "normalize": target.normalize, "steps": target.sequence is not None}
+    kinds["array"] = target.array
     reason = forms.refused(wanted.output, len(wanted.columns), wanted.loss, **kinds)
     if reason is not None:
-        place = (*wanted.path, "multi_label" if multi else "sequence" if target.sequence is not None else "normalize")
+        kinds = {"multi_label": multi, "sequence": target.sequence is not None, "array": target.array}
+        place = (*wanted.path, next((key for key, there in kinds.items() if there), "normalize"))
         report.add("NS711", place, reason, key=True, spans=[(("losses",), "the loss")])
         return False
     if wanted.weighs_classes and wanted.dims is not None and len(wanted.dims) > 1 and target.sequence is None:
         said = f"output `{wanted.output}`: class weights are for one class a row, and it has several labels"
         report.add("NS711", (*wanted.path, "class_weights"), said, key=True, spans=wanted.spans)
+        return False
+    if target.array and (why := forms.array_refused(wanted.output, wanted.dims)) is not None:
+        report.add("NS706", (*wanted.path, "array"), why, key=True, spans=wanted.spans)
         return False
     if target.sequence is not None:
         refusal = forms.steps_refused(wanted.output, wanted.form, wanted.loss, wanted.dims, target.sequence.length)

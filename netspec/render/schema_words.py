@@ -75,6 +75,12 @@ FIELDS = {
         "padding": "where zeros go in a row that is too short",
         "truncating": "where a row that is too long is cut",
     },
+    "Array": {
+        "length": "steps in a row after cutting and padding; null: the input's own, exactly; where that is free, those "
+        "of the longest training row",
+        "padding": "where zeros go in a row that is too short",
+        "truncating": "where a row that is too long is cut",
+    },
     "Category": {
         "vocabulary": "how many numbers there are, unknown included; rarer values become unknown; null: all values",
         "one_hot": "a column for each value instead of its number; unknown is all zeros",
@@ -108,6 +114,7 @@ FIELDS = {
         "date": "parts of a date or time as numbers, such as [month, weekday]",
         "text": "text to numbers, one for each word or character",
         "sequence": "lists of whole numbers, cut and padded to one length",
+        "array": "lists of numbers, such as 0.5 1 2 or [0.5, 1, 2], as many as the input takes; true for the defaults",
         "category": "one of few values to its number; true for the defaults",
         "hash": "one of very many values to a number below this one, by a hash; 0 is an empty cell",
         "multi_hot": "lists of whole numbers to zeros and ones of this width",
@@ -130,6 +137,7 @@ FIELDS = {
         "classes": "the classes in their order, where sorting is not it",
         "multi_label": "several classes a row, such as red|round, or lists; true for the defaults",
         "sequence": "a class for each step, in lists that are cut and padded; true for the defaults",
+        "array": "lists of numbers in one column, as many as the output gives",
         "normalize": "train on normalized numbers; predictions and metrics are in the column's own units",
         "missing": "what becomes of a row without this label: drop it (if left out), or mask it for this output alone",
         "weight": "the column of what each row counts for this output, in place of the one under data",

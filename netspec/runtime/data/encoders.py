@@ -21,6 +21,7 @@ from netspec.runtime.data.images import Size, decoded
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.quantities import Buckets, Numbers, one_hot
 from netspec.runtime.data.tables import Table
+from netspec.runtime.data.vectors import Arrays
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,6 @@ class Images:
         return self.numbers.encode(replace(table, columns=own))
 
 
-Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | MultiHot | Images
-_ALL = (Numbers, Buckets, Categories, Hashed, Words, Sequences, MultiHot, Images)
+Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | Arrays | MultiHot | Images
+_ALL = (Numbers, Buckets, Categories, Hashed, Words, Sequences, Arrays, MultiHot, Images)
 KINDS: dict[str, Any] = {cls.kind: cls for cls in _ALL}

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from netspec.catalog.types import show as show_shape
 from netspec.probe import forms
 from netspec.probe.forms import BINARY, CLASSES, HINGE, ONE_HOT, Dims, classes_cure, fits
-from netspec.runtime.data import multi, stepwise, weighing
+from netspec.runtime.data import multi, stepwise, vectors, weighing
 from netspec.runtime.data.columns import (
     bad_cell,
     is_text,
@@ -52,6 +52,7 @@ class Label:
     mean: tuple[float, ...] | None = None  # along the last axis; trained is (label - mean) / std
     std: tuple[float, ...] | None = None
     steps: Stepwise | None = None  # a label for each step
+    array: bool = False  # a list of numbers, as many as the output has
 
     @property
     def weighted(self) -> bool:
@@ -172,12 +173,23 @@ class Label:
         return one_hot(ids, self.dims[-1]).astype(np.float32)
 
     def _parsed(self, table: Table, name: str) -> np.ndarray:
+        if self.array:
+            form = forms.listed(self.dims, None)
+            assert isinstance(form, forms.Listed)
+            found = vectors.read(table, name, form, None).steps.reshape(table.rows, -1, *form.inner)
+            return numbers(replace(table, columns={name: found}), name)
         try:
             return numbers(table, name)
         except DataError as error:
             if error.help is None and is_text(table, name) and (self.loss in CLASSES or self.form != "numbers"):
                 raise DataError("NS703", error.message, classes_cure(texts(table, name))) from None
             raise
+
+    def plain(self, table: Table) -> Table:
+        """The table with its lists as numbers."""
+        if not self.array:
+            return table
+        return replace(table, columns={**table.columns, self.columns[0]: self._parsed(table, self.columns[0])})
 
     def _numbers(self, table: Table) -> np.ndarray:
         arrays = [self._parsed(table, name) for name in self.columns]

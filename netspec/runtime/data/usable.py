@@ -17,6 +17,7 @@ from netspec.runtime.data.labels import Label
 from netspec.runtime.data.quantities import Buckets, Numbers
 from netspec.runtime.data.readings import Reading, empty
 from netspec.runtime.data.tables import Table
+from netspec.runtime.data.vectors import Arrays, Present
 
 if TYPE_CHECKING:
     from netspec.runtime.data.features import Input
@@ -92,7 +93,7 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
     filled: dict[str, tuple[str, np.ndarray]] = {}
     for feature in features.values():
         encoder = feature.encoder
-        quantity = encoder if isinstance(encoder, Numbers | Buckets) else None
+        quantity = encoder if isinstance(encoder, Numbers | Buckets | Arrays) else None
         gone = Dropping(feature.drops, quantity.reading if quantity else None).holes(table)
         for column, holes in gone.items():
             dropped[column] = dropped.get(column, 0) + int((holes & kept).sum())
@@ -151,7 +152,7 @@ class Dropping:
     """The columns of a feature whose empty cells drop the row. `reading` says what a number is, None: there is none."""
 
     columns: tuple[str, ...]
-    reading: Reading | None
+    reading: Reading | Present | None
 
     def holes(self, table: Table) -> dict[str, np.ndarray]:
         """By column which rows are dropped, (rows,) of bool."""

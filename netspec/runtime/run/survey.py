@@ -29,6 +29,7 @@ from netspec.runtime.data.profile import Column, ColumnLearner, Spread, Spreadin
 from netspec.runtime.data.store import room
 from netspec.runtime.data.tables import Rows, Table, pieces
 from netspec.runtime.data.usable import Used
+from netspec.runtime.data.vectors import Arrays
 from netspec.runtime.run import splits
 from netspec.runtime.run.examples import Example, examples
 from netspec.runtime.run.pictures import Picture, picture
@@ -227,14 +228,19 @@ def _pieces(rows: Rows, prepared: Prepared) -> Iterator[Table]:
 
 
 def _has_tokens(encoder: Encoder) -> bool:
-    return isinstance(encoder, Words | Sequences)
+    return isinstance(encoder, Words | Sequences) or (isinstance(encoder, Arrays) and not encoder.exact)
+
+
+def _length(encoder: Encoder) -> int:
+    assert isinstance(encoder, Words | Sequences | Arrays)
+    return encoder.steps if isinstance(encoder, Arrays) else encoder.length
 
 
 class _Tokens:
     """Learns how long the texts or lists of a part are."""
 
     def __init__(self, encoder: Encoder) -> None:
-        assert isinstance(encoder, Words | Sequences)
+        assert isinstance(encoder, Words | Sequences | Arrays)
         self._encoder, self._lengths = encoder, Spreading()
         self._rows = self._cut = self._all = self._unknown = 0
         self._known = pa.array(encoder.vocabulary, pa.string()) if isinstance(encoder, Words) else None
@@ -245,10 +251,12 @@ class _Tokens:
             found, counts = tokens.flat(strings(table, encoder.columns[0]), encoder.by, encoder.lower)
             self._all += len(found)
             self._unknown += int(np.count_nonzero(tokens.numbered(found, self._known) == UNKNOWN_TOKEN))
+        elif isinstance(encoder, Arrays):
+            counts = encoder.counts(table)
         else:
             counts = np.array([len(row) for row in lists(table, encoder.columns[0])])
         self._rows += len(counts)
-        self._cut += int(np.count_nonzero(counts > encoder.length))
+        self._cut += int(np.count_nonzero(counts > _length(encoder)))
         self._lengths.see(counts)
 
     def made(self) -> Tokens:
@@ -308,7 +316,7 @@ def _seen(name: str, encoder: Encoder, found: Mapping[str, _Found]) -> Seen:
         encoder.columns,
         shape,
         dtype,
-        encoder.length if isinstance(encoder, Words | Sequences) else None,
+        _length(encoder) if _has_tokens(encoder) else None,
         len(encoder.vocabulary) if isinstance(encoder, Words) else None,
         {part: one.tokens[name] for part, one in found.items() if name in one.tokens},
         {part: one.numbers[name] for part, one in found.items()},
