@@ -20,6 +20,8 @@ SPARSE = "sparsecategoricalcrossentropy"
 ONE_HOT = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence"})
 BINARY = frozenset({"binarycrossentropy", "binaryfocalcrossentropy"})
 HINGE = frozenset({"hinge", "squaredhinge"})
+ELEMENTWISE = BINARY | HINGE | {"meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror", "poisson"}
+ELEMENTWISE |= {"meansquaredlogarithmicerror", "huber", "logcosh"}  # losses that are means over the numbers of a row
 CLASSES = ONE_HOT | BINARY | HINGE | {SPARSE}
 
 
@@ -227,6 +229,16 @@ def refused(
     if normalize and loss in CLASSES:
         return f"output `{output}`: normalized labels are for a loss of numbers such as `mse`, not for one of classes"
     return None
+
+
+def masked_singly(form: str, loss: str, dims: Dims) -> bool:
+    """Whether labels that are masked are so one by one: several numbers a row, and a loss that looks at each alone.
+
+    >>> masked_singly("numbers", "huber", (3,)), masked_singly("numbers", "kldivergence", (3,))
+    (True, False)
+    """
+    several = dims is not None and (None in dims or math.prod(dim or 1 for dim in dims) > 1)
+    return several and form == "numbers" and loss in ELEMENTWISE
 
 
 def array_refused(output: str, dims: Dims) -> str | None:

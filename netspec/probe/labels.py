@@ -245,6 +245,8 @@ class Labels:
                         self.missing[at] = 1
             else:
                 sound = self._parse(name, cells) and sound
+        if weights.singly(self.wanted) and not self.named:
+            self.missing = weights.lacking(self)
         return weights.weighable(self) and sound
 
     def _is_named(self, held_out: float) -> bool | None:

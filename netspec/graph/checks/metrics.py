@@ -16,6 +16,7 @@ from netspec.graph.checks.survey import Survey
 from netspec.graph.ir import KerasObject, Training
 from netspec.graph.training import loss_class, metric_path
 from netspec.language.spec import Spec
+from netspec.probe.forms import canonical, masked_singly
 
 # Metrics that cut probabilities at a threshold, and the argument that moves it.
 _CUTTING = {"BinaryAccuracy": "threshold", "Precision": "thresholds", "Recall": "thresholds"}
@@ -25,6 +26,9 @@ _ONE_HOT = {"CategoricalAccuracy": "SparseCategoricalAccuracy"}
 _ONE_HOT |= {"TopKCategoricalAccuracy": "SparseTopKCategoricalAccuracy"}
 _NUMBERS = {sparse: one_hot for one_hot, sparse in _ONE_HOT.items()}
 _OVERLAPS = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
+_OF_ROWS = frozenset(
+    ("R2Score", "CosineSimilarity", "F1Score", "FBetaScore", "PearsonCorrelation", "ConcordanceCorrelation")
+)
 _SPARSE_LOSS = "SparseCategoricalCrossentropy"
 _CLASSES = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy", _SPARSE_LOSS))
 _ONE_HOT_LOSSES = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"))
@@ -44,10 +48,30 @@ def check_metrics(spec: Spec, found: Survey, plan: Training, report: Report) -> 
         tail, loss = endings.tail(typed, tensor), plan.losses.get(name)
         logits = isinstance(loss, KerasObject) and loss.args.get("from_logits") is True and tail.activation == "linear"
         for at, metric in enumerate(metrics):
-            said = _fault(metric, name, tail, units, loss_class(loss), logits)
+            said = _fault(metric, name, tail, units, loss_class(loss), logits) or _masked(
+                metric, name, loss, shape, spec
+            )
             if said is not None:
                 path = metric.path if isinstance(metric, KerasObject) else metric_path(spec.metrics, name, at)
                 report.add("NS520", path, said[0], key=isinstance(metric, KerasObject), help=said[1])
+
+
+def _masked(
+    metric: KerasObject | str, output: str, loss: KerasObject | str | None, shape: Any, spec: Spec
+) -> tuple[str, str] | None:
+    """A metric of whole rows, where labels are masked one by one."""
+    target = spec.data.targets.get(output) if spec.data is not None else None
+    if target is None or target.missing != "mask" or isinstance(shape, Unknown) or target.one_hot or target.sequence:
+        return None
+    dims = tuple(dim if isinstance(dim, int) else None for dim in shape[1:])
+    if target.multi_label or not masked_singly("numbers", canonical(loss_class(loss)), dims):
+        return None
+    word = metric if isinstance(metric, str) else metric.cls
+    entry = catalog.find("metric", word)
+    if entry is None or entry.name not in _OF_ROWS:
+        return None
+    said = f"`{word}` is of whole rows, but output `{output}` masks labels one by one, so it is of all of them together"
+    return said, "take it out, or leave out rows that lack a label: `missing: drop`"
 
 
 def metric_class(metric: KerasObject | str, units: int | None) -> str | None:

@@ -138,6 +138,11 @@ class Prepared:
         return any(label.weighted for label in self.labels.values())
 
     @property
+    def singly(self) -> frozenset[str]:
+        """The outputs whose missing labels are masked one by one."""
+        return frozenset(name for name, label in self.labels.items() if label.singly)
+
+    @property
     def scales(self) -> Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]:
         """(mean, std) of each output whose labels are normalized."""
         found = {name: (label.mean, label.std) for name, label in self.labels.items()}
@@ -182,10 +187,12 @@ class Prepared:
             rows, good, why = readable(self.features, rows)
             if not good.all():
                 rows, positions = rows.take(np.flatnonzero(good)), positions[good]
-                used = replace(used, kept=rows.rows, unread=int((~good).sum()), why=why, filled={}, lacking={})
+                used = replace(
+                    used, kept=rows.rows, unread=int((~good).sum()), why=why, filled={}, lacking={}, masked={}
+                )
                 if rows.rows:
                     again = look(self.features, self.labels, rows)[1]
-                    used = replace(used, filled=again.filled, lacking=again.lacking)
+                    used = replace(used, filled=again.filled, lacking=again.lacking, masked=again.masked)
         if not used.kept:
             return Examples({}, {}, used)
         x = self.inputs(rows)

@@ -51,6 +51,7 @@ class LabelLearner:
         self._counts: Counter[Any] = Counter()  # rows by class name or number
         self._numbers = NumbersLearner(Feature(normalize=True), columns, False) if target.normalize else None
         self._labelled, self._longest = 0, 1
+        self._labels: dict[str, np.ndarray] = {}  # by column, of labels that are masked one by one, how many there are
         if target.balanced or target.class_weights is not None:
             self._check_classes()
 
@@ -80,6 +81,9 @@ class LabelLearner:
         self._labelled += table.rows
         if not table.rows:
             return
+        if self._label.singly:
+            for name, holes in self._label.holes(table).items():
+                self._labels[name] = self._labels.get(name, 0) + np.count_nonzero(~holes, axis=0)
         if self._numbers is not None:
             self._label.encode(table)  # which speaks of labels where something is wrong
             self._numbers.see(self._label.plain(table))
@@ -104,6 +108,10 @@ class LabelLearner:
         if self.masks and not self._labelled:
             columns = ", ".join(f"`{name}`" for name in label.columns)
             raise DataError("NS704", f"output `{label.output}`: none of the training rows has a label in {columns}")
+        for name, counts in self._labels.items():
+            if not counts.all():
+                which = f"number {int(np.argmin(counts)) + 1} of `{name}`" if len(counts) > 1 else f"`{name}`"
+                raise DataError("NS704", f"output `{label.output}`: none of the training rows has a label in {which}")
         if self._numbers is not None:
             label = self._scaled(label)
         if label.steps is not None and not label.steps.length:

@@ -94,7 +94,8 @@ def evaluate(
 
     generated = record.generated and data is None
     names, scales = ({}, {}) if generated else (prepared.class_names, prepared.scales)
-    counts.count(model, scales, outputs, weighted=part.weighted)
+    singly = () if generated else prepared.singly
+    counts.count(model, scales, outputs, weighted=part.weighted, singly=singly)
     found = scores.sorted_out(
         part.name,
         part.rows,
