@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netspec.runtime.run.generating import Generated
     from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
-    from netspec.runtime.run.survey import Survey
+    from netspec.runtime.run.surveyed import Survey
     from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from netspec.catalog.singly import LOSSES
 from netspec.catalog.types import TensorType, Unknown
 from netspec.language.schema import Feature
 
@@ -20,8 +21,6 @@ SPARSE = "sparsecategoricalcrossentropy"
 ONE_HOT = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence"})
 BINARY = frozenset({"binarycrossentropy", "binaryfocalcrossentropy"})
 HINGE = frozenset({"hinge", "squaredhinge"})
-ELEMENTWISE = BINARY | HINGE | {"meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror", "poisson"}
-ELEMENTWISE |= {"meansquaredlogarithmicerror", "huber", "logcosh"}  # losses that are means over the numbers of a row
 CLASSES = ONE_HOT | BINARY | HINGE | {SPARSE}
 
 
@@ -32,6 +31,9 @@ def canonical(loss: str | None) -> str:
     True
     """
     return (loss or "").replace("_", "").lower()
+
+
+_SINGLY = frozenset(map(canonical, LOSSES))
 
 
 def dims_of(tensor: TensorType) -> Dims:
@@ -238,7 +240,7 @@ def masked_singly(form: str, loss: str, dims: Dims) -> bool:
     (True, False)
     """
     several = dims is not None and (None in dims or math.prod(dim or 1 for dim in dims) > 1)
-    return several and form == "numbers" and loss in ELEMENTWISE
+    return several and form == "numbers" and loss in _SINGLY
 
 
 def array_refused(output: str, dims: Dims) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec import catalog
+from netspec.catalog import singly
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Report
 from netspec.graph.checks.endings import Endings, Tail
@@ -16,7 +17,6 @@ from netspec.graph.checks.survey import Survey
 from netspec.graph.ir import KerasObject, Training
 from netspec.graph.training import loss_class, metric_path
 from netspec.language.spec import Spec
-from netspec.probe.forms import canonical, masked_singly
 
 # Metrics that cut probabilities at a threshold, and the argument that moves it.
 _CUTTING = {"BinaryAccuracy": "threshold", "Precision": "thresholds", "Recall": "thresholds"}
@@ -26,9 +26,6 @@ _ONE_HOT = {"CategoricalAccuracy": "SparseCategoricalAccuracy"}
 _ONE_HOT |= {"TopKCategoricalAccuracy": "SparseTopKCategoricalAccuracy"}
 _NUMBERS = {sparse: one_hot for one_hot, sparse in _ONE_HOT.items()}
 _OVERLAPS = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
-_OF_ROWS = frozenset(
-    ("R2Score", "CosineSimilarity", "F1Score", "FBetaScore", "PearsonCorrelation", "ConcordanceCorrelation")
-)
 _SPARSE_LOSS = "SparseCategoricalCrossentropy"
 _CLASSES = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy", _SPARSE_LOSS))
 _ONE_HOT_LOSSES = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"))
@@ -63,12 +60,11 @@ def _masked(
     target = spec.data.targets.get(output) if spec.data is not None else None
     if target is None or target.missing != "mask" or isinstance(shape, Unknown) or target.one_hot or target.sequence:
         return None
-    dims = tuple(dim if isinstance(dim, int) else None for dim in shape[1:])
-    if target.multi_label or not masked_singly("numbers", canonical(loss_class(loss)), dims):
+    if target.multi_label or loss_class(loss) not in singly.LOSSES or all(dim == 1 for dim in shape[1:]):
         return None
     word = metric if isinstance(metric, str) else metric.cls
     entry = catalog.find("metric", word)
-    if entry is None or entry.name not in _OF_ROWS:
+    if entry is None or entry.name not in singly.METRICS:
         return None
     said = f"`{word}` is of whole rows, but output `{output}` masks labels one by one, so it is of all of them together"
     return said, "take it out, or leave out rows that lack a label: `missing: drop`"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,8 @@ class Part:
 
     examples: Examples
     notes: tuple[str, ...]
+    origin: str
+    counts: np.ndarray  # of its tokens, how many have each number
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,14 @@ def read(
     prepared = Prepared({plan.input: feature}, labels)
     ids = passage.numbered(vocabulary)
     counts = _counts(ids, train, len(vocabulary) + FIRST)
-    made = _part(prepared, passage, ids, train, stride, _guess(counts, counts))
+    made = _part(prepared, passage, ids, train, stride, counts, _guess(counts, counts))
     validation = test = None
     if fraction:
         first = passage.total - sum(stop - start for start, stop in held)
-        found = _part(prepared, passage, ids, held, stride, _guess(counts, _counts(ids, held, len(counts))))
+        met = _counts(ids, held, len(counts))
+        found = _part(prepared, passage, ids, held, stride, met, _guess(counts, met))
         where = f"the last {fraction:g} of `{passage.origin}`, from {text.by.removesuffix('s')} {first + 1:,} on"
-        validation = Part(found.examples, (where, *found.notes))
+        validation = replace(found, notes=(where, *found.notes))
     elif data.validation is not None and data.validation.source is not None:
         more = data.validation.source
         validation = applied(prepared, more, folder, rules.step(more, data), watch=watch)
@@ -214,11 +217,19 @@ def applied(
     if not sum(rules.windows(segments, encoder.length, stride)):
         said = f"`{passage.origin}` has {passage.total:,} {encoder.by}; a window takes {encoder.length + 1}"
         raise DataError("NS704", said)
-    return _part(prepared, passage, passage.numbered(encoder.vocabulary), segments, stride)
+    ids = passage.numbered(encoder.vocabulary)
+    counts = _counts(ids, segments, len(encoder.vocabulary) + FIRST)
+    return _part(prepared, passage, ids, segments, stride, counts)
 
 
 def _part(
-    prepared: Prepared, passage: Passage, ids: np.ndarray, segments: Sequence[rules.Segment], stride: int, *said: str
+    prepared: Prepared,
+    passage: Passage,
+    ids: np.ndarray,
+    segments: Sequence[rules.Segment],
+    stride: int,
+    counts: np.ndarray,
+    *said: str,
 ) -> Part:
     ((_, feature),) = prepared.features.items()
     made: Blocks = Windows(ids, segments, stride, feature, prepared.labels)
@@ -226,8 +237,10 @@ def _part(
     step = f", a step of {stride} apart" if stride > 1 else ""
     notes = (f"{made.rows:,} windows over {tokens:,} {passage.by} of `{passage.origin}`{step}", *said)
     if made.bytes <= room():
-        return Part(Held(*joined([made.block(number) for number in range(made.blocks)])), notes)
-    return Part(made, (*notes, f"made as they are used: all windows would take {show_bytes(made.bytes)}"))
+        held = Held(*joined([made.block(number) for number in range(made.blocks)]))
+        return Part(held, notes, passage.origin, counts)
+    notes = (*notes, f"made as they are used: all windows would take {show_bytes(made.bytes)}")
+    return Part(made, notes, passage.origin, counts)
 
 
 def _check(passage: Passage, segments: Sequence[rules.Segment], plan: rules.Plan, stride: int, what: str) -> None:
