@@ -122,6 +122,9 @@ def _check_values(feature: Feature, path: Path, report: Report) -> None:
     if feature.text is not None and feature.text.vocabulary is None and feature.text.file is None:
         cure = "for example `vocabulary: 10000`, the most frequent words"
         report.add("NS203", (*path, "text"), "`text` needs `vocabulary`", key=True, help=cure)
+    if feature.text is not None and feature.text.punctuation and feature.text.by == "characters":
+        message, cure = "`punctuation` is for words; of characters it is there anyhow", "leave out `punctuation`"
+        report.add("NS709", (*path, "text", "punctuation"), message, key=True, help=cure)
     if feature.bucket is not None:
         given, quantiles = feature.bucket.boundaries, feature.bucket.quantiles
         if (given is None) == (quantiles is None):

@@ -60,6 +60,7 @@ class Text(Closed):
     ngrams: Annotated[int, Field(ge=1, le=100)] = 1  # runs of up to so many tokens are tokens too
     padding: Literal["pre", "post"] = "pre"
     truncating: Literal["pre", "post"] = "post"
+    punctuation: bool = False  # of words: every other sign but white space is a token of its own
     lower: bool = True
     one_hot: bool = False  # (length, vocabulary) of zeros and ones; padding is all zeros
 

@@ -121,7 +121,7 @@ class Words(Check):
         for at, cell in enumerate(cells):
             if not kept[at] or len(self.counts) > _DISTINCT:
                 continue
-            found = words.runs(words.tokens(cell, text.by, text.lower), text.ngrams)
+            found = words.runs(words.tokens(cell, text.by, text.lower, text.punctuation), text.ngrams)
             self.counts.update(found)
             if length is not None and len(found) > length:
                 found = found[len(found) - length :] if text.truncating == "pre" else found[:length]

@@ -45,7 +45,16 @@ def features(definitions: dict[str, Form], fields: dict[str, Form]) -> None:
     text = definitions["Text"]["properties"]
     retype(text, "vocabulary", union(flexible({"type": ["integer", "null"], "minimum": 3, "maximum": 2**31 - 1}), FILE))
     neither = {"type": "object", "not": {"anyOf": [given("vocabulary"), given("file")]}}
-    definitions["Text"]["allOf"] = [{"if": neither, "then": never("`vocabulary`")}]
+    signs: Form = {
+        "type": "object",
+        "properties": {"punctuation": {"const": True}},
+        "required": ["punctuation"],
+    }
+    letters: Form = {"properties": {"by": {"const": "characters"}}, "required": ["by"]}
+    definitions["Text"]["allOf"] = [
+        {"if": neither, "then": never("`vocabulary`")},
+        {"if": {"allOf": [signs, letters]}, "then": never("no `punctuation` beside `by: characters`")},
+    ]
     retype(fields, "bucket", _part("Bucket", flexible(boundaries), quantiles))
     retype(fields, "date", _part("Date", definitions["Date"]["properties"]["parts"]))
     clip: Form = {"type": "array", "items": {"type": ["number", "null"]}, "minItems": 2, "maxItems": 2}

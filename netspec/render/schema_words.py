@@ -66,6 +66,7 @@ FIELDS = {
         "ngrams": "runs of up to so many tokens are tokens too, behind the single ones",
         "padding": "where zeros go in a row that is too short",
         "truncating": "where a row that is too long is cut",
+        "punctuation": "by words: every other sign but white space is a token of its own, such as . and ,",
         "lower": "whether upper and lower case are the same",
         "one_hot": "a row of zeros and ones for each token instead of its number; padding is all zeros",
     },

@@ -84,14 +84,19 @@ class Words:
     one_hot: bool
     vocabulary: tuple[str, ...]
     ngrams: int = 1
+    punctuation: bool = False
 
     def encode(self, table: Table) -> np.ndarray:
         """int32 token numbers, or float32 zeros and ones."""
         shape = (table.rows, self.length, self.size) if self.one_hot else (table.rows, self.length)
         check_room(shape, 4, f"the {self.by} of `{self.columns[0]}`")
-        found, counts = tokens.found(strings(table, self.columns[0]), self.by, self.lower, self.ngrams)
+        found, counts = self.cut(strings(table, self.columns[0]))
         ids = tokens.numbered(found, pa.array(self.vocabulary, pa.string()))
         return self.formed(tokens.pad(ids, counts, self.length, self.padding, self.truncating))
+
+    def cut(self, cells: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
+        """The tokens of all cells, and how many each has."""
+        return tokens.found(cells, self.by, self.lower, self.ngrams, self.punctuation)
 
     def formed(self, ids: np.ndarray) -> np.ndarray:
         """Token numbers (rows, length) as they are, or as zeros and ones."""

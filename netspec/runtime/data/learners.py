@@ -227,7 +227,8 @@ class WordsLearner:
     def see(self, table: Table) -> None:
         """Count the block's tokens."""
         text = self._text
-        found, counts = tokens.found(strings(table, self._columns[0]), text.by, text.lower, text.ngrams)
+        cells = strings(table, self._columns[0])
+        found, counts = tokens.found(cells, text.by, text.lower, text.ngrams, text.punctuation)
         if self._listed is None:
             self._counts.see(found)
         else:
@@ -253,6 +254,7 @@ class WordsLearner:
             text.one_hot,
             self._vocabulary,
             text.ngrams,
+            text.punctuation,
         )
 
     def notes(self, name: str) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def read(
     text, source = plan.feature.text, data.train
     assert text is not None and source is not None
     fraction, stride = data.validation.fraction if data.validation else None, rules.step(source, data)
-    passage = opened_passage(source, folder, text.by, text.lower, watch)
+    passage = opened_passage(source, folder, text.by, text.lower, watch, text.punctuation)
     train, held = rules.divided(passage.counts, fraction)
     _check(passage, train, plan, stride, "a window")
     if fraction:
@@ -192,7 +192,7 @@ def _input(plan: rules.Plan, tensor: TensorType, limit: int | None, vocabulary: 
         padding = "post"  # a sequence is read from its first token, as in training
     cut = text.truncating if "truncating" in text.model_fields_set else "pre"  # what comes next follows the last ones
     how = text.by, padding, cut, text.lower, text.one_hot, vocabulary
-    encoder = Words((COLUMN,), plan.size, plan.length, *how)
+    encoder = Words((COLUMN,), plan.size, plan.length, *how, punctuation=text.punctuation)
     dtype = tensor.dtype if isinstance(tensor.dtype, str) and tensor.dtype != "bfloat16" else "float32"
     feature = Input(plan.input, encoder, dims_of(tensor), dtype, None if text.one_hot else limit)
     _check_room(feature, vocabulary)
@@ -211,7 +211,7 @@ def applied(
     ((_, feature),) = prepared.features.items()
     encoder = feature.encoder
     assert isinstance(encoder, Words)
-    passage = opened_passage(source, folder, encoder.by, encoder.lower, watch)
+    passage = opened_passage(source, folder, encoder.by, encoder.lower, watch, encoder.punctuation)
     train, held = rules.divided(passage.counts, fraction)
     segments = held if fraction else train
     if not sum(rules.windows(segments, encoder.length, stride)):

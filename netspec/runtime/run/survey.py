@@ -177,7 +177,7 @@ class _Tokens:
     def see(self, table: Table) -> None:
         encoder = self._encoder
         if isinstance(encoder, Words):
-            found, counts = tokens.flat(strings(table, encoder.columns[0]), encoder.by, encoder.lower)
+            found, counts = encoder.cut(strings(table, encoder.columns[0]))
             self._all += len(found)
             self._unknown += int(np.count_nonzero(tokens.numbered(found, self._known) == UNKNOWN_TOKEN))
         elif isinstance(encoder, Arrays):
