@@ -160,8 +160,19 @@ def test_paths_are_relative_to_the_current_folder(tmp_path: Path, monkeypatch: p
         "data.train.csv=there.csv",
         "data.test=there.csv",
         "data.validation=there.csv",
+        "data.train=[there.csv,there.csv]",
+        "data.train.csv=[there.csv]",
+        "data.train={csv: there.csv}",
+        "data.validation={source: [there.csv, there.csv]}",
+        "data.validation.source=there.csv",
+        "data={train: there.csv, features: {x: a}, targets: {y: b}}",
     ):
         assert analyze(spec, overrides=[setting]).diagnostics == (), setting
+    (found,) = analyze(spec, overrides=["data.train=[there.csv,here.csv]"]).diagnostics
+    assert found.code == "NS701" and os.fspath(tmp_path / "here.csv") in found.message
+    listed = tmp_path / "specs/listed.yaml"
+    listed.write_text(DATA.replace("here.csv", "[here.csv, here.csv]"))
+    assert analyze(listed, overrides=["data.train[1]=there.csv"]).diagnostics == ()
     (found,) = analyze(spec, overrides=["data.train.csv=here.csv"]).diagnostics
     assert (found.code, found.severity, found.place.file, found.place.column) == ("NS701", "warning", "--set", 16)
     assert os.fspath(tmp_path / "here.csv") in found.message
