@@ -173,6 +173,21 @@ def classes_cure(cells: Iterable[str]) -> str:
     return f"{cure}: `classes: {json.dumps(found, ensure_ascii=False)}`"
 
 
+def number_cure(cells: Iterable[str]) -> str:
+    """The way out where some labels of a loss of numbers are words.
+
+    >>> number_cure(["2", "many", "2"])
+    'mend the cell, or leave it empty; if every value is a class, take a loss of classes and list them: \
+`classes: ["2", "many"]`'
+    """
+    found = {cell.strip() for cell in cells} - {""}
+    cure = "mend the cell, or leave it empty"
+    if not 2 <= len(found) <= 8:
+        return cure
+    listed_ = classes_cure(found).rpartition("list them")[2]
+    return f"{cure}; if every value is a class, take a loss of classes and list them{listed_}"
+
+
 def numbered(loss: str, form: str, units: int | None) -> tuple[str, ...] | None:
     """The classes of labels that are numbers, in order: none where the labels are no classes, None where not known.
 

@@ -27,7 +27,7 @@ _CUT = 200  # characters of one
 def checker(wanted: Wanted, sheet: Sheet, report: Report, learning: bool, held_out: float) -> Check:
     """The check for the feature's kind."""
     kinds: dict[str, type[Check]] = {"numbers": Numbers, "bucket": Numbers, "text": Words}
-    kinds |= {"category": Categories, "hash": Check}
+    kinds |= {"category": Categories, "hash": Hashes}
     if wanted.feature.date:
         from netspec.probe.days import Days
 
@@ -89,6 +89,24 @@ class Categories(Check):
                 said += f"{wanted.limit - 1}"
                 cure = f"make the Embedding's `input_dim` {sure[column] + 1}; 0 is for unseen values"
                 self.report.add("NS712", wanted.at(column), said, help=cure, spans=wanted.spans, notes=notes)
+
+
+@dataclass(slots=True)
+class Hashes(Check):
+    """Any cell has a hash; a column of nothing has 0 in every row."""
+
+    filled: dict[str, int] = field(default_factory=dict)
+
+    def block(self, block: Block, kept: Sequence[int]) -> None:
+        """Count the cells that hold something."""
+        for column in self.wanted.columns:
+            cells = block.cells.get(column, ("?",))
+            there = sum(bool(cell.strip()) if isinstance(cell, str) else cell == cell for cell in cells)
+            self.filled[column] = self.filled.get(column, 0) + there
+
+    def finish(self) -> None:
+        """Say which columns are empty."""
+        self.warn_empty(self.filled)
 
 
 @dataclass(slots=True)
@@ -159,7 +177,7 @@ class Lists(Check):
         column = self.wanted.columns[0]
         cells = block.cells.get(column)
         if cells is None:
-            self.useful = True
+            self.useful, self.numbers = True, 1
             return
         text = self.sheet.columns[column].kind == TEXT
         width = max(1, len(cells) // block.rows)
@@ -198,6 +216,8 @@ class Lists(Check):
         """Say what was found."""
         wanted, column = self.wanted, self.wanted.columns[0]
         cure = "say `text` for words" if self.sheet.columns[column].kind == TEXT else None
+        if not self.found:
+            self.warn_empty({column: self.numbers})
         self.say("list", column, "NS703", "expected whole numbers of 0 or more, such as `3 17 5`, got {}", cure)
         self.say("range", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
         self.say("limit", column, "NS712", *beyond(wanted, self.found.get(("limit", column))))

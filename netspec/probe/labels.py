@@ -293,6 +293,8 @@ class Labels:
         elif wanted.loss and good < bad.count and not point:
             code, cure = "NS711", "text is for losses of classes: binary_crossentropy, sparse_categorical_crossentropy"
             expected = f"the loss takes numbers, got the text {shown(bad.got)}"
+        elif wanted.loss and number(bad.got) is None:
+            cure = cure or forms.number_cure(cells)
         say(self.report, code, wanted.at(name), self.sheet, name, bad, expected, help=cure, spans=wanted.spans)
         return False
 

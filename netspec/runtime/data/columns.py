@@ -180,7 +180,7 @@ def _digits(value: float | int | bool) -> str:
     return str(int(value)) if float(value).is_integer() else repr(value)
 
 
-def lists(table: Table, name: str) -> list[Any]:
+def lists(table: Table, name: str, *, help: str | None = None) -> list[Any]:
     """A column as sequences of whole numbers of 0 or more, one a row.
 
     Lists as they are, the rows of an array, or text such as `3 17 5` or `[3, 17, 5]`.
@@ -195,7 +195,7 @@ def lists(table: Table, name: str) -> list[Any]:
         for at, cell in enumerate(texts(table, name)):
             found = whole_numbers(cell)
             if found is None:
-                raise bad_cell(table, name, at, "whole numbers of 0 or more, such as `3 17 5`", cell)
+                raise bad_cell(table, name, at, "whole numbers of 0 or more, such as `3 17 5`", cell, help)
             rows.append(found)
     for at, row in enumerate(rows):
         if len(row) and (lowest := min(row)) < 0:

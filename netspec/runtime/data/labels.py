@@ -208,9 +208,11 @@ class Label:
         try:
             return numbers(table, name)
         except DataError as error:
-            if error.help is None and is_text(table, name) and (self.loss in CLASSES or self.form != "numbers"):
-                raise DataError("NS703", error.message, classes_cure(texts(table, name))) from None
-            raise
+            if error.help is not None or not is_text(table, name):
+                raise
+            classes = self.loss in CLASSES or self.form != "numbers"
+            cure = (classes_cure if classes else forms.number_cure)(texts(table, name))
+            raise DataError("NS703", error.message, cure) from None
 
     def plain(self, table: Table) -> Table:
         """The table with its lists as numbers."""

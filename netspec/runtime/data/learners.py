@@ -369,14 +369,19 @@ class Fixed:
 
     def __init__(self, encoder: MultiHot | Hashed) -> None:
         self._encoder = encoder
+        self._empty = set(encoder.columns) if isinstance(encoder, Hashed) else set[str]()
 
     def see(self, table: Table) -> None:
-        """Nothing."""
+        """Which columns hold something, for the report."""
+        for name in tuple(self._empty):
+            if pc.any(pc.not_equal(trimmed(table, name), "")).as_py():
+                self._empty.remove(name)
 
     def made(self) -> MultiHot | Hashed:
         """The encoder."""
         return self._encoder
 
     def notes(self, name: str) -> tuple[str, ...]:
-        """None."""
-        return ()
+        """Columns that hold nothing."""
+        empty = (column for column in self._encoder.columns if column in self._empty)
+        return tuple(f"`{name}`: column `{column}` is empty, so every value of it is 0" for column in empty)
