@@ -182,3 +182,18 @@ def test_data_shorthands_are_written_out() -> None:
     text = DATA.replace("targets", "validation: 0.1, targets")
     for setting in ("data.validation.by=order", "data.features.x.normalize=true", "data.targets.y.one_hot=false"):
         assert [found.code for found in analyze_text(text, overrides=[setting]).diagnostics] == ["NS701"], setting
+
+
+@pytest.mark.parametrize(
+    ("feature", "target", "setting"),
+    [
+        ("array: true", "{column: b}", "data.features.x.array.padding=post"),
+        ("category: true", "{column: b}", "data.features.x.category.one_hot=true"),
+        ("array: true", "{column: b, sequence: true}", "data.targets.y.sequence.padding=post"),
+        ("array: true", "{column: b, multi_label: true}", "data.targets.y.multi_label.separator=;"),
+    ],
+)
+def test_true_is_written_out_as_a_mapping(feature: str, target: str, setting: str) -> None:
+    text = DATA.replace("x: a", f"x: {{column: a, {feature}}}").replace("y: b", f"y: {target}")
+    found = analyze_text(text, overrides=[setting], look_at_data=False).diagnostics
+    assert found == () or not {each.code for each in found} & {"NS211", "NS202"}, found

@@ -144,8 +144,10 @@ def _data_shorthand(child: Any, path: list[str | int]) -> dict[str, Any] | None:
             return {"boundaries" if isinstance(child, list) else "quantiles": child}
         if path[3] == "date" and isinstance(child, list):
             return {"parts": child}
-        if path[3] == "category" and child is True:
+        if path[3] in ("category", "image", "array") and child is True:
             return {}
+    if where == "targets" and len(path) == 4 and path[3] in ("multi_label", "sequence") and child is True:
+        return {}
     if len(path) == 2 and where in _FILES and isinstance(child, str):
         return {FilePath(child).suffix.lstrip(".").lower(): child}
     if len(path) == 2 and where in ("validation", "test") and isinstance(child, int | float):
