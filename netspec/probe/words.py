@@ -1,8 +1,7 @@
 """Text to tokens. 0 is padding, 1 an unknown token, 2 and up the vocabulary: by frequency, then by code point.
 
-A text is put into Unicode's NFC and lower-cased by Unicode's full rules (unless `lower: false`). Its words are the
-longest runs of letters, digits, marks and underscores of any script, and with `punctuation` every other sign but
-white space; its characters its code points, spaces included.
+Text is put into Unicode's NFC and lower case (unless `lower: false`). Words are the longest runs of letters, digits,
+marks and underscores; with `punctuation` every other sign but white space is one. Characters are all code points.
 """
 
 from __future__ import annotations
