@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netspec.runtime.run.evaluating import Evaluation
     from netspec.runtime.run.generating import Generated
     from netspec.runtime.run.predictions import Predictions
-    from netspec.runtime.run.survey import Survey
+    from netspec.runtime.run.surveyed import Survey
     from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
@@ -326,7 +326,7 @@ def survey(path: PathLike, *, rows: int = 3, quiet: bool = True, trust: bool = F
 
 def first_spec(
     table: PathLike,
-    targets: Sequence[str] | str,
+    targets: Sequence[str] | str = (),
     *,
     out: PathLike | None = None,
     name: str | None = None,
@@ -336,8 +336,8 @@ def first_spec(
     """A first spec for a table: its columns as inputs, a small model, losses, each choice with a comment.
 
     Args:
-        table: a CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, or a pattern for several.
-        targets: a column to predict, or several.
+        table: a CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, a pattern for several, or a folder of images.
+        targets: a column to predict, or several; of a folder of images its classes, if left out.
         out: where the spec will lie, so that it finds the table from there; the current folder if left out.
         name: the spec's name; that of `out`, else of the table, if left out.
         separator: what stands between the cells of a text file; seen in its first line if left out.
@@ -359,6 +359,9 @@ def first_spec(
     path, folder = os.fspath(table), Path(out).parent if out is not None else Path()
     source = given.source(path, separator)
     wanted = (targets,) if isinstance(targets, str) else tuple(targets)
+    if not wanted and source.images is None:
+        raise NetspecError("no column is named to predict", help="name one with --target")
+    wanted = wanted or ("label",)
 
     def watch(rows: Rows, what: str) -> Rows:
         return splits.watched(rows, what, quiet)

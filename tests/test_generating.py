@@ -144,6 +144,14 @@ def test_words_are_joined_by_spaces(tmp_path: Path) -> None:
     assert not netspec.generate(run, length=2, seed=1).text.startswith(" ")
 
 
+def test_signs_stand_where_writers_put_them(tmp_path: Path) -> None:
+    text = {"by": "words", "vocabulary": 32, "punctuation": True}
+    line = "The owl sat (in the tree), and the fox sat below; it's so.\n"
+    run = trained(tmp_path, line * 80, data={**SPEC["data"], "features": {"w": {"text": text}}})
+    found = netspec.generate(run, "The owl sat", length=17, temperature=0)
+    assert found.text == " (in the tree), and the fox sat below; it's so."
+
+
 def test_the_next_token_alone_one_hot_and_logits(tmp_path: Path) -> None:
     layers = [{"LSTM": 48}, {"Dense": 32, "name": "next"}]
     data = {"train": "t.txt", "features": {"w": {"text": {"by": "characters", "vocabulary": 32, "one_hot": True}}}}

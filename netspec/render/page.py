@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import printable
 from netspec.render.png import data_uri, png
-from netspec.render.survey import array, kind, more_than, notes_of, number, percent, shape
+from netspec.render.survey import array, kind, more_than, notes_of, number, percent, shape, token_shown
 
 if TYPE_CHECKING:
     from netspec.runtime.data.profile import Column, Spread
     from netspec.runtime.run.examples import Example
-    from netspec.runtime.run.survey import Labels, Seen, Survey
+    from netspec.runtime.run.surveyed import Labels, Seen, Survey
 
 _BARS = 40
 _MOST_VALUES = 12
@@ -61,6 +61,7 @@ def page(found: Survey, concerns: Sequence[str]) -> str:
     """The whole page."""
     sections = {
         "rows": ("Rows", _rows(found)),
+        "text": ("Text", _running(found)),
         "look": ("Worth a look", _listed(concerns, "warnings")),
         "outputs": ("Outputs", _cards(_output(labels) for labels in found.labels)),
         "inputs": ("Inputs", _cards(_input(seen) for seen in found.inputs)),
@@ -120,6 +121,16 @@ def _table(label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> st
 
 def _right(at: int) -> str:
     return ' class="n"' if at else ""
+
+
+def _running(found: Survey) -> str:
+    text = found.text
+    if text is None:
+        return ""
+    parts = [(name, f"{count:,}", percent(text.unknown[name])) for name, count in text.tokens.items()]
+    most = [(token_shown(token), f"{count:,}") for token, count in text.frequent]
+    counts = _table(f"{text.by} of each part", ("part", text.by, "unknown"), parts)
+    return counts + _table(f"Most frequent {text.by}", ("most frequent", "times"), most)
 
 
 def _rows(found: Survey) -> str:

@@ -167,8 +167,10 @@ class _Judge:
         )
         from netspec.runtime.run import counting
 
-        self._names, scales = ({}, {}) if prepared is None else (prepared.class_names, prepared.scales)
-        counting.count(self._model, scales, outputs, weighted=part.weighted)
+        self._names: Mapping[str, tuple[str, ...]] = {}
+        if prepared is not None:
+            self._names = prepared.class_names
+            counting.count(self._model, prepared.scales, outputs, weighted=part.weighted, singly=prepared.singly)
 
     def __call__(self, part: Part) -> tuple[Scores, Intervals]:
         from netspec.runtime.run import intervals, loop
@@ -184,11 +186,10 @@ class _Judge:
             ).outputs
             for end in (0, 1)
         ]
-        return found, {
-            output: {
-                name: (ends[0][output][name], ends[1][output][name])  # type: ignore[misc]
-                for name in values
-                if ends[0][output][name] != ends[1][output][name]
-            }
-            for output, values in found.outputs.items()
-        }
+        between: dict[str, dict[str, tuple[float, float]]] = {}
+        for output, values in found.outputs.items():
+            for name in values:
+                low, high = ends[0][output][name], ends[1][output][name]
+                if isinstance(low, float) and isinstance(high, float) and low != high:
+                    between.setdefault(output, {})[name] = low, high
+        return found, between

@@ -116,8 +116,8 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     """
     data = _data(checked)
     if data.train is not None and data.train.text:
-        return _of_a_text(checked, data, quiet)
-    prepared, rows, how = _learned(checked, seed, quiet)
+        return _of_a_text(checked, quiet)
+    prepared, rows, how = learned(checked, seed, quiet=quiet)
     made = {
         name: _part(name, prepared, watched(each, f"preparing {name}", quiet, prepared.at_once), how.get(name, ""))
         for name, each in rows.items()
@@ -125,17 +125,11 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     return Splits(made[TRAIN], made.get(VALIDATION), made.get(TEST), prepared, prepared.notes)
 
 
-def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows]]:
-    """What is learned from the training rows, and the raw rows of every part; raises as `read` does."""
-    return _learned(checked, seed, quiet)[:2]
-
-
-def _learned(checked: Checked, seed: int, quiet: bool) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
-    """The same, and by part how its rows were held out."""
+def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
+    """What is learned from the training rows, the raw rows of every part, and by part how they were held out; raises
+    as `read` does. Of a running text there are no raw rows: `text` gives its windows.
+    """
     data = _data(checked)
-    if data.train is not None and data.train.text:
-        said = "the rows of a running text are windows of one sequence, so there are no columns to show"
-        raise DataError("NS709", said, "netspec fit says how much of it is known and how it is divided")
     rows = _train_rows(checked, data)
     cut = parting.cut(watched(rows, "holding rows out", quiet), data, seed)
     prepared = learning.fit(
@@ -212,9 +206,10 @@ def held_out_text(checked: Checked, prepared: Prepared, name: str | None) -> Par
     return Part(called, made.examples, made.notes)
 
 
-def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
-    made = windows.read(
-        data,
+def text(checked: Checked, *, quiet: bool = True) -> windows.Made:
+    """The windows of a running text; raises as `read` does."""
+    return windows.read(
+        _data(checked),
         Path(checked.folder),
         input_types(checked),
         output_types(checked),
@@ -222,6 +217,10 @@ def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
         limits(checked.typed.graph),
         partial(counting, quiet=quiet),
     )
+
+
+def _of_a_text(checked: Checked, quiet: bool) -> Splits:
+    made = text(checked, quiet=quiet)
 
     def part(name: str, found: windows.Part | None) -> Part | None:
         return None if found is None else Part(name, found.examples, found.notes)
