@@ -252,6 +252,7 @@ class Fit(Closed):
     drop_remainder: bool = False
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
+    by_length: bool | None = None  # rows of like length together, and less padding; left out: where no layer sees it
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()
 
 

@@ -178,6 +178,7 @@ FIELDS = {
         "drop_remainder": "leave out a last batch that is not full",
         "steps_per_execution": "batches that Keras runs at a time; null: chosen for speed",
         "jit": "compile the training step with XLA",
+        "by_length": "batches of rows of like length, without the padding that all have; null: where no layer sees it",
         "callbacks": "Keras callbacks by name, as in {EarlyStopping: {patience: 3}}",
     },
     "Budget": {
