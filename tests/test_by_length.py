@@ -327,6 +327,15 @@ def test_two_fits_give_the_same_bits_and_the_report_says_it(texts: Path, monkeyp
     assert any("by length" in note and "(of the first " in note for note in three.notes)
 
 
+def test_data_says_it_too(texts: Path) -> None:
+    from netspec.runtime.run import survey
+
+    (note,) = [note for note in survey.survey(checked(TEXTS, folder=texts)).notes if "by length" in note]
+    assert note.startswith("batches by length: `text` is not padded to ") and note.endswith(" % padding")
+    for off in ("fit.by_length=false", "fit.jit=true", "inputs.text.shape=[40]"):
+        assert not any("length:" in note for note in survey.survey(checked(TEXTS, off, folder=texts)).notes)
+
+
 def test_scores_and_predictions_are_those_of_padded_batches(texts: Path) -> None:
     made, off = (checked(TEXTS, *said, folder=texts) for said in ((), ("fit.by_length=false",)))
     from netspec.runtime.run import splits

@@ -16,7 +16,7 @@ _WAITING = frozenset(("EarlyStopping", "ReduceLROnPlateau"))
 
 
 def check_fitting(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
-    """NS206, NS513, NS519, NS521, NS522 and NS524."""
+    """NS206, NS513, NS519, NS521, NS522, NS524 and NS525."""
     _batches(spec, found.typed.graph, report)
     if all(loss is None for loss in plan.losses.values()):
         return
@@ -81,7 +81,7 @@ def _lengths(spec: Spec, typed: TypedGraph, report: Report) -> None:
             spans.append((place(call)[0], "sees it"))
             if call.layer.cls == "Embedding" and not call.layer.args.get("mask_zero"):
                 cure = f"give the `Embedding` `mask_zero: true`, or {cure}"
-    report.add("NS206", path, asked + said, key=True, spans=spans, help=cure)
+    report.add("NS525", path, asked + said, key=True, spans=spans, help=cure)
 
 
 def _averages(optimizer: object) -> bool:

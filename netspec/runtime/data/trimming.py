@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-_LEAST = 0.1  # share of padding below which cutting costs more than it saves
+LEAST = 0.1  # share of padding below which cutting costs more than it saves
 _ROWS = 1 << 14  # that are looked at together
 
 
@@ -46,7 +45,7 @@ def worth(x: Mapping[str, np.ndarray], cut: Sequence[str]) -> tuple[str, ...]:
     """The inputs of these of which enough is padding, if any."""
     found = []
     for name in cut:
-        if x[name].size and lengths(x, (name,)).mean() < (1 - _LEAST) * x[name].shape[1]:
+        if x[name].size and lengths(x, (name,)).mean() < (1 - LEAST) * x[name].shape[1]:
             found.append(name)
     return tuple(found)
 
@@ -84,6 +83,8 @@ def trimmed(data: Any, cut: Sequence[str], *, bare: bool) -> Any:
 
 
 def _cut(batch: Any) -> Any:
+    import tensorflow as tf  # lengths alone are asked for where nothing is built
+
     there = tf.not_equal(batch, tf.zeros((), batch.dtype))
     there = tf.cast(tf.reduce_any(there, axis=[0, *range(2, len(batch.shape))]), tf.int32)
     first, behind = tf.argmax(there), tf.argmax(there[::-1])  # both 0 where there is nothing, and then nothing is cut
