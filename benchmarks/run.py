@@ -24,7 +24,7 @@ import starting
 from measure import Result, environment
 
 RUNS = {"check": 9, "many": 5, "linear": 5, "catalog": 9, "start": 15, "summary": 5, "build": 30}
-RUNS |= {"fit-small": 9, "fit-heavy": 7, "table": 5, "memory": 1, "predict": 5}
+RUNS |= {"fit-small": 9, "fit-heavy": 7, "lengths": 7, "table": 5, "memory": 1, "predict": 5}
 
 
 def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Result]:
@@ -38,7 +38,7 @@ def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Resul
         return starting.summary(runs, env)
     if name == "build":
         return building.build(runs, env)
-    data = {"fit-small": fitting.small, "fit-heavy": fitting.heavy}
+    data = {"fit-small": fitting.small, "fit-heavy": fitting.heavy, "lengths": fitting.lengths}
     data |= {"table": reading.table, "memory": reading.memory, "predict": reading.predicting}
     return data[name](runs, env, rows)
 

@@ -24,6 +24,7 @@ LINES = {
     "build": ("handwritten", "analysis"),
     "fit-small": ("mlp_softmax",) * 3 + ("dense_functional",) * 3,
     "fit-heavy": ("fit twitter", "feeding twitter", "fit tweet_pair", "feeding tweet_pair", "fit vgg", "feeding vgg"),
+    "lengths": ("by length",),
     "table": ("CSV to batches",),
     "memory": ("memory at its peak",),
     "predict": ("mlp_softmax", "twitter"),

@@ -271,6 +271,7 @@ class Fit(Closed):
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
     checkpoint: Checkpoint | None = None  # left out: a minute after the last one
+    by_length: bool | None = None  # rows of like length together, and less padding; left out: where no layer sees it
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()
 
 

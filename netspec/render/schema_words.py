@@ -188,6 +188,7 @@ FIELDS = {
         "steps_per_execution": "batches that Keras runs at a time; null: chosen for speed",
         "jit": "compile the training step with XLA",
         "checkpoint": "how often an unfinished run is kept, to go on from with --resume; null: once a minute",
+        "by_length": "batches of rows of like length, without the padding that all have; null: where no layer sees it",
         "callbacks": "Keras callbacks by name, as in {EarlyStopping: {patience: 3}}",
     },
     "Checkpoint": {

@@ -30,7 +30,7 @@ from netspec.runtime.data.store import room
 from netspec.runtime.data.tables import Rows, Table, pieces
 from netspec.runtime.data.usable import Used
 from netspec.runtime.data.vectors import Arrays
-from netspec.runtime.run import running, splits
+from netspec.runtime.run import by_length, running, splits
 from netspec.runtime.run.examples import examples
 from netspec.runtime.run.pictures import Picture, picture
 from netspec.runtime.run.scores import class_numbers
@@ -61,7 +61,7 @@ def survey(checked: Checked, *, rows: int = 3, quiet: bool = True) -> Survey:
     for name, one in found.items():
         for column in one.columns:
             columns.setdefault(column.name, {})[name] = column
-    notes = list(prepared.notes)
+    notes = [*prepared.notes, *by_length.foreseen(checked, _lengths(prepared, found[splits.TRAIN]))]
     for column in _unused(checked, columns, notes, quiet):
         columns[column.name] = {splits.TRAIN: column}
     return Survey(
@@ -163,6 +163,16 @@ def _has_tokens(encoder: Encoder) -> bool:
 def _length(encoder: Encoder) -> int:
     assert isinstance(encoder, Words | Sequences | Arrays)
     return encoder.steps if isinstance(encoder, Arrays) else encoder.length
+
+
+def _lengths(prepared: Prepared, found: _Found) -> dict[str, tuple[np.ndarray, int]]:
+    """How long texts and lists are, of a sample, and how long they become."""
+    made = {}
+    for name, each in prepared.features.items():
+        spread = found.tokens[name].lengths if name in found.tokens else None
+        if spread is not None and isinstance(each.encoder, Words | Sequences):
+            made[name] = spread.sample, each.encoder.length
+    return made
 
 
 class _Tokens:

@@ -175,7 +175,7 @@ class _Attempt:
         check_memory(checked)
         engine.keras()
         from netspec.runtime.data import batches
-        from netspec.runtime.run import counting, keeping, loop
+        from netspec.runtime.run import by_length, counting, keeping, loop
 
         steps = loop.steps(checked, parts.train.rows)
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
@@ -240,7 +240,11 @@ class _Attempt:
             keeper.monitor,
             tuple(keeper.history),
             found,
-            (*_notes(parts), *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked))),
+            (
+                *_notes(parts),
+                *by_length.notes(model, checked, parts.train, seed),
+                *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
+            ),
             dummy,
         )
         self._environment |= {"epochs": result.epochs, "best_epoch": result.best_epoch, "monitor": result.monitor}
