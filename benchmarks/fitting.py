@@ -162,7 +162,7 @@ def _texts(rows: int, *, by_length: bool) -> tuple[Checked, Any]:
 
 
 def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
-    """What `netspec fit` does once its data are read: shows a line an epoch, writes history and weights after each."""
+    """What `netspec fit` does once its data are read: a line an epoch, history, and checkpoints when they are due."""
     from netspec.runtime import engine
     from netspec.runtime.model import build
     from netspec.runtime.run import progress
@@ -177,18 +177,22 @@ def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
     model = build.build(checked, steps_per_execution=at_once)
 
     class Clocked(progress.Lines):
-        began = 0.0
+        began = ended = 0.0
 
         def epoch_begins(self, number: int) -> None:
             if number == 1:
                 self.began = time.perf_counter()
             super().epoch_begins(number)
 
+        def epoch_ends(self, number: int, seconds: float, logs: Any) -> None:
+            super().epoch_ends(number, seconds, logs)
+            self.ended = time.perf_counter()
+
     def train() -> float:
         shown = Clocked(epochs, sys.stderr)
         keeper = keeping.Keeper(folder, "loss", shown, steps=steps, cadence=training.cadence(checked))
         loop.train(model, checked, part, None, seed=_SEED, callbacks=(), keeper=keeper, progress=shown)
-        return (time.perf_counter() - shown.began) / (steps * epochs)
+        return (shown.ended - shown.began) / (steps * epochs)
 
     return train
 
@@ -244,11 +248,14 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
     steps = math.ceil(part.rows / size)
 
     class Clock(keras.callbacks.Callback):  # type: ignore[misc]
-        began = 0.0
+        began = ended = 0.0
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if epoch == 0:
                 self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.ended = time.perf_counter()
 
     def train() -> float:
         clock: Any = Clock()
@@ -258,7 +265,7 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
             model.fit(x, y, epochs=epochs, batch_size=size, callbacks=[clock], verbose=2)
         finally:
             sys.stdout = answers
-        return (time.perf_counter() - clock.began) / (steps * epochs)
+        return (clock.ended - clock.began) / (steps * epochs)
 
     return train
 
