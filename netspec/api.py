@@ -143,6 +143,7 @@ def fit(
             force=force,
             quiet=quiet,
             command=("netspec.fit", os.fspath(path), *settings(overrides)),
+            of_run=of_run,
         )
 
 

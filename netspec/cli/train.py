@@ -139,6 +139,7 @@ def fit(
                 command=sys.argv,
                 resumed=going_on,
                 heard=heard,
+                of_run=api.of_run,
             )
     except lowering.BuildError as error:
         raise _placed(error, analysis) from None

@@ -189,6 +189,8 @@ def fit_part(value: Any, report: Report) -> Fit:
     """How to train; the defaults where `fit` is left out or wrong."""
     if value is None:
         return Fit()
+    if isinstance(value, dict) and isinstance(value.get("weights"), str):
+        value = {**value, "weights": {"run": value["weights"]}}
     made = guarded(Fit, value, ("fit",), report, "`fit`")
     if made is not None:
         return made

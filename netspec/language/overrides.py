@@ -113,6 +113,8 @@ def _expanded(child: Any, path: list[str | int], part: str | int) -> Any:
     if isinstance(child, list):
         return child
     name = str(path[-1]) if path else ""
+    if path == ["fit", "weights"] and isinstance(child, str):
+        return {"run": child}
     if section == "losses" and part in ("loss", "weight"):
         return {"loss": child}
     if isinstance(child, str) and part == child and catalog.find_step(child) is not None:
@@ -208,6 +210,10 @@ def _shown(path: list[str | int]) -> str:
 
 def _from_here(value: Any, path: list[str | int]) -> Any:
     """File names given on the command line are relative to the current folder, not to the spec."""
+    if path in (["fit", "weights"], ["fit", "weights", "run"]) and isinstance(value, str):
+        return str(FilePath(value).absolute())
+    if path == ["fit", "weights"] and isinstance(value, dict):
+        return {key: _from_here(item, [*path, key]) for key, item in value.items()}
     if path[:1] != ["data"]:
         return value
     if isinstance(value, dict):

@@ -260,6 +260,14 @@ class Checkpoint(Closed):
     steps: Size | None = None
 
 
+class Weights(Closed):
+    """First weights from another run's steps of the same names; `was` maps a name here to its name there."""
+
+    run: str
+    best: bool = False
+    was: dict[str, str] = {}
+
+
 class Fit(Closed):
     """How to train. Left out: one epoch of batches of 32, shuffled, with a seed drawn for the run and kept in it."""
 
@@ -270,6 +278,7 @@ class Fit(Closed):
     drop_remainder: bool = False
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
+    weights: Weights | None = None  # left out: drawn by the initializers
     checkpoint: Checkpoint | None = None  # left out: a minute after the last one
     by_length: bool | None = None  # rows of like length together, and less padding; left out: where no layer sees it
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()

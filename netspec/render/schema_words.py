@@ -187,9 +187,15 @@ FIELDS = {
         "drop_remainder": "leave out a last batch that is not full",
         "steps_per_execution": "batches that Keras runs at a time; null: chosen for speed",
         "jit": "compile the training step with XLA",
+        "weights": "a run whose weights the training begins with, step by step by their names",
         "checkpoint": "how often an unfinished run is kept, to go on from with --resume; null: once a minute",
         "by_length": "batches of rows of like length, without the padding that all have; null: where no layer sees it",
         "callbacks": "Keras callbacks by name, as in {EarlyStopping: {patience: 3}}",
+    },
+    "Weights": {
+        "run": "its folder, relative to this file",
+        "best": "its best weights instead of the last",
+        "was": "a step's name here to its name in that run",
     },
     "Checkpoint": {
         "seconds": "so long after the last one",

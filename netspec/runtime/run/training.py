@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import secrets
 import signal
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +29,10 @@ from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
 from netspec.runtime.run.sizing import check_memory
 from netspec.runtime.run.splits import Part, Splits
+from netspec.runtime.run.telling import say
 
 if TYPE_CHECKING:
+    from netspec.runtime.run.beginning import Begun
     from netspec.runtime.run.keeping import Keeper
     from netspec.runtime.run.resuming import Resumed
 
@@ -91,6 +94,7 @@ def fit(
     command: Sequence[str] = (),
     resumed: Resumed | None = None,
     heard: Heard | None = None,
+    of_run: Callable[[Path], Checked] | None = None,
 ) -> FitResult:
     """Train a spec on its data, or on `dummy` generated examples, into a run folder.
 
@@ -104,6 +108,7 @@ def fit(
         command: what was called, for environment.json.
         resumed: a run to go on with, in its own folder; `dummy`, `out` and `force` are then left out.
         heard: is told what happens, in place of any other progress.
+        of_run: the spec of a run folder, for a spec that begins with another run's weights.
 
     Returns:
         The run, its history and its scores.
@@ -122,7 +127,7 @@ def fit(
     if all(loss is None for loss in checked.training.losses.values()):
         message = f"`{checked.name}` has no losses, so there is nothing to train for"
         raise TrainingError("NS511", message, help="say `losses: mse`, for example")
-    attempt = _Attempt(checked, command, resumed)
+    attempt = _Attempt(checked, command, resumed, of_run)
     try:
         return attempt.go(spec_text, dummy, out, force, quiet, heard)
     except KeyboardInterrupt:
@@ -147,8 +152,15 @@ def fit(
 class _Attempt:
     """One call of fit: knows at every moment what has been saved."""
 
-    def __init__(self, checked: Checked, command: Sequence[str], resumed: Resumed | None) -> None:
-        self._checked, self._command, self._resumed = checked, command, resumed
+    def __init__(
+        self,
+        checked: Checked,
+        command: Sequence[str],
+        resumed: Resumed | None,
+        of_run: Callable[[Path], Checked] | None,
+    ) -> None:
+        self._checked, self._command, self._resumed, self._of_run = checked, command, resumed, of_run
+        self._begun: tuple[Begun, ...] = ()  # what became of the first weights that another run has
         self._started = datetime.now(UTC)
         self._environment: dict[str, Any] = {}
         self.run: Path | None = None
@@ -189,6 +201,10 @@ class _Attempt:
         scales = parts.prepared.scales if parts.prepared is not None else {}
         singly = parts.prepared.singly if parts.prepared is not None else ()
         counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted, singly=singly)
+        if since is None:
+            self._begun = self._from_another(model)
+            for each in () if quiet else self._begun:
+                say(sys.stderr, f"weights: {each.said}")
         own = callbacks(checked)
         augmentation = loop.augmentation(checked, parts.train, seed)
         if resumed is None:
@@ -241,6 +257,7 @@ class _Attempt:
             tuple(keeper.history),
             found,
             (
+                *(each.said for each in self._begun),
                 *_notes(parts),
                 *by_length.notes(model, checked, parts.train, seed),
                 *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
@@ -251,6 +268,16 @@ class _Attempt:
         self.end(runs.FINISHED)
         runs.write_json(run / runs.METRICS, result.metrics)
         return result
+
+    def _from_another(self, model: Any) -> tuple[Begun, ...]:
+        plan = self._checked.fit.weights
+        if plan is None or self._of_run is None:
+            return ()
+        from netspec.runtime.run import beginning, inference
+
+        run = Path(self._checked.folder, plan.run)
+        other = inference.model_of(run, self._of_run(run), best=plan.best)
+        return beginning.begin(model, other, plan.was, plan.run)
 
     def _begin(
         self,
@@ -267,6 +294,8 @@ class _Attempt:
         checked = self._checked
         self._environment = origins.environment(checked.folder, seed=seed, command=self._command, started=self._started)
         self._environment |= {"steps_per_execution": at_once, "deterministic": deterministic}
+        if self._begun:
+            self._environment["weights"] = [vars(each) for each in self._begun]
         resolved = runs.resolved(checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         if dummy is None:
             self._environment["data"] = origins.fingerprints(checked)
