@@ -168,6 +168,7 @@ FRONT = {
     "validate": verb("validate", "specs/twitter.yaml"),
     "validate all": verb("validate"),
     "summary": verb("summary", "specs/vqa.yaml"),
+    "runs": verb("runs") + "\nimport netspec.runtime.run.comparing, netspec.runtime.run.removing",
     "help": verb("--help"),
     "version": verb("--version"),
 }

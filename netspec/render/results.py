@@ -112,10 +112,10 @@ def table(scores: Sequence[Scores]) -> list[str]:
     rows = [("split", "rows", "output", *metrics)]
     for score in scores:
         for output, found in score.outputs.items():
-            rows.append((score.split, f"{score.rows:,}", output, *(_number(found.get(name)) for name in metrics)))
+            rows.append((score.split, f"{score.rows:,}", output, *(short(found.get(name)) for name in metrics)))
         if len(score.outputs) > 1:
             total = {"loss": score.loss}
-            rows.append((score.split, f"{score.rows:,}", "(all)", *(_number(total.get(name)) for name in metrics)))
+            rows.append((score.split, f"{score.rows:,}", "(all)", *(short(total.get(name)) for name in metrics)))
     return _aligned(rows, left=(True, False, True))
 
 
@@ -160,11 +160,18 @@ def _notes(notes: Iterable[str], width: int | None) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def _number(value: Any) -> str:
+def short(value: Any) -> str:
+    """A metric in few digits; a list of them with spaces between.
+
+    >>> short(0.51234), short([1e-9, 2.0]), short(None)
+    ('0.5123', '1e-09 2.0000', '-')
+    """
     if value is None:
         return "-"
     if isinstance(value, list):
-        return " ".join(_number(each) for each in value)
+        return " ".join(short(each) for each in value)
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
