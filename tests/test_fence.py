@@ -56,6 +56,7 @@ EDGES: Mapping[str, set[str]] = {
         "probe.pictures",
         "probe.windows",
         "probe.words",
+        "render.report",
         "render.summary",
         *TYPES,
         *GROUND,

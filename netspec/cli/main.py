@@ -12,7 +12,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # looking for plugins
 import typer
 
 import netspec
-from netspec.cli import catalog, check, data, generate, rule, runs, schema, train
+from netspec.cli import catalog, check, data, generate, report, rule, runs, schema, train
 from netspec.cli.terminal import INTERNAL, INTERRUPTED, USAGE, complain, emit, prepare, talk
 
 app = typer.Typer(
@@ -55,6 +55,7 @@ app.command()(train.reproduce)
 app.command()(train.evaluate)
 app.command()(train.predict)
 app.command()(generate.generate)
+app.command()(report.report)
 app.add_typer(runs.app, name="runs")
 app.command()(catalog.catalog)
 for name in catalog.VERBS:

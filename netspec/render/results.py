@@ -25,7 +25,7 @@ def fit_report(result: FitResult, *, width: int | None = None) -> str:
     if result.epochs < result.planned:
         epochs = f"{result.epochs} of {result.planned} epochs"
     best = f", best by {result.monitor}: epoch {result.best_epoch}" if result.best_epoch else ""
-    lines = [f"{epochs} in {_duration(result.seconds)}, seed {result.seed}{best}", "", *table(result.scores), ""]
+    lines = [f"{epochs} in {duration(result.seconds)}, seed {result.seed}{best}", "", *table(result.scores), ""]
     for score in result.scores:
         if score.split == "test":
             lines += comparisons(score)
@@ -175,10 +175,10 @@ def short(value: Any) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds as people say them.
 
-    >>> _duration(9.54), _duration(75), _duration(7300)
+    >>> duration(9.54), duration(75), duration(7300)
     ('9.5 s', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 60:

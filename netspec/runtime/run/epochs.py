@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -40,6 +41,18 @@ def history(run: Path) -> list[dict[str, Value]]:
         except (ValueError, RecursionError):
             raise RunError(f"`{path}` is damaged: line {line} holds something else than numbers") from None
     return rows
+
+
+def times(run: Path) -> dict[int, tuple[float | None, float | None]]:
+    """By epoch, from 1, its seconds and the learning rate at its end, as far as they were noted."""
+    found = {}
+    with contextlib.suppress(OSError, ValueError), (run / runs.TIMES).open(encoding="utf-8") as file:
+        for line in file:
+            number, *numbers = line.rstrip("\n").split(",")
+            if number.isdecimal() and len(numbers) == 2:  # not the header, nor half a line
+                seconds, rate = (float(each) if each else None for each in numbers)
+                found[int(number)] = seconds, rate
+    return found
 
 
 def best(rows: Sequence[Row], monitor: str | None = None) -> Best | None:

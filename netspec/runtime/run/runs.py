@@ -24,11 +24,12 @@ from netspec.language.schema import TABLES
 SPEC, RESOLVED, LAST, BEST = "spec.yaml", "resolved.json", "weights.weights.h5", "best.weights.h5"
 FEATURES, HISTORY, METRICS, ENVIRONMENT = "features", "history.csv", "metrics.json", "environment.json"
 CHECKPOINT = "checkpoint.npz"
+TIMES, EVIDENCE, REPORT = "times.csv", "evidence.json", "report.html"
 RUNNING, FINISHED, INTERRUPTED, FAILED = "running", "finished", "interrupted", "failed"
 FORMAT_VERSION = "1.0"
 
 # metrics.json first: without it a run is not finished; resolved.json last: without it a folder is no run.
-FILES = (METRICS, SPEC, CHECKPOINT, LAST, BEST, HISTORY, ENVIRONMENT, RESOLVED)
+FILES = (METRICS, SPEC, CHECKPOINT, LAST, BEST, HISTORY, TIMES, EVIDENCE, REPORT, ENVIRONMENT, RESOLVED)
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?\Z")
 _WAITS = (0.01, 0.03, 0.1)  # seconds: `written_now` of another process holds a folder for a moment
 _UNFINISHED = "it ended before an epoch was complete"

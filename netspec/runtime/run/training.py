@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -21,13 +22,14 @@ from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks
-from netspec.runtime.run import origins, runs, scores, splits
+from netspec.runtime.run import origins, reporting, runs, scores, splits, timing
 from netspec.runtime.run.cadence import SECONDS, Cadence
 from netspec.runtime.run.progress import Heard, progress
 from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
 from netspec.runtime.run.sizing import check_memory
 from netspec.runtime.run.splits import Part, Splits
+from netspec.runtime.run.telling import say
 
 if TYPE_CHECKING:
     from netspec.runtime.run.keeping import Keeper
@@ -91,6 +93,7 @@ def fit(
     command: Sequence[str] = (),
     resumed: Resumed | None = None,
     heard: Heard | None = None,
+    report: bool = True,
 ) -> FitResult:
     """Train a spec on its data, or on `dummy` generated examples, into a run folder.
 
@@ -104,6 +107,7 @@ def fit(
         command: what was called, for environment.json.
         resumed: a run to go on with, in its own folder; `dummy`, `out` and `force` are then left out.
         heard: is told what happens, in place of any other progress.
+        report: write report.html, a page on the run, when it ends.
 
     Returns:
         The run, its history and its scores.
@@ -122,18 +126,20 @@ def fit(
     if all(loss is None for loss in checked.training.losses.values()):
         message = f"`{checked.name}` has no losses, so there is nothing to train for"
         raise TrainingError("NS511", message, help="say `losses: mse`, for example")
-    attempt = _Attempt(checked, command, resumed)
+    attempt = _Attempt(checked, command, resumed, report)
     try:
         return attempt.go(spec_text, dummy, out, force, quiet, heard)
     except KeyboardInterrupt:
         with _undisturbed():
             attempt.keep()
             attempt.end(runs.INTERRUPTED)
+            attempt.page()
             raise Interrupted(attempt.run, attempt.saved()) from None
     except BaseException as error:
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong first
             attempt.keep()
             attempt.end(runs.FAILED)
+            attempt.page()
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and attempt.run is not None:
             where = f"`{error.filename}`: " if error.filename else ""
             raise RunError(f"{where}{error.strerror or error}; {attempt.kept()}") from error
@@ -147,8 +153,8 @@ def fit(
 class _Attempt:
     """One call of fit: knows at every moment what has been saved."""
 
-    def __init__(self, checked: Checked, command: Sequence[str], resumed: Resumed | None) -> None:
-        self._checked, self._command, self._resumed = checked, command, resumed
+    def __init__(self, checked: Checked, command: Sequence[str], resumed: Resumed | None, report: bool) -> None:
+        self._checked, self._command, self._resumed, self._report = checked, command, resumed, report
         self._started = datetime.now(UTC)
         self._environment: dict[str, Any] = {}
         self.run: Path | None = None
@@ -197,7 +203,9 @@ class _Attempt:
         run = self.run
         assert run is not None
         monitor = "val_loss" if parts.validation else "loss"
-        shown = progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard)
+        shown = timing.Timed(
+            progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard), run, model.optimizer
+        )
         keeper = self._keeper = keeping.Keeper(
             run,
             monitor,
@@ -244,8 +252,17 @@ class _Attempt:
         )
         self._environment |= {"epochs": result.epochs, "best_epoch": result.best_epoch, "monitor": result.monitor}
         self.end(runs.FINISHED)
+        self.page(result)
         runs.write_json(run / runs.METRICS, result.metrics)
         return result
+
+    def page(self, result: FitResult | None = None) -> None:
+        """Write report.html, if it is wanted; that of a finished run before metrics.json, which comes last."""
+        if self.run is not None and self._report:
+            metrics, notes = (None, ()) if result is None else (result.metrics, result.notes)
+            fault = reporting.write(self.run, self._checked, metrics=metrics, notes=notes)
+            if fault is not None:
+                say(sys.stderr, f"note: {fault}")
 
     def _begin(
         self,
@@ -289,7 +306,8 @@ class _Attempt:
             )
         again = {"at": origins.iso(self._started), "command": list(self._command), "versions": origins.versions()}
         self._environment |= {"state": runs.RUNNING, "resumed": [*self._environment.get("resumed", ()), again]}
-        (run / runs.METRICS).unlink(missing_ok=True)
+        for file in (runs.METRICS, runs.EVIDENCE, runs.REPORT):
+            (run / file).unlink(missing_ok=True)
         runs.write_json(
             run / runs.RESOLVED, runs.resolved(self._checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         )

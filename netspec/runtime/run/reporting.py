@@ -1,0 +1,46 @@
+"""Writes report.html into a run's folder. A page that cannot be made is a note, never the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from netspec.graph.ir import Checked
+from netspec.runtime.run import runs, story
+
+
+def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Path:
+    """Write the page of a run, or of several.
+
+    Raises:
+        RunError: a run is damaged.
+        OSError: the page cannot be written.
+    """
+    from netspec.render import report
+
+    stories = [story.told(folder, checked) for folder, checked in found]
+    target = out or found[0][0] / runs.REPORT
+    runs.write(target, report.page(stories[0]).encode("utf-8", "backslashreplace"))
+    return target
+
+
+def write(
+    run: Path, checked: Checked | None, *, metrics: Mapping[str, Any] | None = None, notes: Sequence[str] = ()
+) -> str | None:
+    """Write the page; what went wrong, if it did.
+
+    Args:
+        run: the run's folder.
+        checked: its spec.
+        metrics: what it scored, where metrics.json is yet to come.
+        notes: what its report says besides.
+    """
+    try:
+        from netspec.render import report
+
+        page = report.page(story.told(run, checked, metrics=metrics, notes=notes))
+        runs.write(run / runs.REPORT, page.encode("utf-8", "backslashreplace"))
+    except (Exception, KeyboardInterrupt) as error:  # the run itself is whole
+        return f"{runs.REPORT} could not be written: {error or type(error).__name__}"
+    return None
