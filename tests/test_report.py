@@ -297,3 +297,43 @@ def test_the_page_follows_light_and_dark(made: Path, chromium: Browser) -> None:
         colors.add(chromium.run("const s = getComputedStyle(document.body); return s.color + s.backgroundColor"))
     assert len(colors) == 2
     clean(chromium, made)
+
+
+NESTED = """
+name: nested
+inputs: {a: [4], b: [4]}
+shared:
+  twin: {Dense: 3}
+  tower:
+    inputs: {x: [3]}
+    layers:
+      - Dense: {units: 5, activation: relu}
+layers:
+  - use: twin
+    from: a
+    name: left
+  - use: twin
+    from: b
+    name: right
+  - Concatenate:
+    from: [left, right]
+  - Dense: 3
+  - use: tower
+  - Dense: 1
+    name: y
+losses: mse
+"""
+
+
+def test_the_model_has_shared_layers_once_and_folds_nested_ones() -> None:
+    from netspec.pipeline import analyze_text
+    from netspec.render.architecture import architecture
+
+    checked = analyze_text(NESTED).checked
+    assert checked is not None
+    page = architecture(checked.typed, 32)
+    found = read(page)
+    said = " ".join(found.text.split())
+    assert said.count("twin (shared)") == 1 and "↳ left" in said and "↳ right" in said
+    assert [tag for tag, _ in found.tags].count("details") == 1 and "model tower, 2 rows" in said
+    assert "parameters" in said and "(None, 3)" in said

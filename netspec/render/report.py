@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.render import charts
+from netspec.render.architecture import architecture
 from netspec.render.charts import Chart, Line
 from netspec.render.results import duration, short
 from netspec.render.runs import best, epochs, when
@@ -36,6 +37,7 @@ def page(story: Story) -> str:
         "summary": ("Summary", _summary(story)),
         "scores": ("Scores", _scores(story)),
         "curves": ("Epochs", _curves(story)),
+        "model": ("Model", _model(story)),
         "spec": ("Spec", spec(story)),
         "environment": ("Environment", environment(story.environment)),
     }
@@ -90,9 +92,8 @@ def _scores(story: Story) -> str:
             label, share = majority.get("label"), majority.get("accuracy")
             guesses.append(f"{split}, {output}: always saying {label} would be right for {short(share)}")
     notes = ["train: the average over the last epoch, while the weights still changed"] if "train" in metrics else []
-    return table("Scores by split and output", ("split", "output", "rows", *names), rows) + listed(
-        [*guesses, *notes], "soft"
-    )
+    head = ("split", "output", "rows", *names)
+    return table("Scores by split and output", head, rows, words={1}) + listed([*guesses, *notes], "soft")
 
 
 def _curves(story: Story) -> str:
@@ -166,6 +167,13 @@ def _numbers(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float | None],
     return f"<details><summary>All numbers</summary>{left_out}{table('Numbers of each epoch', head, shown)}</details>"
 
 
+def _model(story: Story) -> str:
+    checked = story.checked
+    if checked is None:
+        return soft("this version of netspec does not understand the run's spec any more")
+    return architecture(checked.typed, checked.typed.graph.fixed_batch or checked.fit.batch_size)
+
+
 def spec(story: Story) -> str:
     """The text of the spec, as it was."""
     if not story.text:
@@ -194,4 +202,4 @@ def environment(found: Mapping[str, Any]) -> str:
         size = mark.get("bytes") if isinstance(mark, dict) else None
         digest = str(mark.get("sha256")) if isinstance(mark, dict) else ""
         rows.append((str(path), f"{size:,}" if isinstance(size, int) else "", digest))
-    return pairs(said) + (table("Data files", ("data file", "bytes", "SHA-256"), rows) if rows else "")
+    return pairs(said) + (table("Data files", ("data file", "bytes", "SHA-256"), rows, words={2}) if rows else "")

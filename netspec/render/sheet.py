@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from netspec.diagnostics import printable
 
@@ -29,7 +29,8 @@ nav a{display:inline-block;padding:.25rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.4rem;padding:.75rem;min-width:0}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.2rem .75rem .2rem 0;vertical-align:top;overflow-wrap:anywhere}
-td.n,th.n{text-align:right;white-space:nowrap}svg{display:block;width:100%}
+td.n,th.n{text-align:right;white-space:nowrap}td.w{white-space:nowrap}.wide th{overflow-wrap:break-word}
+svg{display:block;width:100%}
 .h svg{height:3.5rem;border-bottom:1px solid var(--line)}.ends{display:flex;justify-content:space-between;
 font-size:.85rem;color:var(--soft);font-variant-numeric:tabular-nums}
 .b{display:grid;grid-template-columns:minmax(3rem,35%) minmax(2rem,1fr) auto;
@@ -96,13 +97,19 @@ def cards(each: Iterable[str]) -> str:
     return f'<div class="cards">{inside}</div>' if inside else ""
 
 
-def table(label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself, by keyboard too, where it is wider than the page."""
-    top = "".join(f'<th scope="col"{_right(at)}>{safe(cell)}</th>' for at, cell in enumerate(head))
+def table(
+    label: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, words: Collection[int] = frozenset()
+) -> str:
+    """A table that scrolls by itself, by keyboard too, where it is wider than the page.
+
+    The first column names the rows; those in `words` hold words, all others numbers, on the right.
+    """
+    style = ["" if at == 0 else ' class="w"' if at in words else ' class="n"' for at in range(len(head))]
+    top = "".join(f'<th scope="col"{style[at]}>{safe(cell)}</th>' for at, cell in enumerate(head))
     body = "".join(
         "<tr>"
         + f'<th scope="row">{safe(row[0])}</th>'
-        + "".join(f"<td{_right(at)}>{safe(cell)}</td>" for at, cell in enumerate(row[1:], 1))
+        + "".join(f"<td{style[at]}>{safe(cell)}</td>" for at, cell in enumerate(row[1:], 1))
         + "</tr>"
         for row in rows
     )
@@ -111,10 +118,6 @@ def table(label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str
         f'<div class="wide" role="region" aria-label="{said}" tabindex="0"><table>'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-
-
-def _right(at: int) -> str:
-    return ' class="n"' if at else ""
 
 
 def soft(text: str) -> str:
