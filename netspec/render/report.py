@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.render import charts
+from netspec.render import charts, evidence
 from netspec.render.architecture import architecture
 from netspec.render.charts import Chart, Line
 from netspec.render.results import duration, short
@@ -23,7 +23,7 @@ _ROWS = 200  # of epochs in a table
 _VALIDATION = "val_"
 
 STYLE = (
-    charts.STYLE + "pre{margin:0;padding:.75rem;background:var(--card);border:1px solid var(--line);"
+    charts.STYLE + evidence.STYLE + "pre{margin:0;padding:.75rem;background:var(--card);border:1px solid var(--line);"
     "border-radius:.4rem;overflow-x:auto;font:.85rem/1.45 ui-monospace,monospace;tab-size:4}"
     "pre:focus-visible,.wide:focus-visible{outline:3px solid var(--train);outline-offset:2px}"
     "details{margin:.5rem 0}section>h3{margin:1rem 0 .5rem}"
@@ -37,6 +37,8 @@ def page(story: Story) -> str:
         "summary": ("Summary", _summary(story)),
         "scores": ("Scores", _scores(story)),
         "curves": ("Epochs", _curves(story)),
+        "errors": ("Errors", _told(evidence.errors, story)),
+        "data": ("Data", _told(evidence.data, story)),
         "model": ("Model", _model(story)),
         "spec": ("Spec", spec(story)),
         "environment": ("Environment", environment(story.environment)),
@@ -68,7 +70,10 @@ def _summary(story: Story) -> str:
             ("trained on", generated),
         ]
     )
-    return said + listed(story.notes, "notes")
+    known = story.evidence or {}
+    parts = known.get("parts") if isinstance(known.get("parts"), dict) else {}
+    elsewhere = tuple(f"{name}: " for name in parts or ())  # stands in the data's section
+    return said + listed([note for note in story.notes if not elsewhere or not note.startswith(elsewhere)], "notes")
 
 
 def _scores(story: Story) -> str:
@@ -165,6 +170,16 @@ def _numbers(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float | None],
     head = ("epoch", *names, *(name for name, _ in more))
     left_out = soft(f"the last {_ROWS} of {len(rows):,} epochs; history.csv has all of them") if first else ""
     return f"<details><summary>All numbers</summary>{left_out}{table('Numbers of each epoch', head, shown)}</details>"
+
+
+def _told(draw: Callable[[Mapping[str, Any]], str], story: Story) -> str:
+    """What a look at data and predictions showed; a file that somebody changed costs its section alone."""
+    if story.evidence is None:
+        return ""
+    try:
+        return draw(story.evidence)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
+        return soft(f"evidence.json is damaged: {error}")
 
 
 def _model(story: Story) -> str:

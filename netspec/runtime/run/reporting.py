@@ -1,13 +1,19 @@
-"""Writes report.html into a run's folder. A page that cannot be made is a note, never the end of a run."""
+"""Writes evidence.json and report.html into a run's folder. What cannot be made is a note, never the end of a run."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.graph.ir import Checked
 from netspec.runtime.run import runs, story
+
+if TYPE_CHECKING:
+    from netspec.runtime.run.splits import Splits
 
 
 def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Path:
@@ -44,3 +50,32 @@ def write(
     except (Exception, KeyboardInterrupt) as error:  # the run itself is whole
         return f"{runs.REPORT} could not be written: {error or type(error).__name__}"
     return None
+
+
+def look(
+    run: Path,
+    model: Any,
+    checked: Checked,
+    parts: Splits,
+    counted: Mapping[str, Mapping[str, Counter[int]]],
+    trained: float,
+) -> str | None:
+    """Write evidence.json, of what `gathering.gathered` says; what went wrong, if it did."""
+    try:
+        from netspec.runtime.run import gathering
+
+        found = _finite(gathering.gathered(model, checked, parts, counted, trained))
+        text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        runs.write(run / runs.EVIDENCE, text.encode("utf-8", "backslashreplace"))
+    except (Exception, KeyboardInterrupt) as error:  # the run itself is whole
+        return f"{runs.EVIDENCE} could not be written: {error or type(error).__name__}"
+    return None
+
+
+def _finite(value: Any) -> Any:
+    """Plain values with null for numbers that JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ class Story:
     environment: Mapping[str, Any]
     checked: Checked | None
     notes: tuple[str, ...] = ()
+    evidence: Mapping[str, Any] | None = None  # what evidence.json holds
 
 
 def told(
@@ -65,7 +67,17 @@ def told(
         environment,
         checked,
         tuple(notes),
+        _evidence(folder / runs.EVIDENCE),
     )
+
+
+def _evidence(path: Path) -> Mapping[str, Any] | None:
+    """A page does without it where it is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.get("format_version") == "1.0" else None
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -159,6 +160,7 @@ class _Attempt:
         self._environment: dict[str, Any] = {}
         self.run: Path | None = None
         self._keeper: Keeper | None = None
+        self._counted: dict[str, dict[str, Counter[int]]] = {}  # labels, by part and output
         self.held = contextlib.ExitStack()  # what keeps other runs out of the folder
 
     def go(
@@ -251,6 +253,8 @@ class _Attempt:
             dummy,
         )
         self._environment |= {"epochs": result.epochs, "best_epoch": result.best_epoch, "monitor": result.monitor}
+        if self._report:
+            self._say(reporting.look(run, model, checked, parts, self._counted, result.seconds))
         self.end(runs.FINISHED)
         self.page(result)
         runs.write_json(run / runs.METRICS, result.metrics)
@@ -260,9 +264,11 @@ class _Attempt:
         """Write report.html, if it is wanted; that of a finished run before metrics.json, which comes last."""
         if self.run is not None and self._report:
             metrics, notes = (None, ()) if result is None else (result.metrics, result.notes)
-            fault = reporting.write(self.run, self._checked, metrics=metrics, notes=notes)
-            if fault is not None:
-                say(sys.stderr, f"note: {fault}")
+            self._say(reporting.write(self.run, self._checked, metrics=metrics, notes=notes))
+
+    def _say(self, fault: str | None) -> None:
+        if fault is not None:
+            say(sys.stderr, f"note: {fault}")
 
     def _begin(
         self,
@@ -342,7 +348,8 @@ class _Attempt:
                 last = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
             logged = part is parts.train or (part is parts.validation and not anew)
             logs = last if logged else loop.evaluate(model, checked, part)
-            majorities = scores.majorities(part.examples, checked.training, names)
+            counted = self._counted[part.name] = scores.tallies(part.examples, checked.training)
+            majorities = scores.majorities_of(counted, names)
             outputs = tuple(checked.typed.graph.outputs)
             of_part = scores.sorted_out(part.name, part.rows, logs, checked.training, outputs, majorities)
             found.append(of_part.without(part.unscored))
