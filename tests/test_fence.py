@@ -57,6 +57,7 @@ EDGES: Mapping[str, set[str]] = {
         "probe.windows",
         "probe.words",
         "render.report",
+        "render.reports",
         "render.summary",
         *TYPES,
         *GROUND,

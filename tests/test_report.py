@@ -200,9 +200,8 @@ def test_a_page_that_cannot_be_made_ends_no_run(
 def test_a_chart_breaks_where_a_number_is_missing() -> None:
     nan = float("nan")
     found = charts.chart(Chart("loss", "epoch", [1, 2, 3, 4, 5], [Line("a", [1.0, nan, 2.0, 3.0, None])]))
-    assert len(re.findall("M", re.findall(r' d="([^"]*)"/>', found)[0])) == 1  # the sample in the key
-    path = re.findall(r'class="l0" d="([^"]*)"', found)
-    assert sorted(each.count("M") for each in path) == [1, 2]
+    assert len(re.findall(r'class="l0 dot" d="M[^M"]*"', found)) == 1
+    assert re.findall(r'class="l0" d="(M[^"]*)"', found)[-1].count("L") == 1
     data = json.loads(html.unescape(found.split('data-chart="')[1].partition('"')[0]))
     assert data["lines"][0]["y"] == [1.0, None, 2.0, 3.0, None]
     assert charts.chart(Chart("x", "epoch", [1], [Line("", [nan])])) == ""
@@ -227,6 +226,12 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip("no chromium and chromedriver are installed")
     with browser(tmp_path_factory.mktemp("chromium")) as found:
         yield found
+
+
+@pytest.fixture
+def chromium_or_none(request: pytest.FixtureRequest) -> Browser | None:
+    """A browser, if there is one, for tests that have more to say."""
+    return request.getfixturevalue("chromium") if programs() is not None else None
 
 
 @pytest.mark.keras
@@ -337,3 +342,31 @@ def test_the_model_has_shared_layers_once_and_folds_nested_ones() -> None:
     assert said.count("twin (shared)") == 1 and "↳ left" in said and "↳ right" in said
     assert [tag for tag, _ in found.tags].count("details") == 1 and "model tower, 2 rows" in said
     assert "parameters" in said and "(None, 3)" in said
+
+
+@pytest.mark.keras
+def test_several_runs_have_one_page(made: Path, tmp_path: Path, run: Any, chromium_or_none: Browser | None) -> None:
+    import netspec
+
+    other = netspec.fit(made.parent / "points.yaml", out=tmp_path / f"{EVIL[:7]}b", epochs=6, batch_size=16).run
+    third = netspec.fit(made.parent / "points.yaml", out=tmp_path / "c", dummy=8, epochs=1).run
+    assert run("report", made, other).rc == 2, "where to?"
+    page = tmp_path / "page.html"
+    done = run("report", made, other, third, "-o", page)
+    assert done.rc == 0 and done.stdout == "" and "3 runs" in done.stderr
+    assert run("report", made, other, "-o", page).rc == 2, "it exists"
+    found = stands_alone(page.read_text(encoding="utf-8"))
+    said = " ".join(found.text.split())
+    for part in ("fit.batch_size - 16 -", "fit.epochs 4 6 1", "8 generated", "test kind accuracy", "Spec of C"):
+        assert part in said, part
+    data = [json.loads(each["data-chart"]) for _, each in found.tags if "data-chart" in each]
+    assert [line["name"] for line in data[0]["lines"]] == ["A", "B", "C"]
+    assert data[0]["lines"][0]["y"][4:] == [None, None] and len(data[0]["x"]) == 6
+    if chromium_or_none is not None:
+        chromium_or_none.tell(
+            "Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True
+        )
+        chromium_or_none.open(page)
+        assert chromium_or_none.run("return document.documentElement.scrollWidth") <= 360
+        chromium_or_none.read_logs()
+        assert chromium_or_none.logged == [] and set(chromium_or_none.asked) == {page.resolve().as_uri()}

@@ -30,6 +30,7 @@ font-variant-numeric:tabular-nums;white-space:nowrap}.plot .top{top:0}.plot .low
 .chart .ends{margin-left:3.6rem}
 .plot:focus-visible{outline:3px solid var(--train);outline-offset:2px}
 .plot path{fill:none;stroke-width:2;stroke-linecap:round;vector-effect:non-scaling-stroke}
+.plot .dot{stroke-width:7;stroke-dasharray:none}
 .plot .at{stroke:var(--soft);stroke-width:1;vector-effect:non-scaling-stroke;visibility:hidden}
 .said{min-height:3.2em;font-size:.85rem;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .key{display:flex;flex-wrap:wrap;gap:0 .75rem;font-size:.85rem;color:var(--soft)}
@@ -133,7 +134,10 @@ def chart(found: Chart) -> str:
     paths = ""
     for line in found.lines:
         scaled = [None if y is None or not _finite(y) else scale(y) for y in line.y]
-        paths += f'<path class="l{line.style % STYLES}" d="{_path(found.x, scaled, bottom, top)}"/>'
+        drawn, alone = _path(found.x, scaled, bottom, top)
+        style = f"l{line.style % STYLES}"
+        paths += f'<path class="{style}" d="{drawn}"/>' if drawn else ""
+        paths += f'<path class="{style} dot" d="{alone}"/>' if alone else ""
     lowest = f'<span class="low">{safe(_label(low))}</span>' if low != high else ""
     key = _key(found.lines) if len(found.lines) > 1 or found.lines[0].name else ""
     said = found.said or _last(found)
@@ -184,19 +188,19 @@ def _key(lines: Sequence[Line]) -> str:
     return f'<div class="key">{said}</div>'
 
 
-def _path(x: Sequence[float], y: Sequence[float | None], low: float, high: float) -> str:
-    """A path that breaks where a number is missing; a number alone is a dot."""
+def _path(x: Sequence[float], y: Sequence[float | None], low: float, high: float) -> tuple[str, str]:
+    """A path that breaks where a number is missing, and one of dots: the numbers that stand alone."""
     wide, tall = x[-1] - x[0], high - low
-    parts, drawing = [], False
+    stretches: list[list[str]] = [[]]
     for at, value in zip(x, y, strict=True):
         if value is None:
-            drawing = False
+            stretches.append([])
             continue
         across = _WIDE * (at - x[0]) / wide if wide else _WIDE / 2
         up = _HIGH - _MARGIN - (_HIGH - 2 * _MARGIN) * ((value - low) / tall if tall else 0.5)
-        parts.append(f"{'L' if drawing else 'M'}{across:.1f} {up:.1f}{'' if drawing else 'h0'}")
-        drawing = True
-    return "".join(parts)
+        stretches[-1].append(f"{across:.1f} {up:.1f}")
+    lines = "".join(f"M{'L'.join(each)}" for each in stretches if len(each) > 1)
+    return lines, "".join(f"M{each[0]}h0" for each in stretches if len(each) == 1)
 
 
 def _thinned(found: Chart) -> Chart:

@@ -19,6 +19,7 @@ _WIDE, _HIGH = 300, 200  # of the dots
 STYLE = (
     "td.m{background:color-mix(in srgb,var(--train) calc(var(--s)*55%),transparent);"
     "text-align:right;padding:.2rem .5rem}"
+    ".card dl{grid-template-columns:1fr auto}.charts+.wide,.wide+.charts,.wide+.cards{margin-top:.75rem}"
     ".hit{font-weight:700}.dots{height:9rem;border:solid var(--line);border-width:0 0 1px 1px;max-width:24rem}"
     ".dots path{fill:none;stroke:var(--train);stroke-width:4;stroke-linecap:round;vector-effect:non-scaling-stroke;"
     "opacity:.55}.dots .same{stroke:var(--soft);stroke-width:1;stroke-dasharray:4 3;opacity:1}"

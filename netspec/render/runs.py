@@ -132,10 +132,10 @@ def diff_text(found: Comparison, *, width: int | None = None) -> str:
     ):
         sides.append((title, *values))
     blocks = [_lines(sides, width)]
-    rows = [(".".join(each.path), _brief(each.was), _brief(each.now)) for each in found.spec]
+    rows = [(".".join(each.path), brief(each.was), brief(each.now)) for each in found.spec]
     blocks.append(["spec: no difference"] if not rows else _lines([("spec", "A", "B"), *rows], width))
     blocks.append(_data(found.data, width))
-    with_ = [(".".join(each.path), _brief(each.was), _brief(each.now)) for each in found.made_with]
+    with_ = [(".".join(each.path), brief(each.was), brief(each.now)) for each in found.made_with]
     blocks.append(["made with: no difference"] if not with_ else _lines([("made with", "A", "B"), *with_], width))
     if found.metrics:
         head = ("split", "output", "metric", "A", "B", "B - A")
@@ -170,7 +170,8 @@ def _number(value: Any) -> str:
     return short(value) if isinstance(value, int | float | list) else "-"
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
+    """A value of a spec in a few words; `-` where there is none."""
     try:
         text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
     except TypeError:

@@ -17,7 +17,8 @@ _STYLE = """
 --train:#2366a8;--validation:#a8561a;--test:#4a7a2c}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--soft:#a9b3bd;--page:#15191d;--card:#1d2328;--line:#3d4650;
 --warn:#f0b45c;--train:#78b2ea;--validation:#e8a368;--test:#9ccb77}}
-*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+*{box-sizing:border-box}body{margin:0;overflow-wrap:anywhere;
+background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main,header,nav{max-width:62rem;margin:0 auto;padding:0 1rem}h1{font-size:1.5rem;margin:1rem 0 .25rem}
 h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:0 0 .25rem;
 overflow-wrap:anywhere}p{margin:.25rem 0}.soft,figcaption,th{color:var(--soft);font-weight:400}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.graph.ir import Checked
 from netspec.runtime.run import runs, story
+from netspec.runtime.run.differing import Difference, differences
 
 if TYPE_CHECKING:
     from netspec.runtime.run.splits import Splits
@@ -23,12 +24,26 @@ def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Pat
         RunError: a run is damaged.
         OSError: the page cannot be written.
     """
-    from netspec.render import report
+    from netspec.render import report, reports
 
     stories = [story.told(folder, checked) for folder, checked in found]
+    if len(stories) > reports.MOST:
+        raise runs.RunError(f"{len(stories)} runs do not fit on a page, at most {reports.MOST} do")
     target = out or found[0][0] / runs.REPORT
-    runs.write(target, report.page(stories[0]).encode("utf-8", "backslashreplace"))
+    page = report.page(stories[0]) if len(stories) == 1 else reports.page(stories, _differing(found))
+    runs.write(target, page.encode("utf-8", "backslashreplace"))
     return target
+
+
+def _differing(found: Sequence[tuple[Path, Checked | None]]) -> dict[str, dict[int, Difference]]:
+    """By place in the spec, which of the runs have something else there than the first one, and what."""
+    specs = [dict(runs.load(folder).spec) for folder, _ in found]
+    every: dict[str, dict[int, Difference]] = {}
+    for at, other in enumerate(specs[1:], 1):
+        for each in differences(specs[0], other):
+            if each.path != ("fit", "seed"):
+                every.setdefault(".".join(each.path), {})[at] = each
+    return every
 
 
 def write(
