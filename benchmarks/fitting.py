@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from netspec.graph.ir import Checked
 
 _SEED = 1
+_TEXTS = """
+inputs: {text: {shape: [null], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 5000, output_dim: 64, mask_zero: true}
+  - LSTM: 64
+  - Dense: {units: 1, activation: sigmoid}
+    name: liked
+losses: binary_crossentropy
+metrics: [accuracy]
+"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,20 @@ def heavy(runs: int, env: Mapping[str, str], rows: int = 0) -> list[Result]:
     return found
 
 
+def lengths(runs: int, env: Mapping[str, str], rows: int = 0) -> list[Result]:
+    """Batches by length against batches that are padded to one length."""
+
+    def command(side: str) -> tuple[str, ...]:
+        return (PYTHON, __file__, side, "texts", str(rows or 3_200))
+
+    with Worker(command("by length"), env) as ours, Worker(command("padded"), env) as theirs:
+        taken = in_turns({"by length": ours, "padded": theirs}, runs)
+    speed = paired(taken["padded"], taken["by length"])
+    medians = (1e3 * statistics.median(taken[side]) for side in ("by length", "padded"))
+    what = "fit texts of 5 to 200 words by length: a step, against padding to 200"
+    return [Result(what, "ms", *medians, speed, "1.3 at least (lower end)", speed.low >= 1.3)]
+
+
 def _compared(name: str, runs: int, env: Mapping[str, str], rows: int) -> Result:
     def command(side: str) -> tuple[str, ...]:
         return (PYTHON, __file__, side, name, str(rows))
@@ -89,12 +113,15 @@ def _compared(name: str, runs: int, env: Mapping[str, str], rows: int) -> Result
 
 
 def _main(side: str, name: str, rows: int) -> None:
-    case = CASES[name]
     with tempfile.TemporaryDirectory(prefix="netspec-bench-") as folder:
-        checked, part = _prepared(case, rows)
-        fit = checked.fit.model_copy(update={"epochs": case.epochs, "batch_size": case.batch})
-        checked = replace(checked, fit=fit)
-        made = {"netspec": _netspec, "handwritten": _handwritten, "feeding": _feeding}[side]
+        if name == "texts":
+            checked, part = _texts(rows, by_length=side == "by length")
+        else:
+            case = CASES[name]
+            checked, part = _prepared(case, rows)
+            fit = checked.fit.model_copy(update={"epochs": case.epochs, "batch_size": case.batch})
+            checked = replace(checked, fit=fit)
+        made = {"handwritten": _handwritten, "feeding": _feeding}.get(side, _netspec)
         measure = made(checked, part, Path(folder))
         for _ in sys.stdin:
             print(json.dumps(measure()), flush=True)
@@ -115,8 +142,27 @@ def _prepared(case: Case, rows: int) -> tuple[Checked, Any]:
     return checked, replace(part, examples=Held(*part.examples.head(rows))) if rows else part
 
 
+def _texts(rows: int, *, by_length: bool) -> tuple[Checked, Any]:
+    """A small LSTM with a mask, and texts of 5 to 200 words, padded in front."""
+    import numpy as np
+
+    from netspec.pipeline import analyze_text
+    from netspec.runtime.data.store import Held
+    from netspec.runtime.run.splits import Part
+
+    checked = analyze_text(_TEXTS).checked
+    assert checked is not None
+    draw = np.random.default_rng(_SEED)
+    counts = draw.integers(5, 201, rows)
+    words = draw.integers(2, 5000, (rows, 200)).astype(np.int32)
+    words[np.arange(200) < 200 - counts[:, None]] = 0
+    labels = (words[:, -5:].sum(axis=1) % 2).astype(np.float32)[:, None]
+    fit = checked.fit.model_copy(update={"by_length": by_length})
+    return replace(checked, fit=fit), Part("train", Held({"text": words}, {"liked": labels}))
+
+
 def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
-    """What `netspec fit` does once its data are read: shows a line an epoch, writes history and weights after each."""
+    """What `netspec fit` does once its data are read: a line an epoch, history, and checkpoints when they are due."""
     from netspec.runtime import engine
     from netspec.runtime.model import build
     from netspec.runtime.run import progress
@@ -131,18 +177,22 @@ def _netspec(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
     model = build.build(checked, steps_per_execution=at_once)
 
     class Clocked(progress.Lines):
-        began = 0.0
+        began = ended = 0.0
 
         def epoch_begins(self, number: int) -> None:
             if number == 1:
                 self.began = time.perf_counter()
             super().epoch_begins(number)
 
+        def epoch_ends(self, number: int, seconds: float, logs: Any) -> None:
+            super().epoch_ends(number, seconds, logs)
+            self.ended = time.perf_counter()
+
     def train() -> float:
         shown = Clocked(epochs, sys.stderr)
         keeper = keeping.Keeper(folder, "loss", shown, steps=steps, cadence=training.cadence(checked))
         loop.train(model, checked, part, None, seed=_SEED, callbacks=(), keeper=keeper, progress=shown)
-        return (time.perf_counter() - shown.began) / (steps * epochs)
+        return (shown.ended - shown.began) / (steps * epochs)
 
     return train
 
@@ -198,11 +248,14 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
     steps = math.ceil(part.rows / size)
 
     class Clock(keras.callbacks.Callback):  # type: ignore[misc]
-        began = 0.0
+        began = ended = 0.0
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if epoch == 0:
                 self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.ended = time.perf_counter()
 
     def train() -> float:
         clock: Any = Clock()
@@ -212,7 +265,7 @@ def _handwritten(checked: Checked, part: Any, folder: Path) -> Callable[[], floa
             model.fit(x, y, epochs=epochs, batch_size=size, callbacks=[clock], verbose=2)
         finally:
             sys.stdout = answers
-        return (time.perf_counter() - clock.began) / (steps * epochs)
+        return (clock.ended - clock.began) / (steps * epochs)
 
     return train
 

@@ -19,12 +19,13 @@ from typing import Any
 import building
 import checking
 import fitting
+import keeping
 import reading
 import starting
 from measure import Result, environment
 
 RUNS = {"check": 9, "many": 5, "linear": 5, "catalog": 9, "start": 15, "summary": 5, "build": 30}
-RUNS |= {"fit-small": 9, "fit-heavy": 7, "table": 5, "memory": 1, "predict": 5}
+RUNS |= {"fit-small": 9, "fit-heavy": 7, "lengths": 7, "keeping": 3, "table": 5, "memory": 1, "predict": 5}
 
 
 def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Result]:
@@ -38,7 +39,8 @@ def measured(name: str, runs: int, rows: int, env: dict[str, str]) -> list[Resul
         return starting.summary(runs, env)
     if name == "build":
         return building.build(runs, env)
-    data = {"fit-small": fitting.small, "fit-heavy": fitting.heavy}
+    data = {"fit-small": fitting.small, "fit-heavy": fitting.heavy, "lengths": fitting.lengths}
+    data |= {"keeping": keeping.keeping}
     data |= {"table": reading.table, "memory": reading.memory, "predict": reading.predicting}
     return data[name](runs, env, rows)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.api import PathLike, find_run, require_engine, settings, sound
+from netspec.api import PathLike, find_run, of_run, require_engine, settings, sound
 from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def resume(
             quiet=quiet,
             command=("netspec.resume", os.fspath(run), *given),
             resumed=resuming.resumed(plan, spec_),
+            of_run=of_run,
         )
 
 
@@ -106,6 +107,7 @@ def trained_again(
             out=out,
             quiet=quiet,
             command=command or ("netspec.reproduce", str(record.path)),
+            of_run=of_run,
         )
     return reproducing.compared(record.path, made.run, notes)
 

@@ -17,10 +17,10 @@ from netspec.pipeline import Analysis, analyze, analyze_text
 
 if TYPE_CHECKING:
     from netspec.runtime.data.tables import Rows
+    from netspec.runtime.run.evaluating import Evaluation
     from netspec.runtime.run.generating import Generated
-    from netspec.runtime.run.inference import Evaluation
     from netspec.runtime.run.predictions import Predictions
-    from netspec.runtime.run.survey import Survey
+    from netspec.runtime.run.surveyed import Survey
     from netspec.runtime.run.training import FitResult
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
@@ -140,11 +140,12 @@ def fit(
         return training.fit(
             spec,
             Path(path).read_bytes(),
-            dummy=_positive("dummy", dummy),
+            dummy=positive("dummy", dummy),
             out=Path(out) if out is not None else None,
             force=force,
             quiet=quiet,
             command=("netspec.fit", os.fspath(path), *settings(overrides)),
+            of_run=of_run,
             report=report,
         )
 
@@ -153,16 +154,24 @@ def evaluate(
     run: PathLike,
     *,
     data: PathLike | None = None,
+    split: str | None = None,
+    by: Sequence[str] | str = (),
     best: bool = False,
+    checkpoint: bool = False,
+    bootstrap: int = 200,
     batch_size: int | None = None,
     trust: bool = False,
 ) -> Evaluation:
-    """Metrics of a finished run on its test rows, by output.
+    """Metrics of a finished run on its test rows, by output, with 95 % intervals by the bootstrap.
 
     Args:
         run: a run folder, or a spec, which stands for its latest finished run below `runs/`.
         data: a file, a pattern or a folder of labelled rows to use instead of the run's own.
+        split: train, validation or test; test, or else validation, if left out.
+        by: a column, or several: scores for the rows of each of its values, too.
         best: the best weights of the run instead of the last.
+        checkpoint: the weights of its checkpoint, of a run that is not finished, say.
+        bootstrap: how often rows are drawn for an interval; 0 for none.
         batch_size: rows in a batch; the run's own if left out.
         trust: let the spec's own Python run, such as a generator of rows.
 
@@ -170,14 +179,31 @@ def evaluate(
         netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
         netspec.runtime.data.faults.DataError: a file, row or column that does not fit.
     """
+    if split not in (None, "train", "validation", "test"):
+        raise NetspecError(f"`split`: expected train, validation or test, got `{split}`")
+    if isinstance(bootstrap, bool) or not isinstance(bootstrap, int) or bootstrap < 0:
+        raise NetspecError(f"`bootstrap`: expected a whole number from 0, got `{bootstrap!r}`")
+    if split is not None and data is not None:
+        raise NetspecError("`data` names the rows, so there is no `split` to choose from", help="leave one of them out")
+    if best and checkpoint:
+        raise NetspecError("the best weights or those of the checkpoint, not both", help="leave one of them out")
+    number = positive("batch_size", batch_size)
     folder = find_run(run)
     from netspec.runtime.data import own
-    from netspec.runtime.run import inference
+    from netspec.runtime.run import evaluating
 
-    file = None if data is None else Path(data)
-    number = _positive("batch_size", batch_size)
     with own.trusting(trust):
-        return inference.evaluate(folder, of_run(folder), data=file, best=best, batch_size=number)
+        return evaluating.evaluate(
+            folder,
+            of_run(folder),
+            data=None if data is None else Path(data),
+            split=split,
+            by=(by,) if isinstance(by, str) else tuple(by),
+            best=best,
+            checkpoint=checkpoint,
+            bootstrap=bootstrap,
+            batch_size=number,
+        )
 
 
 def predict(
@@ -219,7 +245,7 @@ def predict(
         out=None if out is None else Path(out),
         force=force,
         best=best,
-        batch_size=_positive("batch_size", batch_size),
+        batch_size=positive("batch_size", batch_size),
     )
 
 
@@ -259,7 +285,7 @@ def generate(
         raise NetspecError(f"`temperature`: expected a number of 0 or more, got `{temperature!r}`")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31):
         raise NetspecError(f"`seed`: expected a whole number from 0 to {2**31 - 1}, got `{seed!r}`")
-    wanted, most = _positive("length", length), _positive("top_k", top_k)
+    wanted, most = positive("length", length), positive("top_k", top_k)
     folder = find_run(run)
     from netspec.runtime.run import generating
 
@@ -304,7 +330,7 @@ def survey(path: PathLike, *, rows: int = 3, quiet: bool = True, trust: bool = F
 
 def first_spec(
     table: PathLike,
-    targets: Sequence[str] | str,
+    targets: Sequence[str] | str = (),
     *,
     out: PathLike | None = None,
     name: str | None = None,
@@ -314,8 +340,8 @@ def first_spec(
     """A first spec for a table: its columns as inputs, a small model, losses, each choice with a comment.
 
     Args:
-        table: a CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, or a pattern for several.
-        targets: a column to predict, or several.
+        table: a CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, a pattern for several, or a folder of images.
+        targets: a column to predict, or several; of a folder of images its classes, if left out.
         out: where the spec will lie, so that it finds the table from there; the current folder if left out.
         name: the spec's name; that of `out`, else of the table, if left out.
         separator: what stands between the cells of a text file; seen in its first line if left out.
@@ -337,6 +363,9 @@ def first_spec(
     path, folder = os.fspath(table), Path(out).parent if out is not None else Path()
     source = given.source(path, separator)
     wanted = (targets,) if isinstance(targets, str) else tuple(targets)
+    if not wanted and source.images is None:
+        raise NetspecError("no column is named to predict", help="name one with --target")
+    wanted = wanted or ("label",)
 
     def watch(rows: Rows, what: str) -> Rows:
         return splits.watched(rows, what, quiet)
@@ -345,7 +374,7 @@ def first_spec(
     return starter.spec(plan, given.name(name, out, path))
 
 
-def _positive(name: str, value: Any) -> int | None:
+def positive(name: str, value: Any) -> int | None:
     """A whole number above 0, or None; numpy's whole numbers are as good as Python's."""
     if value is None:
         return None

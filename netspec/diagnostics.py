@@ -102,6 +102,7 @@ NS521 idle-callback          warning
 NS522 huge-learning-rate     warning
 NS523 activation-twice       warning
 NS524 schedule-and-plateau   error
+NS525 one-length             error
 NS601 too-big                warning
 NS602 over-budget            error
 NS603 many-steps             warning

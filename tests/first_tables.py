@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,69 @@ def odd_names(folder: Path, rng: np.random.Generator) -> Case:
     columns["null"] = np.where(x[:, 0] + x[:, 1] > 0, "ja, sehr", "nein: nie").tolist()
     write_csv(folder / "odd names.csv", columns)
     return "odd names.csv", ["null"]
+
+
+def dates(folder: Path, rng: np.random.Generator) -> Case:
+    days = np.datetime64("2023-01-01") + rng.integers(0, 700, 800)
+    hours = rng.integers(0, 24, 800)
+    weekday = (days.astype(np.int64) + 3) % 7
+    columns = {
+        "day": some(rng, [str(day) for day in days], 0.05),
+        "at": [f"{str(d)[8:]}.{str(d)[5:7]}.{str(d)[:4]} {hour:02d}:00" for d, hour in zip(days, hours, strict=True)],
+        "unclear": ["01/02/2024", "03/04/2024"] * 400,
+        "broken": ["2024-01-01"] * 799 + ["2024-13-01"],
+        "open": np.where((weekday < 5) & (hours > 7) & (hours < 19), "yes", "no").tolist(),
+    }
+    write_csv(folder / "dates.csv", columns)
+    return "dates.csv", ["open"]
+
+
+def number_lists(folder: Path, rng: np.random.Generator) -> Case:
+    rows = []
+    for _ in range(600):
+        kind, many = int(rng.integers(0, 2)), int(rng.integers(3, 9))
+        row: dict[str, Any] = {
+            "readings": (rng.normal(size=4) + kind).round(3).tolist(),
+            "track": (rng.normal(size=(many, 2)) + 2 * kind).round(2).tolist(),
+            "wave": (rng.normal(size=many) + kind).round(2).tolist(),
+            "tags": [int(n) for n in rng.integers(0, 6, many) + 4 * kind],
+            "kind": ("calm", "wild")[kind],
+        }
+        rows.append(row | ({"readings": None} if rng.random() < 0.05 else {}))
+    (folder / "number lists.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return "number lists.jsonl", ["kind"]
+
+
+def list_labels(folder: Path, rng: np.random.Generator) -> Case:
+    x = rng.normal(size=(400, 3)).round(3)
+    columns = {
+        "x": [" ".join(map(str, row)) for row in x],
+        "amount": [f"{n:.2f}".replace(".", ",") for n in x[:, 0]],
+        "y": [str([round(a + b, 3), round(b - c, 3)]) for a, b, c in x.tolist()],
+    }
+    write_csv(folder / "list labels.csv", columns)
+    return "list labels.csv", ["y"]
+
+
+def photos(folder: Path, rng: np.random.Generator) -> Case:
+    for kind in range(2):
+        (folder / "photos" / ("dark", "light")[kind]).mkdir(parents=True)
+        for at in range(40):
+            pixels = np.clip(rng.normal(90 + 70 * kind, 20, (20, 30 + at % 3, 3)), 0, 255).astype(np.uint8)
+            write_png(folder / "photos" / ("dark", "light")[kind] / f"{at}.png", pixels)
+    return "photos", ["label"]
+
+
+def write_png(path: Path, pixels: Any) -> None:
+    height, width, _ = pixels.shape
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    lines = b"".join(b"\0" + row.tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    ends = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + ends)
 
 
 def categories(folder: Path, rng: np.random.Generator) -> Case:
@@ -213,5 +278,6 @@ CASES: dict[str, Callable[[Path, np.random.Generator], Case]] = {
     for each in (
         odd_names, categories, sentiment, prices, two_targets, pixels, pictures, series, several_labels, two_rows,
         many_rows, grades, lists, parquet, several_files, han, huge_numbers,
+        dates, number_lists, list_labels, photos,
     )
 }  # fmt: skip

@@ -113,7 +113,7 @@ def _command(*args: str) -> list[str]:
 def killed(folder: Path, name: str, draw: random.Random, longest: float, most: int = 10**6) -> int:
     """Train a spec in `folder / "run"` with at most so many kills, until it ends by itself; how many there were."""
     run, kills = folder / "run", 0
-    while True:
+    while not (run / "metrics.json").is_file():  # killed after its end, it is finished
         begun = (run / "resolved.json").is_file()
         command = _command("--resume", str(run)) if begun else _command(str(folder / "spec.yaml"), "--out", str(run))
         if not begun and run.is_dir():
@@ -134,6 +134,7 @@ def killed(folder: Path, name: str, draw: random.Random, longest: float, most: i
             return kills
         if process.returncode != -signal.SIGKILL:
             raise SystemExit(f"{name}: ended with {process.returncode}: {said}")
+    return kills
 
 
 def _wait_for_training(process: subprocess.Popen[bytes], run: Path) -> None:

@@ -15,8 +15,9 @@ keras = pytest.importorskip("keras")
 from conftest import ROOT  # noqa: E402
 
 from netspec.pipeline import analyze, analyze_text  # noqa: E402
-from netspec.runtime.data import batches, store  # noqa: E402
-from netspec.runtime.data.batches import dataset, epoch_setter, of_store, order, steps_per_execution  # noqa: E402
+from netspec.runtime.data import batches, orders, store  # noqa: E402
+from netspec.runtime.data.batches import dataset, epoch_setter, of_store, steps_per_execution  # noqa: E402
+from netspec.runtime.data.orders import order  # noqa: E402
 from netspec.runtime.run import training  # noqa: E402
 
 ROWS = 103
@@ -163,7 +164,7 @@ def test_an_epoch_from_the_disk_goes_on_behind_the_batches_that_are_skipped(
         assert int(rest.cardinality()) == len(whole) - skip
         read.clear()
         assert [x.numpy()[:, 0].tolist() for x, _ in rest] == whole[skip:]
-        assert len(read) <= 1 + held.blocks - skip * size // held.block_rows + batches.POOL, "others are not read"
+        assert len(read) <= 1 + held.blocks - skip * size // held.block_rows + orders.POOL, "others are not read"
 
 
 def _counted(block: Any, read: list[int]) -> Any:

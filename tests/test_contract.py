@@ -78,7 +78,7 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {  # model, data, rows, code,
         XY,
         "x,y\n1,2\n",
         "NS708",
-        "list 3 columns under `columns`, or make the input [1]",
+        "list 3 columns under `columns`, say `array: true` where a cell holds 3 numbers, or make the input [1]",
     ),
     "columns for the output": (
         flat(1, 2),
@@ -133,6 +133,13 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {  # model, data, rows, code,
         "expected one of the classes `no`, `yes`, got `maybe`",
     ),
     "numbers and a word": (SPARSE, XY, "x,y\n1,1\n2,2\n3,many\n", "NS703", '`classes: ["1", "2", "many"]`'),
+    "numbers and a word for a loss of numbers": (
+        flat(),
+        XY,
+        "x,y\n1,1\n2,2\n3,many\n",
+        "NS703",
+        'take a loss of classes and list them: `classes: ["1", "2", "many"]`',
+    ),
     "a part of nothing": (
         flat(),
         XY.replace("}}", "}, validation: 0.1}"),
@@ -510,3 +517,17 @@ def test_validate_says_how_far_it_looked(tmp_path: Path, run: Any) -> None:
         {"file": "long.yaml", "source": "long.csv", "rows": 10_000, "whole": False},
         {"file": "short.yaml", "source": "short.csv", "rows": 10, "whole": True},
     ]
+
+
+@pytest.mark.parametrize(
+    "feature", ["hash: 9", "category: true", "sequence: {}", "multi_hot: 9", "text: {vocabulary: 9, length: 9}"]
+)
+def test_a_column_of_nothing_is_mentioned(feature: str, tmp_path: Path) -> None:
+    model = "inputs: {x: {shape: [SIZE], dtype: int32}}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 2}\n"
+    model += "  - Flatten\n  - Dense: 1\n    name: y\nlosses: mse\n"
+    size = "1" if feature[0] in "hc" else "9"
+    data = f"{{train: t.csv, features: {{x: {{column: a, {feature}}}}}, targets: {{y: y}}}}"
+    found = said(tmp_path, model.replace("SIZE", size), data, t__csv='a,y\n,1\n" ",2\n,3\n')
+    assert [each.code for each in found if "every cell is empty" in each.message] == ["NS703"], found
+    full = said(tmp_path, model.replace("SIZE", size), data, t__csv="a,y\n,1\n1,2\n,3\n")
+    assert not [each for each in full if "every cell is empty" in each.message]

@@ -33,7 +33,7 @@ def test_the_page_shows_what_is_printed(folder: Path, run: Run) -> None:
         return f"```console\n{found[1]}{done.stdout}```"
 
     now = SAID.sub(again, text)
-    assert len(SAID.findall(text)) == 3
+    assert len(SAID.findall(text)) == 4
     if os.environ.get("NETSPEC_GOLDEN") == "write":
         PAGE.write_text(now, encoding="utf-8")
     assert now == PAGE.read_text(encoding="utf-8")

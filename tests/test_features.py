@@ -446,6 +446,13 @@ def test_what_is_saved_gives_the_same_bits(tmp_path: Path) -> None:
         path.write_bytes(kept)
 
 
+def test_a_hashed_column_of_nothing_is_reported() -> None:
+    rows = Table({"c": pa.array(["", " "]), "d": pa.array(["", "x"])}, 2, "t.csv")
+    data = Data(features={"x": Feature(columns=("c", "d"), hash=9)})
+    prepared = fit(data, {"x": TensorType((None, 2), "int32")}, {}, rows)
+    assert prepared.notes == ("`x`: column `c` is empty, so every value of it is 0",)
+
+
 def test_nothing_is_learned_from_other_rows(tmp_path: Path) -> None:
     rows = "\n".join(f"word{n},{n},{n % 2}" for n in range(400))
     (tmp_path / "t.csv").write_text(f"t,n,o\n{rows}\n")

@@ -48,6 +48,7 @@ EDGES: Mapping[str, set[str]] = {
         "catalog",
         "graph.infer",
         "graph.limits",
+        "graph.padding",
         "graph.training",
         "language.dates",
         "language.moments",

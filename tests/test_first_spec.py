@@ -300,3 +300,60 @@ def test_a_row_without_one_of_two_labels_trains_the_other(tmp_path: Path, monkey
     text = spec.read_text(encoding="utf-8")
     assert "weight: {column: weight, missing: mask, normalize: true}" in text
     assert splits.read(api.checked(spec), 1).train.rows == 640
+
+
+def test_dates_and_lists_become_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, targets = CASES["dates"](tmp_path, np.random.default_rng(7))
+    text = first(tmp_path, table, targets, monkeypatch).read_text(encoding="utf-8")
+    parts = "{parts: [timestamp, month, weekday], cyclic: true}"
+    assert f"day: {{column: day, date: {parts}, normalize: true, missing: mean" in text
+    assert 'cyclic: true, format: "%d.%m.%Y %H:%M"}' in text
+    assert "left out: `unclear` holds dates whose day and month cannot be told apart" in " ".join(text.split())
+    assert "left out: `broken` holds dates, not all of which can be read" in text
+    table, targets = CASES["number_lists"](tmp_path, np.random.default_rng(7))
+    text = first(tmp_path, table, targets, monkeypatch).read_text(encoding="utf-8")
+    assert "readings: {column: readings, array: true, normalize: true}" in text and "readings: [4]" in text
+    assert "track: {column: track, array: {length: 8}, normalize: true}" in text and "track: [8, 2]" in text
+    assert "wave: [8, 1]" in text and "tags: {column: tags, sequence: {vocabulary: 10" in text
+    table, targets = CASES["list_labels"](tmp_path, np.random.default_rng(7))
+    text = first(tmp_path, table, targets, monkeypatch).read_text(encoding="utf-8")
+    assert "y: {column: y, array: true, normalize: true}" in text and "Dense: {units: 2}" in text
+    assert "amount: {" not in text  # decimal commas are no lists
+
+
+def test_a_folder_of_images(run: Any, tmp_path: Path) -> None:
+    CASES["photos"](tmp_path, np.random.default_rng(7))
+    shown = run("init", "photos", cwd=tmp_path)
+    assert shown.rc == 0, shown.stderr
+    assert "image: [16, 16, 3]" in shown.stdout and "train: {images: photos}" in shown.stdout
+    assert "image: {column: image, image: {resize: crop}, rescale: 0.00392}" in shown.stdout
+    assert "label: {column: label, classes: [dark, light]}" in shown.stdout and "on_error" not in shown.stdout
+    (tmp_path / "photos/dark/broken.jpg").write_bytes(b"none")
+    (tmp_path / "specs").mkdir()
+    assert run("init", "photos/", "--target", "label", "-o", "specs/p.yaml", cwd=tmp_path).rc == 0
+    text = (tmp_path / "specs/p.yaml").read_text()
+    assert 'train: {images: "../photos"}' in text and "on_error: skip" in text and "name: p\n" in text
+    assert run("validate", "specs/p.yaml", cwd=tmp_path).stdout == "1 spec, no problems\n"
+    (tmp_path / "empty").mkdir()
+    assert run("init", "empty", cwd=tmp_path).rc == 1
+    write_csv(tmp_path / "t.csv", {"x": [1, 2], "y": [1, 2]})
+    untold = run("init", "t.csv", cwd=tmp_path)
+    assert untold.rc == 2 and "--target" in untold.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x05\0\0\0\x07\x08\0\0\0\0", (7, 5, 1)),
+        (b"GIF89a\x05\0\x07\0" + b"\0" * 9, (7, 5, 3)),
+        (b"BM" + b"\0" * 16 + b"\x05\0\0\0\xf9\xff\xff\xff" + b"\0" * 9, (7, 5, 3)),
+        (b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x0b\x08\0\x07\0\x05\x01" + b"\0" * 9, (7, 5, 1)),
+        (b"\xff\xd8\xff", None),
+        (b"", None),
+    ],
+)
+def test_sizes_are_read_from_the_first_bytes(data: bytes, size: Any, tmp_path: Path) -> None:
+    from netspec.runtime.data import photos
+
+    (tmp_path / "x").write_bytes(data)
+    assert photos.size(tmp_path / "x") == size

@@ -88,3 +88,26 @@ def test_both_outputs_of_twitter_beat_the_majority_by_10_points(tmp_path):
     assert json.loads((run / "metrics.json").read_text())["test"]["main_output"]["accuracy"] == pytest.approx(
         again.scores.as_json()["main_output"]["accuracy"], abs=1e-6
     )
+
+
+@pytest.mark.parametrize(("name", "rows"), [("mlp_softmax", 500), ("dense_functional", 500), ("twitter", 0)])
+def test_the_loss_is_that_of_model_fit_on_the_same_arrays_in_the_same_order(
+    name: str, rows: int, tmp_path: Path
+) -> None:
+    """What the benchmarks compare in time comes to the same number."""
+    from netspec.pipeline import analyze
+    from netspec.runtime.model import build
+    from netspec.runtime.run import loop, splits, training
+
+    settings = ["fit.shuffle=false", "fit.epochs=2", "fit.seed=4"]
+    checked = analyze(ROOT / "specs" / f"{name}.yaml", overrides=settings).checked
+    assert checked is not None
+    made = training.fit(checked, b"", dummy=rows or None, out=tmp_path / "out", quiet=True)
+    part = (splits.generated(checked, rows, 4) if rows else splits.read(checked, 4)).train
+    loop.repeatable(4)
+    model = build.build(checked)
+    x, y = dict(part.examples.head(part.rows).x), dict(part.examples.head(part.rows).y)
+    fed = next(iter(x.values())) if len(x) == 1 else x
+    truth = next(iter(y.values())) if len(y) == 1 else y
+    history = model.fit(fed, truth, epochs=2, batch_size=checked.fit.batch_size, shuffle=False, verbose=0).history
+    assert [row["loss"] for row in made.history] == pytest.approx(history["loss"], rel=1e-6)

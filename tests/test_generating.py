@@ -79,7 +79,7 @@ def test_what_is_drawn_from_is_what_the_model_says(tiny: Path) -> None:
 
     checked = api.of_run(tiny)
     prepared = inference.prepared_by(runs.load(tiny))
-    part = splits.held_out(checked, prepared, 1)
+    part = splits.held_out_text(checked, prepared, None)
     assert part is not None
     model, feature = inference.model_of(tiny, checked, best=False), prepared.features["w"]
     step = generating._compiled(model, checked, feature, generating._way(tiny, checked, feature, prepared.labels, None))
@@ -142,6 +142,14 @@ def test_words_are_joined_by_spaces(tmp_path: Path) -> None:
     assert str(found) == "The owl sat in the tree and the fox sat below" and found.by == "words"
     assert str(netspec.generate(run, "The owl sat ", length=1, temperature=0)) == "The owl sat in"
     assert not netspec.generate(run, length=2, seed=1).text.startswith(" ")
+
+
+def test_signs_stand_where_writers_put_them(tmp_path: Path) -> None:
+    text = {"by": "words", "vocabulary": 32, "punctuation": True}
+    line = "The owl sat (in the tree), and the fox sat below; it's so.\n"
+    run = trained(tmp_path, line * 80, data={**SPEC["data"], "features": {"w": {"text": text}}})
+    found = netspec.generate(run, "The owl sat", length=17, temperature=0)
+    assert found.text == " (in the tree), and the fox sat below; it's so."
 
 
 def test_the_next_token_alone_one_hot_and_logits(tmp_path: Path) -> None:

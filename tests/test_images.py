@@ -22,12 +22,13 @@ from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.diagnostics import ERROR, WARNING  # noqa: E402
 from netspec.language.schema import Category, Data, Feature, Image, Source, Target  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
+from netspec.render import survey as survey_render  # noqa: E402
 from netspec.runtime.data import features, images, sources, store  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.images import Size, decoded  # noqa: E402
 from netspec.runtime.data.learning import fit  # noqa: E402
 from netspec.runtime.data.tables import Rows, Table, pieces  # noqa: E402
-from netspec.runtime.run import splits  # noqa: E402
+from netspec.runtime.run import splits, survey  # noqa: E402
 
 # A GIF of two pixels, black and white.
 GIF = b"GIF89a\x02\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x02\x00\x01\x00\x00\x02\x02D\n\x00;"
@@ -476,6 +477,16 @@ def test_files_that_a_table_names_are_looked_for(tmp_path: Path) -> None:
     assert [each.code for each in found if each.severity == ERROR] == ["NS703", "NS703"]
     skipping = text.replace("  targets", "  on_error: skip\n  targets")
     assert analyze_text(skipping, folder=str(tmp_path)).diagnostics == ()
+
+
+def test_netspec_data_counts_images_that_cannot_be_read(tmp_path: Path) -> None:
+    folder_of(tmp_path / "photos", 3)
+    (tmp_path / "photos/ant/broken.png").write_bytes(b"none")
+    text = SPEC.replace("{images: photos}", "{images: photos}\n  on_error: skip")
+    checked = analyze_text(text, folder=str(tmp_path)).checked
+    assert checked is not None
+    found = json.loads(survey_render.as_json(survey.survey(checked, rows=0), ()))
+    assert sum(part["dropped"]["no_image"] for part in found["parts"].values()) == 1
 
 
 def test_pixels_of_an_archive_are_held_against_the_channels(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from netspec.pipeline import analyze_text
 from netspec.render import results
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import BuildError
-from netspec.runtime.run import inference, predictions, runs, training
+from netspec.runtime.run import evaluating, inference, predictions, runs, training
 from netspec.runtime.run.inference import UsageError
 from netspec.runtime.run.runs import RunError
 
@@ -220,7 +220,7 @@ def test_the_features_are_those_of_the_training(trained: tuple[Path, Checked], r
 
 
 def test_evaluation_falls_back_to_the_validation_rows(trained: tuple[Path, Checked]) -> None:
-    found = inference.evaluate(*trained)
+    found = evaluating.evaluate(*trained)
     metrics = json.loads((trained[0] / runs.METRICS).read_text(encoding="utf-8"))
     assert found.scores.split == "validation" and "no test rows" in found.notes[0]
     assert found.scores.loss == pytest.approx(metrics["validation"]["(all)"]["loss"], rel=1e-5)
@@ -231,7 +231,7 @@ def test_evaluation_falls_back_to_the_validation_rows(trained: tuple[Path, Check
 
 
 def test_evaluation_of_a_file(trained: tuple[Path, Checked], home: Path) -> None:
-    found = inference.evaluate(*trained, data=home / "flowers.csv", best=True)
+    found = evaluating.evaluate(*trained, data=home / "flowers.csv", best=True)
     assert found.scores.rows == 120 and found.weights == runs.BEST
     correct = inference.predict(*trained, home / "flowers.csv", best=True).outputs["kind"].argmax(axis=1)
     share = float((correct == np.tile([1, 0, 2], 40)).mean())
@@ -266,7 +266,7 @@ def test_a_run_of_generated_examples_is_evaluated_on_its_own(tmp_path: Path, row
     checked = analyze_text(spec, folder=str(tmp_path)).checked
     assert checked is not None
     result = training.fit(checked, b"", dummy=40, out=tmp_path / "run", quiet=True)
-    found = inference.evaluate(result.run, again(result.run))
+    found = evaluating.evaluate(result.run, again(result.run))
     assert found.scores.loss == pytest.approx(result.scores[2].loss, rel=1e-6) and found.scores.rows == 8
     with pytest.raises(RunError, match="generated examples"):
         inference.predict(result.run, checked, rows)
@@ -286,7 +286,7 @@ def test_a_file_of_no_known_suffix_is_of_the_runs_own_kind(tmp_path: Path) -> No
         assert inference.predict(run, checked, file).rows == 10
     assert checked is not None
     with pytest.raises(UsageError, match="holds one array, expected `x`, `y`"):
-        inference.evaluate(run, checked, data=tmp_path / "x.npy")
+        evaluating.evaluate(run, checked, data=tmp_path / "x.npy")
     with pytest.raises(UsageError, match="cannot be told"):
         inference.predict(run, checked, tmp_path / "d.txt")
 
@@ -302,9 +302,9 @@ data: {train: d.csv, validation: {fraction: 0.5, by: order}}
     checked = analyze_text(spec, folder=str(tmp_path)).checked
     assert checked is not None
     run = training.fit(checked, b"", out=tmp_path / "run", quiet=True).run
-    assert not any("since training" in note for note in inference.evaluate(run, again(run)).notes)
+    assert not any("since training" in note for note in evaluating.evaluate(run, again(run)).notes)
     (tmp_path / "d.csv").write_text("x,y\n" + "1,2\n" * 20, encoding="utf-8")
-    assert any("d.csv` has changed since training" in note for note in inference.evaluate(run, again(run)).notes)
+    assert any("d.csv` has changed since training" in note for note in evaluating.evaluate(run, again(run)).notes)
 
 
 def test_what_keras_refuses_in_an_evaluation_is_told(trained: tuple[Path, Checked], home: Path) -> None:
@@ -312,7 +312,7 @@ def test_what_keras_refuses_in_an_evaluation_is_told(trained: tuple[Path, Checke
     other = analyze_text(text, folder=str(home), look_at_data=False)
     assert other.checked is not None
     with pytest.raises(BuildError) as found:
-        inference.evaluate(trained[0], other.checked)
+        evaluating.evaluate(trained[0], other.checked)
     assert "{{" not in found.value.message
 
 

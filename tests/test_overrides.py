@@ -160,8 +160,19 @@ def test_paths_are_relative_to_the_current_folder(tmp_path: Path, monkeypatch: p
         "data.train.csv=there.csv",
         "data.test=there.csv",
         "data.validation=there.csv",
+        "data.train=[there.csv,there.csv]",
+        "data.train.csv=[there.csv]",
+        "data.train={csv: there.csv}",
+        "data.validation={source: [there.csv, there.csv]}",
+        "data.validation.source=there.csv",
+        "data={train: there.csv, features: {x: a}, targets: {y: b}}",
     ):
         assert analyze(spec, overrides=[setting]).diagnostics == (), setting
+    (found,) = analyze(spec, overrides=["data.train=[there.csv,here.csv]"]).diagnostics
+    assert found.code == "NS701" and os.fspath(tmp_path / "here.csv") in found.message
+    listed = tmp_path / "specs/listed.yaml"
+    listed.write_text(DATA.replace("here.csv", "[here.csv, here.csv]"))
+    assert analyze(listed, overrides=["data.train[1]=there.csv"]).diagnostics == ()
     (found,) = analyze(spec, overrides=["data.train.csv=here.csv"]).diagnostics
     assert (found.code, found.severity, found.place.file, found.place.column) == ("NS701", "warning", "--set", 16)
     assert os.fspath(tmp_path / "here.csv") in found.message
@@ -171,3 +182,18 @@ def test_data_shorthands_are_written_out() -> None:
     text = DATA.replace("targets", "validation: 0.1, targets")
     for setting in ("data.validation.by=order", "data.features.x.normalize=true", "data.targets.y.one_hot=false"):
         assert [found.code for found in analyze_text(text, overrides=[setting]).diagnostics] == ["NS701"], setting
+
+
+@pytest.mark.parametrize(
+    ("feature", "target", "setting"),
+    [
+        ("array: true", "{column: b}", "data.features.x.array.padding=post"),
+        ("category: true", "{column: b}", "data.features.x.category.one_hot=true"),
+        ("array: true", "{column: b, sequence: true}", "data.targets.y.sequence.padding=post"),
+        ("array: true", "{column: b, multi_label: true}", "data.targets.y.multi_label.separator=;"),
+    ],
+)
+def test_true_is_written_out_as_a_mapping(feature: str, target: str, setting: str) -> None:
+    text = DATA.replace("x: a", f"x: {{column: a, {feature}}}").replace("y: b", f"y: {target}")
+    found = analyze_text(text, overrides=[setting], look_at_data=False).diagnostics
+    assert found == () or not {each.code for each in found} & {"NS211", "NS202"}, found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +194,33 @@ def test_data_files_that_have_changed_are_found(here: Path) -> None:
     assert origins.changed(runs.load(run)) == ()
     (here / "rows.csv").write_text("$x;y\n1;3\n", encoding="utf-8")
     assert origins.changed(runs.load(run)) == (str(here / "rows.csv"),)
+
+
+def test_images_that_have_changed_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos/a").mkdir(parents=True)
+    text = "inputs: {x: [2, 2, 3]}\nlayers:\n  - Flatten\n  - Dense: 1\n    name: y\nlosses: mse\n"
+    text += "data: {train: {images: photos}, features: {x: {column: image, image: true}}, targets: {y: label}}\n"
+
+    def mark() -> dict[str, Any]:
+        checked = analyze_text(text, folder=str(tmp_path), look_at_data=False).checked
+        assert checked is not None
+        return origins.fingerprints(checked)[str(tmp_path / "photos")]
+
+    monkeypatch.setattr(origins, "_BLOCK", 4)
+    file = tmp_path / "photos/a/1.png"
+    seen = []
+    for most in (1 << 30, 10):
+        monkeypatch.setattr(origins, "_HASHED", most)
+        for content in (b"0123456789ab", b"0123x56789ab", b"0123456789aX", b"0123456789abc"):
+            file.write_bytes(content)
+            seen.append(mark())
+    assert [each["of"] for each in seen] == ["contents"] * 4 + ["ends"] * 4
+    hashes = [each["sha256"] for each in seen]
+    assert len(set(hashes[:4])) == 4
+    assert hashes[4] == hashes[5] and len(set(hashes[4:])) == 3  # the middle of a large file is not looked at
+    assert seen[0]["files"] == 1 and seen[0]["bytes"] == 12
+    (tmp_path / "photos/a/1.png").rename(tmp_path / "photos/a/2.png")
+    assert mark() != seen[-1]
 
 
 def test_git_state_is_that_of_the_specs_folder(here: Path) -> None:

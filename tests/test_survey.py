@@ -32,7 +32,8 @@ from netspec.runtime.data.tables import Table
 from netspec.runtime.run import splits
 from netspec.runtime.run.concerns import concerns
 from netspec.runtime.run.pictures import picture
-from netspec.runtime.run.survey import Survey, survey
+from netspec.runtime.run.survey import survey
+from netspec.runtime.run.surveyed import Survey
 
 NUMBERS = """
 inputs: {x: [2], words: {shape: [3], dtype: int32}}
@@ -255,7 +256,9 @@ def test_json_says_the_same(small: Path, run: Any) -> None:
     said = json.loads(done.stdout)
     assert done.rc == 0 and said["format_version"] == "1.0" and said["seed"] == 3 and not said["seed_drawn"]
     train = said["parts"]["train"]
-    assert train["dropped"] == {"no_label": 1, "no_number": {"a": 2, "b": 0}} and train["kept"] == "memory"
+    assert (
+        train["dropped"] == {"no_label": 1, "no_number": {"a": 2, "b": 0}, "no_image": 0} and train["kept"] == "memory"
+    )
     assert said["columns"]["text"]["parts"]["train"]["most_frequent"]["two"] == 2
     assert said["columns"]["a"]["parts"]["train"]["numbers"]["quantiles"]["0.5"] == 4
     assert said["outputs"]["y"]["counts"] == {"train": [2, 1], "validation": [1, 1]}

@@ -196,9 +196,10 @@ def test_labels_of_any_shape_are_masked() -> None:
     target = Target(column="o", missing="mask")
     data = Data(features={"x": Feature(column="n")}, targets={"o": target, "p": Target(column="p")})
     outs = {"o": TensorType((None, None, 2)), "p": TensorType((None, 1))}
-    prepared = fit(data, {"x": TensorType((None, 1))}, outs, train, losses={"o": "mse", "p": "mse"})
+    prepared = fit(data, {"x": TensorType((None, 1))}, outs, train, losses={"o": "mean_squared_error", "p": "mse"})
     made = prepared.examples(train)
-    assert made.y["o"].shape == (3, 2, 2) and not made.y["o"][1].any() and made.w["o"].tolist() == [1, 0, 1]
+    assert made.y["o"].shape == (3, 2, 2) and made.y["o"][1].tolist() == [[4, 0], [6, 7]]
+    assert made.w["o"].tolist() == [[[1, 1], [1, 1]], [[1, 0], [1, 1]], [[1, 1], [1, 1]]]
     assert prepared.examples(train.take(np.array([1]))).y["o"].shape == (1, 2, 2)
 
 

@@ -27,7 +27,7 @@ from netspec.pipeline import analyze, analyze_text
 from netspec.render import results
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import TooBig
-from netspec.runtime.run import inference, runs, sizing, training
+from netspec.runtime.run import evaluating, runs, sizing, training
 from netspec.runtime.run.training import FitResult
 
 pytestmark = pytest.mark.keras
@@ -289,7 +289,7 @@ metrics: {a: mae}
     unscored = fitted(spec.replace("metrics: {a: mae}", "metrics: {a: mae, b: mae}"), points, dummy=64)
     assert unscored.scores[2].outputs["b"] == {} and not any("b_mae" in name for name in unscored.history[0])
     assert any("`b` has no target" in note for note in unscored.notes)
-    run = inference.evaluate(unscored.run, checked(spec.replace("{a: mae}", "{a: mae, b: mae}"), points))
+    run = evaluating.evaluate(unscored.run, checked(spec.replace("{a: mae}", "{a: mae, b: mae}"), points))
     assert run.scores.outputs["b"] == {} and any("generated examples" in note for note in run.notes)
 
 

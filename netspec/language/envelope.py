@@ -189,6 +189,8 @@ def fit_part(value: Any, report: Report) -> Fit:
     """How to train; the defaults where `fit` is left out or wrong."""
     if value is None:
         return Fit()
+    if isinstance(value, dict) and isinstance(value.get("weights"), str):
+        value = {**value, "weights": {"run": value["weights"]}}
     made = guarded(Fit, value, ("fit",), report, "`fit`")
     if made is not None:
         return made
@@ -374,6 +376,11 @@ def _fitting_keys(target: Target, path: Path, report: Report) -> None:
         a, b = clash
         message = f"`{a}` is for {said[a]}, `{b}` for {said[b]}"
         report.add("NS709", (*path, b), message, key=True, help="leave out one of the two")
+    classes = [key for key in given if key != "normalize"] or (["classes"] if target.classes else [])
+    if target.array and (classes or target.sequence is not None):
+        other = classes[0] if classes else "sequence"
+        message = f"`array` is for lists of numbers, `{other}` for {said[other] or 'classes'}"
+        report.add("NS709", (*path, other), message, key=True, help="leave out one of the two")
     if target.balanced and target.class_weights is not None:
         message = "`balanced` works class weights out, `class_weights` gives them"
         report.add("NS709", (*path, "balanced"), message, key=True, help="leave out one of the two")

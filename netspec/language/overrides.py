@@ -113,6 +113,8 @@ def _expanded(child: Any, path: list[str | int], part: str | int) -> Any:
     if isinstance(child, list):
         return child
     name = str(path[-1]) if path else ""
+    if path == ["fit", "weights"] and isinstance(child, str):
+        return {"run": child}
     if section == "losses" and part in ("loss", "weight"):
         return {"loss": child}
     if isinstance(child, str) and part == child and catalog.find_step(child) is not None:
@@ -144,8 +146,10 @@ def _data_shorthand(child: Any, path: list[str | int]) -> dict[str, Any] | None:
             return {"boundaries" if isinstance(child, list) else "quantiles": child}
         if path[3] == "date" and isinstance(child, list):
             return {"parts": child}
-        if path[3] == "category" and child is True:
+        if path[3] in ("category", "image", "array") and child is True:
             return {}
+    if where == "targets" and len(path) == 4 and path[3] in ("multi_label", "sequence") and child is True:
+        return {}
     if len(path) == 2 and where in _FILES and isinstance(child, str):
         return {FilePath(child).suffix.lstrip(".").lower(): child}
     if len(path) == 2 and where in ("validation", "test") and isinstance(child, int | float):
@@ -206,12 +210,23 @@ def _shown(path: list[str | int]) -> str:
 
 def _from_here(value: Any, path: list[str | int]) -> Any:
     """File names given on the command line are relative to the current folder, not to the spec."""
-    if path[:1] != ["data"] or not isinstance(value, str) or len(path) < 2:
+    if path in (["fit", "weights"], ["fit", "weights", "run"]) and isinstance(value, str):
+        return str(FilePath(value).absolute())
+    if path == ["fit", "weights"] and isinstance(value, dict):
+        return {key: _from_here(item, [*path, key]) for key, item in value.items()}
+    if path[:1] != ["data"]:
+        return value
+    if isinstance(value, dict):
+        return {key: _from_here(item, [*path, key]) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_from_here(item, path) for item in value]
+    path = [part for part in path if not isinstance(part, int)]
+    if not isinstance(value, str) or len(path) < 2:
         return value
     if path[1] == "features" and path[-2:-1] == ["text"] and path[-1] in ("vocabulary", "file"):
         return str(FilePath(value).absolute())
     if path[1] not in _FILES:
         return value
-    if len(path) == 2 or path[-1] in _KINDS or "npy" in path:
+    if len(path) == 2 or path[-1] in (*_KINDS, "source") or "npy" in path:
         return str(FilePath(value).absolute())
     return value

@@ -19,9 +19,9 @@ BUCKETS = "boundaries such as `[0, 10, 20]`, a number of quantiles from 2 on, or
 
 
 def written_out(value: dict[str, Any], path: Path, report: Report) -> dict[str, Any]:
-    """A feature with `category: true`, `image: true`, `bucket: 10`, `date: [month]`, `missing: zero` as mappings."""
+    """A feature with `category: true`, `array: true`, `bucket: 10`, `date: [month]`, `missing: zero` as mappings."""
     full = dict(value)
-    full |= {kind: {} for kind in ("category", "image") if full.get(kind) is True}
+    full |= {kind: {} for kind in ("category", "image", "array") if full.get(kind) is True}
     if isinstance(full.get("date"), list):
         full["date"] = {"parts": full["date"]}
     text = full.get("text")
@@ -85,7 +85,7 @@ def check(feature: Feature, path: Path, report: Report) -> None:
         message, cure = "`missing` is for numbers, not for images", "`on_error: skip` under `data` leaves out rows"
         report.add("NS709", (*path, "missing"), message, key=True, help=cure)
     for key in ("clip", "log"):
-        if getattr(feature, key) and kind not in (None, "date"):
+        if getattr(feature, key) and kind not in (None, "date", "array"):
             why = ", not for images" if kind == "image" else f", and `{kind}` makes none that it could change"
             message = f"`{key}` is for numbers{why}"
             report.add("NS709", (*path, key), message, key=True, help=f"leave out `{key}`")
@@ -100,6 +100,10 @@ def check(feature: Feature, path: Path, report: Report) -> None:
             empty = "its empty cell is 0" if kind in ("category", "hash") else "its empty cell has none"
             message = f"`{kind}` has no numbers to fill in: {empty}"
             report.add("NS709", place, message, help="leave out `missing`, or say `missing: drop` to leave out the row")
+        if kind == "array" and missing.by == "mask":
+            message = "`missing: mask` is for single numbers, and `array` has many in a cell"
+            cure = "say `missing: mean` or `missing: zero`, or put the mask into a column of its own"
+            report.add("NS709", place, message, help=cure)
         if column and feature.names and column not in feature.names:
             close = nearest(column, feature.names)
             cure = (
@@ -118,6 +122,9 @@ def _check_values(feature: Feature, path: Path, report: Report) -> None:
     if feature.text is not None and feature.text.vocabulary is None and feature.text.file is None:
         cure = "for example `vocabulary: 10000`, the most frequent words"
         report.add("NS203", (*path, "text"), "`text` needs `vocabulary`", key=True, help=cure)
+    if feature.text is not None and feature.text.punctuation and feature.text.by == "characters":
+        message, cure = "`punctuation` is for words; of characters it is there anyhow", "leave out `punctuation`"
+        report.add("NS709", (*path, "text", "punctuation"), message, key=True, help=cure)
     if feature.bucket is not None:
         given, quantiles = feature.bucket.boundaries, feature.bucket.quantiles
         if (given is None) == (quantiles is None):

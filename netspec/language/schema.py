@@ -22,7 +22,7 @@ Strings = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 TABLES = ("csv", "tsv", "jsonl", "parquet", "arrow", "text")  # kinds of tables that may lie in several files
 KINDS = (*TABLES, "images", "npz", "npy", "python")
 DatePart = Literal["year", "quarter", "month", "day", "weekday", "yearday", "hour", "minute", "second", "timestamp"]
-KINDS_OF_FEATURE = ("text", "sequence", "category", "hash", "multi_hot", "bucket", "date", "image")
+KINDS_OF_FEATURE = ("text", "sequence", "array", "category", "hash", "multi_hot", "bucket", "date", "image")
 OF_CELLS = ("text", "sequence", "category", "hash", "multi_hot")  # kinds whose cells are no numbers
 WAYS = ("mean", "zero", "drop", "mask")  # what an empty number becomes, beside a number
 BY_COLUMN = ("time", "group", "stratified")  # ways of holding rows out that go by a column
@@ -60,6 +60,7 @@ class Text(Closed):
     ngrams: Annotated[int, Field(ge=1, le=100)] = 1  # runs of up to so many tokens are tokens too
     padding: Literal["pre", "post"] = "pre"
     truncating: Literal["pre", "post"] = "post"
+    punctuation: bool = False  # of words: every other sign but white space is a token of its own
     lower: bool = True
     one_hot: bool = False  # (length, vocabulary) of zeros and ones; padding is all zeros
 
@@ -69,6 +70,14 @@ class Sequence(Closed):
 
     vocabulary: Annotated[int, Field(ge=3, le=2**31 - 1)] | None = None  # numbers from here on become 2, unknown
     length: Size | None = None
+    padding: Literal["pre", "post"] = "pre"
+    truncating: Literal["pre", "post"] = "pre"
+
+
+class Array(Closed):
+    """Lists of numbers, as many in each row as the input takes; where it leaves that free, padded with 0."""
+
+    length: Size | None = None  # cut and padded to it; left out: the input's own, where it is free that of the longest
     padding: Literal["pre", "post"] = "pre"
     truncating: Literal["pre", "post"] = "pre"
 
@@ -113,7 +122,7 @@ class Image(Closed):
 class Feature(Closed):
     """Where an input comes from. At most one of the `KINDS_OF_FEATURE`; none: numbers.
 
-    Those of `image` are normalized and rescaled as numbers are.
+    Those of `image` and `array` are normalized and rescaled as numbers are.
     """
 
     column: Name | None = None
@@ -126,6 +135,7 @@ class Feature(Closed):
     date: Date | None = None
     text: Text | None = None
     sequence: Sequence | None = None
+    array: Array | None = None
     category: Category | None = None
     hash: Annotated[int, Field(ge=2, le=2**31 - 1)] | None = None  # 0 is empty, 1 and up to below this the value's hash
     multi_hot: Size | None = None  # lists of whole numbers to zeros and ones of this width
@@ -171,6 +181,7 @@ class Target(Closed):
     classes: Strings | None = None  # the order of the classes, where sorting is not it
     multi_label: MultiLabel | None = None
     sequence: Steps | None = None
+    array: bool = False  # lists of numbers, as many as the output gives
     normalize: bool = False  # numbers: trained as normalized ones, scaled back in predictions and metrics
     missing: Literal["drop", "mask"] = "drop"  # mask: the row stays and counts nothing for this output
     weight: Name | None = None  # the column of each row's weight for this output, in place of the one of `data`
@@ -249,6 +260,14 @@ class Checkpoint(Closed):
     steps: Size | None = None
 
 
+class Weights(Closed):
+    """First weights from another run's steps of the same names; `was` maps a name here to its name there."""
+
+    run: str
+    best: bool = False
+    was: dict[str, str] = {}
+
+
 class Fit(Closed):
     """How to train. Left out: one epoch of batches of 32, shuffled, with a seed drawn for the run and kept in it."""
 
@@ -259,7 +278,9 @@ class Fit(Closed):
     drop_remainder: bool = False
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
+    weights: Weights | None = None  # left out: drawn by the initializers
     checkpoint: Checkpoint | None = None  # left out: a minute after the last one
+    by_length: bool | None = None  # rows of like length together, and less padding; left out: where no layer sees it
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()
 
 

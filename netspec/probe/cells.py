@@ -5,6 +5,7 @@ One grammar for the first look and for fit, so that neither takes what the other
 
 from __future__ import annotations
 
+import math
 import re
 
 MISSING = ("", "na", "n/a", "nan", "-nan", "null", "none")  # of a number, in any case
@@ -13,6 +14,12 @@ MOST = 2**63 - 1  # the largest number in a list: it becomes an int64
 
 _NUMBER = re.compile(r"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+", re.ASCII)
 _LIST = re.compile(r"\s*+\[?+\s*+(?:\d++(?:(?:\s*+[,;]\s*+|\s++)\d++)*+)?+\s*+\]?+\s*+", re.ASCII)
+SPACE = r"[ \t\n\r\f\v]"
+_ITEM = r"(?:[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:-?nan|null|none|n/a|na))"
+BETWEEN = rf"(?:{SPACE}*[,;]{SPACE}*|{SPACE}+)"
+# Lists of numbers, for Python and RE2; a list that is broken off costs no more than its length.
+ARRAY = rf"\[?{SPACE}*(?:{_ITEM}(?:{BETWEEN}{_ITEM})*)?{SPACE}*\]?"
+_ARRAY, _ITEMS = re.compile(ARRAY), re.compile(_ITEM)
 _WHOLE = re.compile(r"\d+", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
@@ -60,6 +67,31 @@ def whole_numbers(cell: str) -> list[int] | None:
         if any(len(digits) > 19 or int(digits) > MOST for digits in found):
             return None
     return list(map(int, found))
+
+
+def numbers_in(cell: str) -> list[float] | None:
+    """A trimmed cell as a list of numbers, NaN where one is missing; None where it is none.
+
+    >>> numbers_in("[0.5, 1e2; -3]"), numbers_in("1 NaN"), numbers_in("[]"), numbers_in("1 x")
+    ([0.5, 100.0, -3.0], [1.0, nan], [], None)
+    """
+    if not _ARRAY.fullmatch(cell):
+        return None
+    return [number_or_nan(item) for item in _ITEMS.findall(cell)]
+
+
+def lacks(cell: str) -> bool:
+    """Whether a trimmed cell holds no list, or one that lacks a number.
+
+    >>> lacks("NA"), lacks("1 null"), lacks("1 2"), lacks("[]")
+    (True, True, False, False)
+    """
+    return is_missing(cell) or any(map(math.isnan, numbers_in(cell) or ()))
+
+
+def number_or_nan(item: str) -> float:
+    """One number of a list."""
+    return math.nan if item.lstrip("-")[:1] in "nN" else float(item)
 
 
 def with_a_point(cell: str) -> str | None:

@@ -9,6 +9,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from netspec.catalog.types import TensorType
@@ -16,14 +18,14 @@ from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import KINDS_OF_FEATURE, Feature
 from netspec.probe import forms, quantities
-from netspec.probe.cells import is_missing, number, whole_numbers, with_a_point
+from netspec.probe.cells import is_missing, number, numbers_in, whole_numbers, with_a_point
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
 from netspec.probe.words import FIRST
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?:\d\d", re.ASCII)
 _WHOLE = forms.WHOLE
-QUANTITIES = ("numbers", "bucket", "date")
+QUANTITIES = ("numbers", "array", "bucket", "date")
 ONE_VALUE = ("text", "category", "hash", "bucket", "date")
 _TOPS = {"float16": 65520.0, "float32": forms.LARGEST, "bfloat16": forms.LARGEST}  # from here on infinite
 
@@ -86,7 +88,7 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
         said = f"input `{wanted.input}` is string; features are made for numbers and bool"
         report.add("NS708", ("inputs", wanted.input), said, help="prepare the text with `text`, for an input of int32")
         return False
-    if kind in ("text", "sequence", "multi_hot") and len(wanted.columns) > 1:
+    if kind in ("text", "sequence", "array", "multi_hot") and len(wanted.columns) > 1:
         said = f"input `{wanted.input}`: `{kind}` reads one column, got {len(wanted.columns)}"
         report.add("NS708", (*wanted.path, "columns"), said, help="make an input of each, and put them together")
         return False
@@ -101,6 +103,8 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
         report.add("NS712", place, said, help=cure, severity="warning")
     if not quantities.check_buckets(feature, wanted.limit, wanted.input, wanted.path, report):
         return False
+    if feature.array is not None:
+        return _vectors().check_shape(wanted, sheet, report)  # type: ignore[no-any-return]
     columns = [sheet.columns[name] for name in wanted.columns]
     numbers = [math.prod(column.shape) for column in columns]
     lists = any(column.kind == "list" for column in columns) and kind not in ("sequence", "multi_hot")
@@ -139,12 +143,18 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
     return good
 
 
+def _vectors() -> ModuleType:
+    """What looks at lists of numbers, which few specs have."""
+    return import_module("netspec.probe.vectors")
+
+
 def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: Report) -> None:
     dims = wanted.dims
     assert dims is not None
     cure = None
     if kind == "numbers" and len(dims) == 1 and len(shape) == 1:
-        cure = f"list {dims[0]} columns under `columns`, or make the input [{shape[0]}]"
+        lists = f", say `array: true` where a cell holds {dims[0] or 'several'} numbers," if shape == (1,) else ","
+        cure = f"list {dims[0]} columns under `columns`{lists} or make the input [{shape[0]}]"
     elif kind in ("text", "sequence") and len(dims) == len(shape):
         cure = "leave out `length`, and the input's own is taken"
     elif kind == "text":
@@ -235,6 +245,11 @@ class Numbers(Check):
         elif self._harmless(values, self.sheet.columns[column].kind):
             self.there[column] = self.there.get(column, 0) + sum(kept)
             return
+        self._each(block, kept, column, values, cells)
+
+    def _each(
+        self, block: Block, kept: Sequence[int], column: str, values: Sequence[Any], cells: Sequence[Any]
+    ) -> None:
         wanted = self.wanted
         width = max(1, len(values) // block.rows)
         whole, learned = wanted.dtype in _WHOLE, wanted.feature.normalize
@@ -322,7 +337,9 @@ class Numbers(Check):
                 elif self.there.get(column, 0) > bad.count:
                     cure = "mend the cell, or leave it empty: " + quantities.filled(feature, column)
                 elif self._are_lists(bad.got):
-                    cure = "say `sequence` or `multi_hot` for lists of whole numbers"
+                    cure = "say `array` for lists of numbers, `sequence` or `multi_hot` for lists of whole ones"
+                elif bool(numbers_in(bad.got)):
+                    cure = "say `array: true` for lists of numbers"
                 self.say("text", column, "NS703", "expected a number, got {}", cure)
                 continue
             self.say("infinite", column, "NS703", "expected a finite number, got {}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from netspec.catalog.singly import LOSSES
 from netspec.catalog.types import TensorType, Unknown
 from netspec.language.schema import Feature
 
@@ -29,6 +31,9 @@ def canonical(loss: str | None) -> str:
     True
     """
     return (loss or "").replace("_", "").lower()
+
+
+_SINGLY = frozenset(map(canonical, LOSSES))
 
 
 def dims_of(tensor: TensorType) -> Dims:
@@ -56,6 +61,58 @@ def fits(shape: Sequence[int], dims: Dims) -> bool:
     free = sum(dim is None for dim in dims)
     have, fixed = math.prod(shape), math.prod(dim for dim in dims if dim is not None)
     return free <= 1 and (have == fixed if free == 0 else have % fixed == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """How lists of numbers become rows: so many `steps` (None: those of the longest) of `inner` numbers each.
+
+    With `exact`, each row has as many; else it is cut and padded.
+    """
+
+    steps: int | None
+    inner: tuple[int, ...]
+    exact: bool
+
+    @property
+    def width(self) -> int:
+        """The numbers of a step."""
+        return math.prod(self.inner)
+
+    @property
+    def last(self) -> int:
+        """How many numbers side by side are each normalized by themselves: 1 where all are alike."""
+        return self.inner[-1] if self.inner else self.steps if self.exact and self.steps else 1
+
+    def fault(self, count: int) -> str | None:
+        """What is wrong with a row of so many numbers.
+
+        >>> Listed(8, (), True).fault(7), Listed(None, (3,), False).fault(7), Listed(2, (2, 2), True).fault(8)
+        ('expected 8 numbers, got 7', 'expected 3 numbers for each step, got 7', None)
+        """
+        if self.exact and count != (wanted := self.width * (self.steps or 0)):
+            return f"expected {wanted:,} number{'s' * (wanted != 1)}, got {count:,}"
+        if count % self.width:
+            return f"expected {self.width} numbers for each step, got {count:,}"
+        return None
+
+
+def listed(dims: Dims, length: int | None) -> Listed | str:
+    """How lists become rows of these dimensions, or why they do not.
+
+    >>> listed((None, 3), None), listed((8,), 5)
+    (Listed(steps=None, inner=(3,), exact=False), 'it has 8 steps, `length` says 5')
+    >>> listed((8, None), None)
+    'only the first of its dimensions may be free where `array` makes it'
+    """
+    if not dims:
+        return "`array` makes rows of one dimension or more"
+    inner = tuple(dim for dim in dims[1:] if dim is not None)
+    if len(inner) < len(dims) - 1:
+        return "only the first of its dimensions may be free where `array` makes it"
+    if length is not None and dims[0] not in (None, length):
+        return f"it has {dims[0]} steps, `length` says {length}"
+    return Listed(dims[0] or length, inner, length is None and dims[0] is not None)
 
 
 def image_size(dims: Dims, channels: int | None) -> tuple[int, int, int] | str:
@@ -116,6 +173,21 @@ def classes_cure(cells: Iterable[str]) -> str:
     return f"{cure}: `classes: {json.dumps(found, ensure_ascii=False)}`"
 
 
+def number_cure(cells: Iterable[str]) -> str:
+    """The way out where some labels of a loss of numbers are words.
+
+    >>> number_cure(["2", "many", "2"])
+    'mend the cell, or leave it empty; if every value is a class, take a loss of classes and list them: \
+`classes: ["2", "many"]`'
+    """
+    found = {cell.strip() for cell in cells} - {""}
+    cure = "mend the cell, or leave it empty"
+    if not 2 <= len(found) <= 8:
+        return cure
+    listed_ = classes_cure(found).rpartition("list them")[2]
+    return f"{cure}; if every value is a class, take a loss of classes and list them{listed_}"
+
+
 def numbered(loss: str, form: str, units: int | None) -> tuple[str, ...] | None:
     """The classes of labels that are numbers, in order: none where the labels are no classes, None where not known.
 
@@ -149,9 +221,22 @@ def unknown_class(output: str, key: str, known: Sequence[str]) -> tuple[str, str
 
 
 def refused(
-    output: str, columns: int, loss: str, *, multi: bool = False, normalize: bool = False, steps: bool = False
+    output: str,
+    columns: int,
+    loss: str,
+    *,
+    multi: bool = False,
+    normalize: bool = False,
+    steps: bool = False,
+    array: bool = False,
 ) -> str | None:
-    """Why a target cannot be of several classes a row, normalized numbers or one class a step; None where it can."""
+    """Why a target cannot be of several classes a row, normalized numbers, one class a step or lists of numbers; None
+    where it can.
+    """
+    if array and columns > 1:
+        return f"output `{output}`: a list of numbers comes from one column, got {columns}"
+    if array and loss == SPARSE:
+        return f"output `{output}`: sparse_categorical_crossentropy takes class numbers, the target is lists of numbers"
     if steps and columns > 1:
         return f"output `{output}`: one class a step comes from one column, got {columns}"
     if multi and columns > 1:
@@ -161,6 +246,23 @@ def refused(
     if normalize and loss in CLASSES:
         return f"output `{output}`: normalized labels are for a loss of numbers such as `mse`, not for one of classes"
     return None
+
+
+def masked_singly(form: str, loss: str, dims: Dims) -> bool:
+    """Whether labels that are masked are so one by one: several numbers a row, and a loss that looks at each alone.
+
+    >>> masked_singly("numbers", "huber", (3,)), masked_singly("numbers", "kldivergence", (3,))
+    (True, False)
+    """
+    several = dims is not None and (None in dims or math.prod(dim or 1 for dim in dims) > 1)
+    return several and form == "numbers" and loss in _SINGLY
+
+
+def array_refused(output: str, dims: Dims) -> str | None:
+    """Why an output is no answer to lists of numbers; None where it is one."""
+    if dims and None not in dims:
+        return None
+    return f"output `{output}`: `array` needs an output whose dimensions are known"
 
 
 def steps_refused(

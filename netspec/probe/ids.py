@@ -27,11 +27,15 @@ _CUT = 200  # characters of one
 def checker(wanted: Wanted, sheet: Sheet, report: Report, learning: bool, held_out: float) -> Check:
     """The check for the feature's kind."""
     kinds: dict[str, type[Check]] = {"numbers": Numbers, "bucket": Numbers, "text": Words}
-    kinds |= {"category": Categories, "hash": Check}
+    kinds |= {"category": Categories, "hash": Hashes}
     if wanted.feature.date:
         from netspec.probe.days import Days
 
         kinds["date"] = Days
+    if wanted.feature.array:
+        from netspec.probe.vectors import Vectors
+
+        kinds["array"] = Vectors
     cls = kinds.get(wanted.kind(sheet), Lists)
     return cls(wanted, sheet, report, learning, held_out)
 
@@ -88,6 +92,24 @@ class Categories(Check):
 
 
 @dataclass(slots=True)
+class Hashes(Check):
+    """Any cell has a hash; a column of nothing has 0 in every row."""
+
+    filled: dict[str, int] = field(default_factory=dict)
+
+    def block(self, block: Block, kept: Sequence[int]) -> None:
+        """Count the cells that hold something."""
+        for column in self.wanted.columns:
+            cells = block.cells.get(column, ("?",))
+            there = sum(bool(cell.strip()) if isinstance(cell, str) else cell == cell for cell in cells)
+            self.filled[column] = self.filled.get(column, 0) + there
+
+    def finish(self) -> None:
+        """Say which columns are empty."""
+        self.warn_empty(self.filled)
+
+
+@dataclass(slots=True)
 class Words(Check):
     """Text takes any cell; its token numbers are held against an Embedding smaller than the vocabulary."""
 
@@ -117,7 +139,7 @@ class Words(Check):
         for at, cell in enumerate(cells):
             if not kept[at] or len(self.counts) > _DISTINCT:
                 continue
-            found = words.runs(words.tokens(cell, text.by, text.lower), text.ngrams)
+            found = words.runs(words.tokens(cell, text.by, text.lower, text.punctuation), text.ngrams)
             self.counts.update(found)
             if length is not None and len(found) > length:
                 found = found[len(found) - length :] if text.truncating == "pre" else found[:length]
@@ -155,7 +177,7 @@ class Lists(Check):
         column = self.wanted.columns[0]
         cells = block.cells.get(column)
         if cells is None:
-            self.useful = True
+            self.useful, self.numbers = True, 1
             return
         text = self.sheet.columns[column].kind == TEXT
         width = max(1, len(cells) // block.rows)
@@ -194,6 +216,8 @@ class Lists(Check):
         """Say what was found."""
         wanted, column = self.wanted, self.wanted.columns[0]
         cure = "say `text` for words" if self.sheet.columns[column].kind == TEXT else None
+        if not self.found:
+            self.warn_empty({column: self.numbers})
         self.say("list", column, "NS703", "expected whole numbers of 0 or more, such as `3 17 5`, got {}", cure)
         self.say("range", column, "NS703", f"expected a number that fits {wanted.dtype}, got {{}}")
         self.say("limit", column, "NS712", *beyond(wanted, self.found.get(("limit", column))))

@@ -14,7 +14,7 @@ from typing import Any
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import Target
-from netspec.probe import forms, steps, weights
+from netspec.probe import forms, steps, vectors, weights
 from netspec.probe.cells import digits, is_missing, number, with_a_point
 from netspec.probe.model import Tally, listed, say, shown
 from netspec.probe.sheet import TEXT, Row, Sheet
@@ -122,6 +122,8 @@ def check_shape(wanted: Wanted, sheet: Sheet, report: Report) -> bool:
         return weights.check_multi(wanted, report)
     if wanted.target.sequence is not None:
         return not any(kind.kind == "list" for kind in kinds)
+    if wanted.target.array and kinds[0].kind == TEXT:
+        return True
     if any(kind.kind == "list" for kind in kinds):
         said = f"output `{wanted.output}`: column `{wanted.columns[0]}` holds lists; expected a number or a text"
         report.add("NS706", wanted.at(wanted.columns[0]), said, spans=wanted.spans)
@@ -233,6 +235,8 @@ class Labels:
                 self.missing = steps.missing(self)
             elif self.sheet.columns[name].kind != TEXT:
                 self._holes(cells)
+            elif self.wanted.target.array:
+                sound = vectors.parse(self, name) and sound
             elif self.wanted.form == "multi_label":
                 continue  # an empty cell is a row of no class
             elif self.named:
@@ -241,6 +245,8 @@ class Labels:
                         self.missing[at] = 1
             else:
                 sound = self._parse(name, cells) and sound
+        if weights.singly(self.wanted) and not self.named:
+            self.missing = weights.lacking(self)
         return weights.weighable(self) and sound
 
     def _is_named(self, held_out: float) -> bool | None:
@@ -253,7 +259,7 @@ class Labels:
             return False
         name = wanted.columns[0]
         classes = wanted.loss in forms.CLASSES or wanted.form != "numbers"
-        if len(wanted.columns) > 1 or not classes or self.sheet.columns[name].kind != TEXT:
+        if len(wanted.columns) > 1 or not classes or wanted.target.array or self.sheet.columns[name].kind != TEXT:
             return False
         cells = [cell for cell in self.held.cells[name] if not is_missing(cell)]
         there, numbers = len(cells), sum(number(cell) is not None for cell in cells)
@@ -287,6 +293,8 @@ class Labels:
         elif wanted.loss and good < bad.count and not point:
             code, cure = "NS711", "text is for losses of classes: binary_crossentropy, sparse_categorical_crossentropy"
             expected = f"the loss takes numbers, got the text {shown(bad.got)}"
+        elif wanted.loss and number(bad.got) is None:
+            cure = cure or forms.number_cure(cells)
         say(self.report, code, wanted.at(name), self.sheet, name, bad, expected, help=cure, spans=wanted.spans)
         return False
 
@@ -342,7 +350,7 @@ class Labels:
     def _check_numbers(self, name: str, kept: bytearray) -> None:
         """The range that the loss and the output leave to numbers."""
         wanted, cells = self.wanted, self.held.cells[name]
-        if self.sheet.columns[name].kind == TEXT:
+        if self.sheet.columns[name].kind == TEXT and not wanted.target.array:
             values: Sequence[Any] = [number(cell) if cell else None for cell in cells]
         else:
             values = cells

@@ -14,7 +14,7 @@ from netspec.language.schema import Data, Feature, Target
 from netspec.probe import forms
 from netspec.probe.model import Model, shown
 
-_MANY = ("text", "sequence", "multi_hot")  # kinds of which one cell holds many numbers
+_MANY = ("text", "sequence", "array", "multi_hot")  # kinds of which one cell holds many numbers
 
 
 def check_labels(data: Data, model: Model, report: Report) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path as FilePath
@@ -14,7 +15,7 @@ from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
 from netspec.language.schema import OF_CELLS, Data, Feature, Source, Target
 from netspec.probe import arrays, features, forms, held, ids, labels, text, weights
-from netspec.probe.cells import is_missing
+from netspec.probe.cells import is_missing, lacks
 from netspec.probe.model import Looked, Model
 from netspec.probe.sheet import TEXT, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, separator
@@ -58,7 +59,9 @@ class Parts:
     def long_labels(self) -> set[str]:
         """The columns whose cells hold many labels."""
         many = [
-            part for part in self.targets if part.target.multi_label is not None or part.target.sequence is not None
+            part
+            for part in self.targets
+            if part.target.multi_label is not None or part.target.sequence is not None or part.target.array
         ]
         return {name for part in many for name in part.columns}
 
@@ -196,7 +199,7 @@ def _labels(
             if name in drops:
                 width = max(1, len(found) // block.rows)
                 for at, cell in enumerate(found):
-                    if _is_empty(cell.strip(), drops[name]) if textual else cell != cell:
+                    if drops[name](cell.strip()) if textual else cell != cell:
                         gone[at // width] = 1
         dropped += gone
         if block.lines is not None:
@@ -233,17 +236,16 @@ def _labels(
     return kept, sum(missing)
 
 
-def _is_empty(cell: str, numbers: bool) -> bool:
-    return is_missing(cell) if numbers else not cell
-
-
-def _dropping(parts: Parts) -> dict[str, bool]:
-    """The columns whose empty cells drop a row, and whether they hold numbers, for which `NA` is empty as well."""
-    found: dict[str, bool] = {}
+def _dropping(parts: Parts) -> dict[str, Callable[[str], bool]]:
+    """Columns whose empty cells drop a row, and what is empty: of numbers `NA` as well, of lists one with a hole."""
+    found: dict[str, Callable[[str], bool]] = {}
     for part in parts.features:
         cells = any(getattr(part.feature, kind) for kind in OF_CELLS)
         for name in part.feature.drops(part.columns):
-            found[name] = found.get(name, False) or not cells
+            if part.feature.array is not None:
+                found[name] = lacks
+            elif not cells or name not in found:
+                found[name] = operator.not_ if cells else is_missing
     return found
 
 

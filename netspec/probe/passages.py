@@ -51,7 +51,7 @@ def check(
                 return tuple(looked)
             if read is None:
                 return tuple(looked)
-            found.append((words.tokens(read[0], text.by, text.lower), read[1]))
+            found.append((words.tokens(read[0], text.by, text.lower, text.punctuation), read[1]))
         whole = all(done for _, done in found) and len(files) == _named(data, part, folder)
         if whole:
             _whole(data, plan, model, part, files, [tokens for tokens, _ in found], report)

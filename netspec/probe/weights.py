@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.catalog.nearest import rename
@@ -22,14 +22,19 @@ def check_kind(wanted: Wanted, report: Report) -> bool:
     target = wanted.target
     multi = target.multi_label is not None
     kinds = {"multi": multi, "normalize": target.normalize, "steps": target.sequence is not None}
+    kinds["array"] = target.array
     reason = forms.refused(wanted.output, len(wanted.columns), wanted.loss, **kinds)
     if reason is not None:
-        place = (*wanted.path, "multi_label" if multi else "sequence" if target.sequence is not None else "normalize")
+        kinds = {"multi_label": multi, "sequence": target.sequence is not None, "array": target.array}
+        place = (*wanted.path, next((key for key, there in kinds.items() if there), "normalize"))
         report.add("NS711", place, reason, key=True, spans=[(("losses",), "the loss")])
         return False
     if wanted.weighs_classes and wanted.dims is not None and len(wanted.dims) > 1 and target.sequence is None:
         said = f"output `{wanted.output}`: class weights are for one class a row, and it has several labels"
         report.add("NS711", (*wanted.path, "class_weights"), said, key=True, spans=wanted.spans)
+        return False
+    if target.array and (why := forms.array_refused(wanted.output, wanted.dims)) is not None:
+        report.add("NS706", (*wanted.path, "array"), why, key=True, spans=wanted.spans)
         return False
     if target.sequence is not None:
         refusal = forms.steps_refused(wanted.output, wanted.form, wanted.loss, wanted.dims, target.sequence.length)
@@ -76,6 +81,30 @@ def weighable(one: Labels) -> bool:
     return known is None or check_keys(wanted, known, report)
 
 
+def singly(wanted: Wanted) -> bool:
+    """Whether missing labels are masked one by one."""
+    masks = wanted.target.missing == "mask" and wanted.target.sequence is None
+    return masks and forms.masked_singly(wanted.form, wanted.loss, wanted.dims)
+
+
+def lacking(one: Labels) -> bytearray:
+    """A 1 for each row that has none of its labels."""
+    gone = bytearray(b"\1" * one.held.rows)
+    for name in one.wanted.columns:
+        for row, _, there in _numbers(one, name):
+            if there:
+                gone[row] = 0
+    return gone
+
+
+def _numbers(one: Labels, name: str) -> Iterator[tuple[int, int, bool]]:
+    """Row, position and whether there is one, of each number of a column of labels."""
+    cells = one.held.cells[name]
+    width = max(1, len(cells) // max(1, one.held.rows))
+    for at, cell in enumerate(cells):
+        yield at // width, at % width, not is_missing(cell) if isinstance(cell, str) else cell == cell
+
+
 def check(one: Labels, kept: Sequence[int], report: Report) -> bool:
     """Whether the weights of the rows that have this label are finite numbers of at least 0."""
     column, sheet = one.wanted.weight, one.sheet
@@ -110,6 +139,15 @@ def check_training(one: Labels, kept: Sequence[int], report: Report) -> None:
         said = f"output `{wanted.output}`: none of the {one.sheet.far()} has a label in {columns}"
         report.add("NS704", wanted.path, said, key=True)
         return
+    for name in wanted.columns if singly(wanted) else ():
+        labelled = {at: False for _, at, _ in _numbers(one, name)}
+        labelled |= {at: True for row, at, there in _numbers(one, name) if there and kept[row]}
+        without = next((at for at, some in labelled.items() if not some), None)
+        if without is not None:
+            which = f"number {without + 1} of `{name}`" if len(labelled) > 1 else f"`{name}`"
+            said = f"output `{wanted.output}`: none of the {one.sheet.far()} has a label in {which}"
+            report.add("NS704", wanted.at(name), said, key=len(wanted.columns) == 1)
+            return
     names = [cell for cell in one.held.cells[wanted.columns[0]] if isinstance(cell, str) and cell] if one.named else []
     if wanted.target.class_weights and one.named and not wanted.target.classes:
         check_keys(wanted, sorted(set(names)), report)

@@ -1,7 +1,7 @@
 """Text to tokens. 0 is padding, 1 an unknown token, 2 and up the vocabulary: by frequency, then by code point.
 
-A text is put into Unicode's NFC and lower-cased by Unicode's full rules (unless `lower: false`). Its words are the
-longest runs of letters, digits, marks and underscores of any script; its characters its code points, spaces included.
+Text is put into Unicode's NFC and lower case (unless `lower: false`). Words are the longest runs of letters, digits,
+marks and underscores; with `punctuation` every other sign but white space is one. Characters are all code points.
 """
 
 from __future__ import annotations
@@ -17,21 +17,25 @@ PADDING, UNKNOWN_TOKEN, FIRST = 0, 1, 2
 MOST_LISTED = 1 << 21  # tokens of a file
 MOST_BYTES = 1 << 28  # of it
 _WORD = re.compile(r"\w+")
+_WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 _FIRST_MARK = "\u0300"
 
 
-def tokens(text: str, by: str, lower: bool) -> list[str]:
+def tokens(text: str, by: str, lower: bool, punctuation: bool = False) -> list[str]:
     """The tokens of one text.
 
-    >>> tokens("Émile isn't 42_a", "words", True)
-    ['émile', 'isn', 't', '42_a']
+    >>> tokens("Émile isn't 42_a", "words", True), tokens("So… no?!", "words", True, punctuation=True)
+    (['émile', 'isn', 't', '42_a'], ['so', '…', 'no', '?', '!'])
     """
     text = unicodedata.normalize("NFC", text)
     if lower:
         text = text.lower()
     if by == "characters":
         return list(text)
-    return (_WORD if text.isascii() or max(text) < _FIRST_MARK else _word_with_marks()).findall(text)
+    plain = text.isascii() or max(text) < _FIRST_MARK
+    if punctuation:
+        return (_WORD_OR_SIGN if plain else _word_or_sign_with_marks()).findall(text)
+    return (_WORD if plain else _word_with_marks()).findall(text)
 
 
 def runs(found: list[str], most: int) -> list[str]:
@@ -66,10 +70,20 @@ def listed(data: bytes, name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _word_with_marks() -> re.Pattern[str]:
+def _marks() -> str:
     """Python's own word characters leave out the vowel signs of Indic scripts, which would cut words in pieces."""
-    marks = [chr(c) for c in range(ord(_FIRST_MARK), sys.maxunicode + 1) if unicodedata.category(chr(c))[0] == "M"]
-    return re.compile("[" + r"\w" + "".join(marks) + "]+")
+    every = range(ord(_FIRST_MARK), sys.maxunicode + 1)
+    return "".join(chr(c) for c in every if unicodedata.category(chr(c))[0] == "M")
+
+
+@lru_cache(maxsize=1)
+def _word_with_marks() -> re.Pattern[str]:
+    return re.compile(rf"[\w{_marks()}]+")
+
+
+@lru_cache(maxsize=1)
+def _word_or_sign_with_marks() -> re.Pattern[str]:
+    return re.compile(rf"[\w{_marks()}]+|[^\w\s{_marks()}]")
 
 
 def vocabulary(texts: Iterable[str], by: str, lower: bool, size: int) -> tuple[str, ...]:

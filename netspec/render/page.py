@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.render.png import data_uri, png
 from netspec.render.sheet import cards, columns, document, histogram, listed, named_bars, safe, soft, table
-from netspec.render.survey import array, kind, more_than, notes_of, number, percent, shape
+from netspec.render.survey import array, kind, more_than, notes_of, number, percent, shape, token_shown
 
 if TYPE_CHECKING:
     from netspec.runtime.data.profile import Column, Spread
     from netspec.runtime.run.examples import Example
-    from netspec.runtime.run.survey import Labels, Seen, Survey
+    from netspec.runtime.run.surveyed import Labels, Seen, Survey
 
 _BARS = 40
 _MOST_VALUES = 12
@@ -29,6 +29,7 @@ def page(found: Survey, concerns: Sequence[str]) -> str:
     """The whole page."""
     sections = {
         "rows": ("Rows", _rows(found)),
+        "text": ("Text", _running(found)),
         "look": ("Worth a look", listed(concerns, "warnings")),
         "outputs": ("Outputs", cards(_output(labels) for labels in found.labels)),
         "inputs": ("Inputs", cards(_input(seen) for seen in found.inputs)),
@@ -39,6 +40,16 @@ def page(found: Survey, concerns: Sequence[str]) -> str:
     }
     said = "What the model will see of its data, prepared as in training."
     return document(f"{found.name}: data", found.name, said, sections)
+
+
+def _running(found: Survey) -> str:
+    text = found.text
+    if text is None:
+        return ""
+    parts = [(name, f"{count:,}", percent(text.unknown[name])) for name, count in text.tokens.items()]
+    most = [(token_shown(token), f"{count:,}") for token, count in text.frequent]
+    counts = table(f"{text.by} of each part", ("part", text.by, "unknown"), parts)
+    return counts + table(f"Most frequent {text.by}", ("most frequent", "times"), most)
 
 
 def _rows(found: Survey) -> str:

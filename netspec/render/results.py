@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.diagnostics import printable
 
 if TYPE_CHECKING:
-    from netspec.runtime.run.inference import Evaluation
+    from netspec.runtime.run.evaluating import Evaluation, SliceScores
     from netspec.runtime.run.reproducing import Reproduction
     from netspec.runtime.run.scores import Scores
     from netspec.runtime.run.training import FitResult
@@ -55,9 +55,44 @@ def ended(result: FitResult) -> dict[str, Any]:
 
 
 def evaluation_text(found: Evaluation, *, width: int | None = None) -> str:
-    """The metrics of one split."""
+    """The metrics of one split, how sure they are, and those of its slices."""
     lines = [f"{printable(str(found.run))}, {found.weights}", "", *table((found.scores,)), ""]
+    if found.intervals:
+        lines += [*_intervals(found), ""]
+    for column in dict.fromkeys(each.column for each in found.slices):
+        lines += [*_slices(column, [each for each in found.slices if each.column == column]), ""]
     return "\n".join((*lines, *comparisons(found.scores), *_notes(found.notes, width))).rstrip()
+
+
+def _intervals(found: Evaluation) -> list[str]:
+    rows: list[tuple[str, ...]] = [("output", "metric", "score", "95 % interval")]
+    for output, values in found.scores.outputs.items():
+        for name, value in values.items():
+            if name in found.intervals.get(output, {}):
+                rows.append((output, name, short(value), _between(found.intervals[output][name])))
+    return _aligned(rows, left=(True, True))
+
+
+def _slices(column: str, slices: Sequence[SliceScores]) -> list[str]:
+    names = list(
+        dict.fromkeys((output, name) for each in slices for output, own in each.scores.outputs.items() for name in own)
+    )
+    several = len({output for output, _ in names}) > 1
+    rows: list[tuple[str, ...]] = [
+        (column, "rows", *(f"{output} {name}" if several else name for output, name in names))
+    ]
+    for each in slices:
+        cells = []
+        for output, name in names:
+            sure = each.intervals.get(output, {}).get(name)
+            cell = short(each.scores.outputs.get(output, {}).get(name))
+            cells.append(cell if sure is None else f"{cell} ({_between(sure)})")
+        rows.append((each.value, f"{each.scores.rows:,}", *cells))
+    return _aligned(rows, left=(True,))
+
+
+def _between(ends: tuple[float, float]) -> str:
+    return f"{short(ends[0])} to {short(ends[1])}"
 
 
 def evaluation_json(found: Evaluation) -> str:
@@ -68,6 +103,17 @@ def evaluation_json(found: Evaluation) -> str:
         "weights": found.weights,
         "split": found.scores.split,
         "metrics": found.scores.as_json(),
+        "intervals": found.intervals,
+        "slices": [
+            {
+                "by": each.column,
+                "value": each.value,
+                "rows": each.scores.rows,
+                "metrics": each.scores.as_json(),
+                "intervals": each.intervals,
+            }
+            for each in found.slices
+        ],
         "notes": list(found.notes),
     }
     return json.dumps(finite(report), indent=2, allow_nan=False)
@@ -119,7 +165,7 @@ def table(scores: Sequence[Scores]) -> list[str]:
     return _aligned(rows, left=(True, False, True))
 
 
-def _aligned(rows: Sequence[tuple[str, ...]], left: tuple[bool, ...] = (True, True, True)) -> list[str]:
+def _aligned(rows: Sequence[tuple[str, ...]], left: Sequence[bool] = (True, True, True)) -> list[str]:
     """Cells in columns; those at the front are on the left where `left` says so, all others on the right."""
     shown = [tuple(printable(cell) for cell in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -193,8 +239,8 @@ def _counted(number: int, word: str) -> str:
 
 def finite(value: Any) -> Any:
     """Plain values with null for numbers that JSON has not."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value

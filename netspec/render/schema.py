@@ -263,7 +263,13 @@ def _one_kind_of_label() -> list[Form]:
     numbers, one = on("normalize"), on("one_hot")
     several, steps = ({"required": [key], "not": given(key, "null")} for key in ("multi_label", "sequence"))
     weights: Form = {"anyOf": [given("class_weights", "object"), _equal("class_weights", "balanced"), on("balanced")]}
+    array = on("array")
     pairs = {
+        "`array` or `classes`": (array, given("classes", "array")),
+        "`array` or `one_hot`": (array, one),
+        "`array` or `multi_label`": (array, several),
+        "`array` or `sequence`": (array, steps),
+        "`array` or `class_weights`": (array, weights),
         "`normalize` or `multi_label`": (numbers, several),
         "`normalize` or `one_hot`": (numbers, one),
         "`normalize` or `class_weights`": (numbers, weights),

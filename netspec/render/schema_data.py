@@ -39,12 +39,22 @@ def features(definitions: dict[str, Form], fields: dict[str, Form]) -> None:
     """A feature's shorthands, at most one kind for each, and what goes with none."""
     retype(fields, "category", _part("Category", {"enum": [True]}))
     retype(fields, "image", _part("Image", {"enum": [True]}))
+    retype(fields, "array", _part("Array", {"enum": [True]}))
     boundaries: Form = {"type": "array", "items": {"type": "number"}, "minItems": 1}
     quantiles: Form = {"type": "integer", "minimum": 2, "maximum": 10_000}
     text = definitions["Text"]["properties"]
     retype(text, "vocabulary", union(flexible({"type": ["integer", "null"], "minimum": 3, "maximum": 2**31 - 1}), FILE))
     neither = {"type": "object", "not": {"anyOf": [given("vocabulary"), given("file")]}}
-    definitions["Text"]["allOf"] = [{"if": neither, "then": never("`vocabulary`")}]
+    signs: Form = {
+        "type": "object",
+        "properties": {"punctuation": {"const": True}},
+        "required": ["punctuation"],
+    }
+    letters: Form = {"properties": {"by": {"const": "characters"}}, "required": ["by"]}
+    definitions["Text"]["allOf"] = [
+        {"if": neither, "then": never("`vocabulary`")},
+        {"if": {"allOf": [signs, letters]}, "then": never("no `punctuation` beside `by: characters`")},
+    ]
     retype(fields, "bucket", _part("Bucket", flexible(boundaries), quantiles))
     retype(fields, "date", _part("Date", definitions["Date"]["properties"]["parts"]))
     clip: Form = {"type": "array", "items": {"type": ["number", "null"]}, "minItems": 2, "maxItems": 2}
@@ -62,11 +72,14 @@ def features(definitions: dict[str, Form], fields: dict[str, Form]) -> None:
     drops: Form = {"enum": ["drop", None]}
     of_cells: Form = {"anyOf": [given(kind) for kind in OF_CELLS]}
     plain = {"anyOf": [of_cells, given("bucket"), given("image")]}
+    masks: Form = {"not": {"const": "mask"}}
+    unmasked = {"properties": {"missing": {**masks, "additionalProperties": masks}}}
     dropping = {"properties": {"missing": {"anyOf": [drops, {"type": "object", "additionalProperties": drops}]}}}
     definitions["Feature"]["allOf"] += [
         one_given(KINDS_OF_FEATURE, at_most, or_none=True),
         one_given(("image", "missing"), "no `missing` beside `image`, for it is about numbers", or_none=True),
         {"if": of_cells, "then": unless(dropping, "`missing: drop` or none, where no number is to fill in")},
+        {"if": given("array"), "then": unless(unmasked, "no `missing: mask` beside `array`")},
         {"if": plain, "then": unless(_none("clip", "log"), "`clip` and `log` beside numbers alone")},
         {
             "if": given("bucket"),

@@ -253,12 +253,15 @@ def _data(text: _Text, plan: Plan) -> None:
         text.note(f"left out: `{column[:60]}` {why}", "    ")
     if len(plan.left_out) > _LISTED:
         text.note(f"left out as well: {len(plan.left_out) - _LISTED} other columns", "    ")
+    if plan.skips:
+        text.line("  on_error: skip", "some images seem to be none; they are left out and counted")
     text.line("  targets:")
     for goal in plan.goals:
         masks = goal.missing and len(plan.goals) > 1
         gone = f"{goal.missing:,} rows have no label and are left out" if goal.missing else ""
         gone = f"{goal.missing:,} rows have no label of it, and train the others" if masks else gone
         before = f"    {quoted(goal.name)}: {{column: {_cell(goal.column)}{', missing: mask' if masks else ''}"
+        before += ", array: true" if goal.array else ""
         if goal.classes:
             order = "the order of the classes"
             said = f"{order}; {gone}" if gone else order
@@ -288,6 +291,8 @@ def _source(source: Any) -> str:
 
 
 def _flow(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     return str(value).lower() if isinstance(value, bool) else quoted(value) if isinstance(value, str) else repr(value)

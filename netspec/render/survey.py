@@ -15,7 +15,7 @@ from netspec.render.summary import table
 if TYPE_CHECKING:
     from netspec.runtime.data.profile import Column, Spread
     from netspec.runtime.run.examples import Example, Shown
-    from netspec.runtime.run.survey import Labels, Seen, Survey
+    from netspec.runtime.run.surveyed import Labels, Seen, Survey
 
 FORMAT_VERSION = "1.0"
 QUANTILES = ("5 %", "25 %", "50 %", "75 %", "95 %")
@@ -29,7 +29,7 @@ Row = tuple[str, ...]
 
 def text(found: Survey, concerns: Sequence[str], *, width: int | None = None) -> str:
     """For people; `width` wraps long lines to a terminal of so many columns."""
-    blocks = [_parts(found, width), _columns(found, width)]
+    blocks = [_parts(found, width), _columns(found, width) if found.columns else [], _running(found, width)]
     blocks += [_inputs(seen, width) for seen in found.inputs]
     blocks += [_labels(labels, width) for labels in found.labels]
     if found.examples:
@@ -61,6 +61,34 @@ def _parts(found: Survey, width: int | None) -> list[str]:
         counts = f"{used.rows:,}", f"{used.kept:,}", f"{used.rows - used.kept:,}"
         rows.append((part.name, used.origin, *counts, filled, where))
     return _table(rows, frozenset({2, 3, 4, 5, 6}), width)
+
+
+def _running(found: Survey, width: int | None) -> list[str]:
+    """How much of a running text there is, and its most frequent tokens."""
+    text = found.text
+    if text is None:
+        return []
+    rows: list[Row] = [("part", text.by, "unknown", "windows")]
+    for part in found.parts:
+        counts = f"{text.tokens[part.name]:,}", percent(text.unknown[part.name]), f"{part.used.rows:,}"
+        rows.append((part.name, *counts))
+    total = max(1, text.tokens[found.parts[0].name])
+    frequent: list[Row] = [("most frequent", "times", "share")]
+    frequent += [(token_shown(token), f"{count:,}", percent(count / total)) for token, count in text.frequent]
+    return [
+        *_table(rows, frozenset({1, 2, 3}), width),
+        "",
+        *_table(frequent, frozenset({1, 2}), width),
+    ]
+
+
+def token_shown(token: str) -> str:
+    """A token where it can be seen.
+
+    >>> token_shown(" "), token_shown("\\n"), token_shown("the")
+    ('space', 'end of line', 'the')
+    """
+    return {" ": "space", "\n": "end of line", "\t": "tab"}.get(token, token)
 
 
 def _columns(found: Survey, width: int | None) -> list[str]:
@@ -114,7 +142,7 @@ def _inputs(seen: Seen, width: int | None) -> list[str]:
         if spread is not None:
             mean = spread.mean if abs(spread.mean) > 1e-6 * spread.std else 0  # what is left of a mean taken away
             rows.append((part, *(number(n) for n in (spread.least, mean, spread.most))))
-    return lines + _table(rows, frozenset({1, 2, 3}), width)
+    return lines + (_table(rows, frozenset({1, 2, 3}), width) if len(rows) > 1 else [])
 
 
 def _labels(labels: Labels, width: int | None) -> list[str]:
@@ -125,7 +153,7 @@ def _labels(labels: Labels, width: int | None) -> list[str]:
         for part, spread in labels.numbers.items():
             if spread is not None:
                 rows.append((part, *(number(n) for n in (spread.least, spread.mean, spread.most, spread.std))))
-        return [title, *_table(rows, frozenset({1, 2, 3, 4}), width)]
+        return [title, *(_table(rows, frozenset({1, 2, 3, 4}), width) if len(rows) > 1 else [])]
     parts = list(labels.counts)
     rows = [("class", *(head for part in parts for head in (part, "")))]
     order: Sequence[int] = range(len(labels.classes))
@@ -224,10 +252,19 @@ def as_json(found: Survey, concerns: Sequence[str]) -> str:
         "inputs": {seen.name: _input_json(seen) for seen in found.inputs},
         "outputs": {labels.name: _labels_json(labels) for labels in found.labels},
         "examples": [_example_json(each) for each in found.examples],
+        "text": _running_json(found),
         "notes": notes_of(found),
         "warnings": list(concerns),
     }
     return json.dumps(finite(report), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _running_json(found: Survey) -> dict[str, Any] | None:
+    text = found.text
+    if text is None:
+        return None
+    parts = {name: {"tokens": count, "unknown": text.unknown[name]} for name, count in text.tokens.items()}
+    return {"by": text.by, "most_frequent": dict(text.frequent), "parts": parts}
 
 
 def _part_json(part: Any) -> dict[str, Any]:
@@ -236,8 +273,9 @@ def _part_json(part: Any) -> dict[str, Any]:
         "source": used.origin,
         "rows": used.rows,
         "used": used.kept,
-        "dropped": {"no_label": used.unlabelled, "no_number": dict(used.dropped)},
+        "dropped": {"no_label": used.unlabelled, "no_number": dict(used.dropped), "no_image": used.unread},
         "masked": dict(used.lacking),
+        "masked_singly": dict(used.masked),
         "filled": {column: {"with": by, "count": count} for (column, by), count in used.filled.items()},
         "bytes": part.bytes,
         "kept": "disk" if part.on_disk else "memory",
@@ -292,8 +330,9 @@ def _input_json(seen: Seen) -> dict[str, Any]:
         "dtype": seen.dtype,
         "numbers": {part: _spread_json(spread) for part, spread in seen.numbers.items()},
     }
-    if seen.tokens:
+    if seen.length is not None:
         said |= {"length": seen.length, "known": seen.known}
+    if seen.tokens:
         said["tokens"] = {
             part: {"lengths": _spread_json(each.lengths), "cut": each.cut, "unknown": each.unknown}
             for part, each in seen.tokens.items()

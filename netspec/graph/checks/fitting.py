@@ -6,8 +6,8 @@ from netspec import catalog
 from netspec.catalog.shapes.wrappers import RECURRENT
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
-from netspec.graph.checks.survey import Survey, place, wrapped
-from netspec.graph.ir import Graph, KerasObject, LayerDef, Training
+from netspec.graph.checks.survey import Survey, called, place, wrapped
+from netspec.graph.ir import Graph, KerasObject, LayerDef, Training, TypedGraph
 from netspec.language.spec import Spec
 
 _STEPPING = frozenset(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lion"))  # a step is about as long as the rate
@@ -16,11 +16,13 @@ _WAITING = frozenset(("EarlyStopping", "ReduceLROnPlateau"))
 
 
 def check_fitting(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
-    """NS206, NS513, NS519, NS521, NS522 and NS524."""
+    """NS206, NS513, NS519, NS521, NS522, NS524 and NS525."""
     _batches(spec, found.typed.graph, report)
     if all(loss is None for loss in plan.losses.values()):
         return
     _order(spec, found, report)
+    if spec.fit.by_length:
+        _lengths(spec, found.typed, report)
     _callbacks(spec, plan, report)
     _rate(plan, report)
 
@@ -51,6 +53,35 @@ def _order(spec: Spec, found: Survey, report: Report) -> None:
                 spans: list[tuple[Path, str]] = [(place(call)[0], "stateful")] if layer.shared else []
                 report.add("NS519", path, message, key=key, spans=spans, help="write `fit: {shuffle: false}`")
                 return  # one cause, whatever the number of layers
+
+
+def _lengths(spec: Spec, typed: TypedGraph, report: Report) -> None:
+    """Batches by length are asked for, where no input's padding can be cut off."""
+    from netspec.graph.padding import padding
+
+    path, asked = ("fit", "by_length"), "`by_length` gives each batch its own length, "
+    found = padding(typed)
+    spans: list[tuple[Path, str]] = []
+    cure = "leave out `by_length`"
+    if spec.fit.jit:
+        said, spans = "and `jit` would compile a step for every length", [(("fit", "jit"), "compiled")]
+        cure = "leave out one of the two"
+    elif found.cut:
+        return
+    elif typed.graph.fixed_batch is not None:
+        said = "which an input with a fixed `batch_size` has not"
+    elif not found.seen:
+        said, cure = "and no input has a free one", f"write an input's shape as `[null]`, or {cure}"
+    else:
+        name, call = next(iter(found.seen.items()))
+        spans = [(("inputs", name), "a free length")]
+        said = f"and the padding of input `{name}` goes on to the output"
+        if call is not None:
+            said = f"and {called(call, report)} sees the padding of input `{name}`"
+            spans.append((place(call)[0], "sees it"))
+            if call.layer.cls == "Embedding" and not call.layer.args.get("mask_zero"):
+                cure = f"give the `Embedding` `mask_zero: true`, or {cure}"
+    report.add("NS525", path, asked + said, key=True, spans=spans, help=cure)
 
 
 def _averages(optimizer: object) -> bool:

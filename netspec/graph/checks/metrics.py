@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec import catalog
+from netspec.catalog import singly
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Report
 from netspec.graph.checks.endings import Endings, Tail
@@ -44,10 +45,29 @@ def check_metrics(spec: Spec, found: Survey, plan: Training, report: Report) -> 
         tail, loss = endings.tail(typed, tensor), plan.losses.get(name)
         logits = isinstance(loss, KerasObject) and loss.args.get("from_logits") is True and tail.activation == "linear"
         for at, metric in enumerate(metrics):
-            said = _fault(metric, name, tail, units, loss_class(loss), logits)
+            said = _fault(metric, name, tail, units, loss_class(loss), logits) or _masked(
+                metric, name, loss, shape, spec
+            )
             if said is not None:
                 path = metric.path if isinstance(metric, KerasObject) else metric_path(spec.metrics, name, at)
                 report.add("NS520", path, said[0], key=isinstance(metric, KerasObject), help=said[1])
+
+
+def _masked(
+    metric: KerasObject | str, output: str, loss: KerasObject | str | None, shape: Any, spec: Spec
+) -> tuple[str, str] | None:
+    """A metric of whole rows, where labels are masked one by one."""
+    target = spec.data.targets.get(output) if spec.data is not None else None
+    if target is None or target.missing != "mask" or isinstance(shape, Unknown) or target.one_hot or target.sequence:
+        return None
+    if target.multi_label or loss_class(loss) not in singly.LOSSES or all(dim == 1 for dim in shape[1:]):
+        return None
+    word = metric if isinstance(metric, str) else metric.cls
+    entry = catalog.find("metric", word)
+    if entry is None or entry.name not in singly.METRICS:
+        return None
+    said = f"`{word}` is of whole rows, but output `{output}` masks labels one by one, so it is of all of them together"
+    return said, "take it out, or leave out rows that lack a label: `missing: drop`"
 
 
 def metric_class(metric: KerasObject | str, units: int | None) -> str | None:

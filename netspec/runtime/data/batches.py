@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from netspec.catalog.types import Shape, Unknown
 from netspec.graph.ir import Graph, TypedGraph
-from netspec.runtime.data.split import fractions
-from netspec.runtime.data.store import BLOCK, Blocks, Piece, joined, repacked
+from netspec.runtime.data import orders, trimming
+from netspec.runtime.data.orders import POOL, order
+from netspec.runtime.data.store import BLOCK, Blocks, Piece, repacked
 
 _WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
-POOL = 8  # blocks of a store that are shuffled together
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
 _CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
 _PREDICT_SECONDS = 5e-3
@@ -39,6 +39,7 @@ def dataset(
     weights: Mapping[str, np.ndarray] | None = None,
     change: Change | None = None,
     skip: int = 0,
+    cut: tuple[str, ...] = (),
 ) -> tf.data.Dataset:
     """Batches of (x, y), of (x, y, weights) where some are given, or of x where y is None: each row once an epoch.
 
@@ -48,14 +49,17 @@ def dataset(
     `order(rows, seed, epoch)` for the value of `epoch` (an int64 scalar variable; None counts as 0) when the iteration
     starts; `epoch_setter` keeps it in step with fit, to which `shuffle=False` goes. The number of batches and all
     sizes but the batch's are static. `change` is what is done to the batches on their way out. With `skip`, every
-    iteration begins that many batches into its epoch, and all else is as it would have been. Shuffled, it is for one
-    device: tf.distribute looks past a data set's `__iter__`.
+    iteration begins that many batches into its epoch, and all else is as it would have been. Of the inputs in `cut`,
+    the padding is cut off that all rows of a batch have, and rows of like length come together where rows are shuffled.
+    Shuffled, it is for one device: tf.distribute looks past a data set's `__iter__`.
     """
     packed = _packed(x) if y is None else _fed(x, y, weights)
     rows = len(next(iter(x.values())))
     used = _used(rows, batch_size, drop_remainder, skip)
+    change = _cutting(change, cut, bare=y is None)
     if shuffle:
-        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip)
+        lengths = trimming.lengths(x, cut) if cut else None
+        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip, lengths)
     if _small(packed):
         made = _slices(tf.nest.map_structure(lambda array: array[skip * batch_size : used], packed), batch_size)
     else:
@@ -74,6 +78,7 @@ def of_store(
     epoch: tf.Variable | None = None,
     change: Change | None = None,
     skip: int = 0,
+    cut: tuple[str, ...] = (),
 ) -> tf.data.Dataset:
     """The same for examples on the disk: blocks in a new order each epoch, and the rows of a few at a time shuffled.
 
@@ -82,7 +87,20 @@ def of_store(
     most that far from the rows of its block.
     """
     used = _used(store.rows, batch_size, drop_remainder, skip)
-    return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle, change, skip)
+    change = _cutting(change, cut, bare=False)
+    return _Streamed(store, complete, used, batch_size, seed, epoch, shuffle, change, skip, cut)
+
+
+def _cutting(change: Change | None, cut: tuple[str, ...], *, bare: bool) -> Change | None:
+    """What is done to batches: their padding is cut off, and then the change is made, if any."""
+    if not cut:
+        return change
+
+    def both(data: Any, first: int) -> Any:
+        made = trimming.trimmed(data, cut, bare=bare)
+        return made if change is None else change(made, first)
+
+    return both
 
 
 def _used(rows: int, batch_size: int, drop_remainder: bool, skip: int) -> int:
@@ -93,39 +111,6 @@ def _used(rows: int, batch_size: int, drop_remainder: bool, skip: int) -> int:
     if not 0 <= skip < math.ceil(used / batch_size):
         raise ValueError(f"{skip} batches cannot be skipped of {math.ceil(used / batch_size)}")
     return used
-
-
-def pools(store: Blocks, seed: int, epoch: int, skip: int = 0) -> Iterator[Piece]:
-    """The blocks of a store in the order of an epoch, `POOL` at a time, and the rows of these in an order of theirs.
-
-    All but the first `skip` rows; a pool that is skipped as a whole is not read.
-    """
-    blocks = order(store.blocks, seed, epoch)
-    for number, start in enumerate(range(0, len(blocks), POOL)):
-        pool = blocks[start : start + POOL]
-        rows = sum(min(store.block_rows, store.rows - int(block) * store.block_rows) for block in pool)
-        if rows > skip:
-            picked = order(rows, seed + 1 + number, epoch)[skip:]
-            yield joined([store.block(int(block)) for block in pool]).taken(picked)
-        skip = max(0, skip - rows)
-
-
-def _in_order(store: Blocks, skip: int) -> Iterator[Piece]:
-    """The blocks of a store as they lie, all but the first `skip` rows."""
-    first, within = divmod(skip, store.block_rows)
-    for number in range(first, store.blocks):
-        block = store.block(number)
-        yield block.cut(within, block.rows) if within else block
-        within = 0
-
-
-def order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch's rows, (rows,) int64: by splitmix64 of (seed, epoch), the same everywhere.
-
-    >>> sorted(order(5, 1, 0).tolist())
-    [0, 1, 2, 3, 4]
-    """
-    return np.argsort(fractions(np.arange(rows), seed + ((epoch + 1) << 32)), kind="stable")
 
 
 class _Wrapping(tf.data.Dataset):  # type: ignore[misc]
@@ -161,9 +146,10 @@ class _Shuffled(_Wrapping):
         epoch: tf.Variable | None,
         change: Change | None,
         skip: int,
+        lengths: np.ndarray | None,
     ) -> None:
         self._packed, self._rows, self._used, self._batch_size = packed, rows, used, batch_size
-        self._seed, self._epoch, self._skip = seed, epoch, skip
+        self._seed, self._epoch, self._skip, self._lengths = seed, epoch, skip, lengths
         self._ordered: tuple[int, Any] | None = None
         self._order: Any = None
         self._given = -1  # the epoch that the last iterator was for
@@ -172,7 +158,7 @@ class _Shuffled(_Wrapping):
             self._inner = self._whole(0)
         else:
             with tf.device("CPU:0"):
-                self._order = tf.Variable(order(rows, seed, 0), trainable=False)
+                self._order = tf.Variable(self._at(0), trainable=False)
             self._inner = _gathered(packed, self._order, used, batch_size, skip)
             self._inner = self._inner if change is None else change(self._inner, skip)
         super().__init__(self._inner._variant_tensor)
@@ -184,13 +170,20 @@ class _Shuffled(_Wrapping):
             self._given = number
             return _Spare(self._whole(number)) if spare else iter(self._whole(number))
         if self._ordered is None or self._ordered[0] != number:
-            self._order.assign(order(self._rows, self._seed, number))
+            self._order.assign(self._at(number))
             self._ordered = (number, None)
         return iter(self._inner)
 
+    def _at(self, number: int) -> np.ndarray:
+        """The order of an epoch."""
+        picked = order(self._rows, self._seed, number)
+        if self._lengths is None:
+            return picked
+        return orders.by_length(picked, self._lengths, self._batch_size, self._seed, number)
+
     def _whole(self, number: int) -> Any:
         if self._ordered is None or self._ordered[0] != number:
-            picked = order(self._rows, self._seed, number)[self._skip * self._batch_size : self._used]
+            picked = self._at(number)[self._skip * self._batch_size : self._used]
             rows = tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed)
             self._ordered = (number, self._made(_cut(rows, self._batch_size)))
         return self._ordered[1]
@@ -236,9 +229,10 @@ class _Streamed(_Wrapping):
         shuffle: bool,
         change: Change | None,
         skip: int,
+        cut: tuple[str, ...],
     ) -> None:
         self._store, self._complete, self._batch_size = store, complete, batch_size
-        self._skip, self._left = skip * batch_size, used - skip * batch_size
+        self._skip, self._left, self._cut = skip, used - skip * batch_size, cut
         self._seed, self._epoch, self._shuffle, self._number = seed, epoch, shuffle, 0
         example = _fed(*complete(store.head(1)))
         steps = math.ceil(self._left / batch_size)
@@ -262,8 +256,8 @@ class _Streamed(_Wrapping):
 
     def _pieces(self) -> Iterator[Any]:
         """Whole batches of a pool at a time, (batches, batch size, …), and at the end what fills none."""
-        size, left, store, skip = self._batch_size, self._left, self._store, self._skip
-        parts = pools(store, self._seed, self._number, skip) if self._shuffle else _in_order(store, skip)
+        size, left, store = self._batch_size, self._left, self._store
+        parts = self._parts()
         at_once = max(1, POOL * BLOCK // max(1, size * (store.bytes // store.rows)))
         for piece in repacked(parts, size * at_once):
             rows = min(piece.rows, left)
@@ -275,6 +269,16 @@ class _Streamed(_Wrapping):
                     yield tf.nest.map_structure(lambda array: array.reshape(*shape, *array.shape[1:]), part)  # noqa: B023
             if not left:
                 return
+
+    def _parts(self) -> Iterator[Piece]:
+        store, size, seed, number = self._store, self._batch_size, self._seed, self._number
+        if not self._shuffle:
+            return orders.in_order(store, self._skip * size)
+        if not self._cut:
+            return orders.pools(store, seed, number, self._skip * size)
+        return orders.pools_by_length(
+            store, lambda piece: trimming.lengths(piece.x, self._cut), size, seed, number, self._skip
+        )
 
     def __iter__(self) -> Any:
         self._number = 0 if self._epoch is None else int(self._epoch.numpy())

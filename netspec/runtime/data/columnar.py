@@ -123,7 +123,7 @@ def column(array: Any, origin: str, name: str) -> Column:
         return column(array.cast(pa.float64()), origin, name)
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _numbers(array)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if _is_list(kind):
         return _lists(array, origin, name)
     if pa.types.is_struct(kind) and (at := kind.get_field_index("bytes")) >= 0:  # as Hugging Face keeps images
         return column(pc.struct_field(array, at), origin, name)
@@ -146,30 +146,72 @@ def _iso(array: Any) -> Any:
 
 
 def _lists(array: Any, origin: str, name: str) -> Column:
-    """Lists of one length as (rows, length), other lists of whole numbers as they are."""
-    flat = array.flatten()
-    where = f"`{origin}`, column `{name}`"
-    if (
-        pa.types.is_string(flat.type)
-        or pa.types.is_large_string(flat.type)
-        or (pa.types.is_null(flat.type) and not len(flat))
-    ):
+    """Lists of one length as (rows, length, …), other lists of whole numbers as they are, all others as Arrow's lists
+    of float64, of whatever depth, with nulls: the feature `array` alone reads these.
+    """
+    flat, depth, holes = array, 0, 0
+    while _is_list(flat.type):
+        flat, depth, holes = flat.flatten(), depth + 1, holes + flat.null_count
+    kind = flat.type
+    texts = pa.types.is_string(kind) or pa.types.is_large_string(kind) or (pa.types.is_null(kind) and not len(flat))
+    if depth == 1 and texts:
         return array.cast(pa.list_(pa.string()))  # which a target of several classes reads
-    if array.null_count or flat.null_count:
-        raise DataError("NS705", f"{where}: a list, or a number in one, is missing")
-    if pa.types.is_fixed_size_list(array.type):
-        inner = column(flat, origin, name)
-        if isinstance(inner, np.ndarray):
-            return inner.reshape(len(array), array.type.list_size, *inner.shape[1:])
-    elif pa.types.is_integer(flat.type):
-        return array.to_pylist()
-    else:
-        inner, lengths = column(flat, origin, name), pc.unique(pc.list_value_length(array)).to_pylist()
-        if isinstance(inner, np.ndarray):
-            if len(lengths) == 1:
-                return inner.reshape(len(array), lengths[0], *inner.shape[1:])
-            raise DataError("NS705", f"{where}: its lists of numbers have from {min(lengths)} to {max(lengths)} each")
-    raise DataError("NS705", f"{where} holds lists of {flat.type}; expected lists of numbers")
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    if not (numeric or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+        raise DataError("NS705", f"`{origin}`, column `{name}` holds lists of {kind}; expected lists of numbers")
+    if not holes and not flat.null_count and not pa.types.is_null(kind):
+        if depth == 1 and pa.types.is_integer(kind) and not pa.types.is_fixed_size_list(array.type):
+            return array.to_pylist()
+        shape = _shape(array)
+        if shape is not None:
+            return column(flat, origin, name).reshape(len(array), *shape)
+    return array.cast(_of_depth(depth))
+
+
+def _of_depth(depth: int) -> Any:
+    kind = pa.float64()
+    for _ in range(depth):
+        kind = pa.list_(kind)
+    return kind
+
+
+def holds_lists(column: Column) -> bool:
+    """Whether it holds Arrow's lists of numbers."""
+    listed = isinstance(column, pa.Array | pa.ChunkedArray) and pa.types.is_list(column.type)
+    return listed and not pa.types.is_string(column.type.value_type)
+
+
+def as_lists(parts: Items[Column]) -> Column:
+    """Blocks of a column of lists of numbers, in whatever form, as one."""
+    deepest = max(part.ndim - 1 if isinstance(part, np.ndarray) else depth(part) for part in parts)
+    rows = (part if isinstance(part, list) else part.tolist() for part in parts)
+    return pa.array([row for part in rows for row in part], _of_depth(deepest))
+
+
+def depth(column: Column) -> int:
+    """How deep the lists of a column are."""
+    if isinstance(column, list):
+        return 1
+    kind, found = column.type, 0
+    while pa.types.is_list(kind):
+        kind, found = kind.value_type, found + 1
+    return found
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _shape(array: Any) -> tuple[int, ...] | None:
+    """The shape of each row of lists without a null, None where they differ."""
+    shape: list[int] = []
+    while _is_list(array.type):
+        lengths = pc.unique(pc.list_value_length(array)).to_pylist()
+        if len(lengths) != 1:
+            return None
+        shape.append(lengths[0])
+        array = array.flatten()
+    return tuple(shape)
 
 
 @contextlib.contextmanager

@@ -20,18 +20,30 @@ from netspec.runtime.data.tables import Table
 
 def is_text(table: Table, name: str) -> bool:
     """True where the column's cells are text: every column of a CSV, and text arrays."""
-    return not isinstance(table.column(name), np.ndarray | list) and not is_text_lists(table, name)
+    column = table.column(name)
+    return not isinstance(column, np.ndarray | list) and not pa.types.is_list(column.type)
 
 
 def is_text_lists(table: Table, name: str) -> bool:
     """True where each cell is a list of texts."""
     column = table.column(name)
-    return isinstance(column, pa.Array | pa.ChunkedArray) and pa.types.is_list(column.type)
+    lists = isinstance(column, pa.Array | pa.ChunkedArray) and pa.types.is_list(column.type)
+    return lists and pa.types.is_string(column.type.value_type)
 
 
-def _refuse_text_lists(table: Table, name: str, expected: str) -> None:
+def _refuse_lists(table: Table, name: str, expected: str) -> None:
+    """Lists of texts, and those of numbers that only `array` reads."""
     if is_text_lists(table, name):
         raise bad_cell(table, name, 0, expected, "a list of texts", "a target of such lists says `multi_label: true`")
+    column = table.column(name)
+    if isinstance(column, np.ndarray | list) or is_text(table, name):
+        return
+    lengths = pc.list_value_length(column)
+    gone = np.flatnonzero(np.asarray(lengths.is_null().to_numpy(zero_copy_only=False)))
+    if len(gone):
+        raise bad_cell(table, name, int(gone[0]), expected, "no list", "say `array: true` for lists of numbers")
+    got = f"a list of {lengths[0].as_py()} numbers"
+    raise bad_cell(table, name, 0, expected, got, "say `array: true` for lists of numbers")
 
 
 def is_lists(table: Table, name: str) -> bool:
@@ -59,9 +71,9 @@ def numbers(table: Table, name: str, *, help: str | None = None) -> np.ndarray:
     `true` and `false` are 1 and 0. Text that is no number, and an infinite number, raise NS703.
     """
     column = table.column(name)
-    _refuse_text_lists(table, name, "a number")
+    _refuse_lists(table, name, "a number")
     if isinstance(column, list):
-        cure = "say `sequence` or `multi_hot`"
+        cure = "say `array`, `sequence` or `multi_hot`"
         raise bad_cell(table, name, 0, "a number", f"a list of {len(column[0])}", cure)
     if isinstance(column, np.ndarray):
         array = column.astype(np.uint8) if column.dtype.kind == "b" else column
@@ -125,7 +137,7 @@ def looks_numeric(table: Table, name: str) -> bool:
 def texts(table: Table, name: str) -> list[str]:
     """A column as texts, one a row. Whole numbers of an array become their digits; a missing number an empty text."""
     column = table.column(name)
-    _refuse_text_lists(table, name, "one text a row")
+    _refuse_lists(table, name, "one text a row")
     if isinstance(column, list) or (isinstance(column, np.ndarray) and column.reshape(len(column), -1).shape[1] != 1):
         raise bad_cell(table, name, 0, "one text or number a row", "several numbers")
     if not isinstance(column, np.ndarray):
@@ -136,7 +148,7 @@ def texts(table: Table, name: str) -> list[str]:
 def strings(table: Table, name: str) -> pa.StringArray:
     """The same as one Arrow array, trimmed of nothing; missing cells are empty."""
     column = table.column(name)
-    if isinstance(column, np.ndarray | list) or is_text_lists(table, name):
+    if isinstance(column, np.ndarray | list) or not is_text(table, name):
         return pa.array(texts(table, name), pa.string())
     _check_text(table, name, column, "a text")
     if isinstance(column, pa.ChunkedArray):
@@ -168,7 +180,7 @@ def _digits(value: float | int | bool) -> str:
     return str(int(value)) if float(value).is_integer() else repr(value)
 
 
-def lists(table: Table, name: str) -> list[Any]:
+def lists(table: Table, name: str, *, help: str | None = None) -> list[Any]:
     """A column as sequences of whole numbers of 0 or more, one a row.
 
     Lists as they are, the rows of an array, or text such as `3 17 5` or `[3, 17, 5]`.
@@ -183,7 +195,7 @@ def lists(table: Table, name: str) -> list[Any]:
         for at, cell in enumerate(texts(table, name)):
             found = whole_numbers(cell)
             if found is None:
-                raise bad_cell(table, name, at, "whole numbers of 0 or more, such as `3 17 5`", cell)
+                raise bad_cell(table, name, at, "whole numbers of 0 or more, such as `3 17 5`", cell, help)
             rows.append(found)
     for at, row in enumerate(rows):
         if len(row) and (lowest := min(row)) < 0:

@@ -21,6 +21,7 @@ from netspec.runtime.data.images import Size, decoded
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.quantities import Buckets, Numbers, one_hot
 from netspec.runtime.data.tables import Table
+from netspec.runtime.data.vectors import Arrays
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,19 @@ class Words:
     one_hot: bool
     vocabulary: tuple[str, ...]
     ngrams: int = 1
+    punctuation: bool = False
 
     def encode(self, table: Table) -> np.ndarray:
         """int32 token numbers, or float32 zeros and ones."""
         shape = (table.rows, self.length, self.size) if self.one_hot else (table.rows, self.length)
         check_room(shape, 4, f"the {self.by} of `{self.columns[0]}`")
-        found, counts = tokens.found(strings(table, self.columns[0]), self.by, self.lower, self.ngrams)
+        found, counts = self.cut(strings(table, self.columns[0]))
         ids = tokens.numbered(found, pa.array(self.vocabulary, pa.string()))
         return self.formed(tokens.pad(ids, counts, self.length, self.padding, self.truncating))
+
+    def cut(self, cells: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
+        """The tokens of all cells, and how many each has."""
+        return tokens.found(cells, self.by, self.lower, self.ngrams, self.punctuation)
 
     def formed(self, ids: np.ndarray) -> np.ndarray:
         """Token numbers (rows, length) as they are, or as zeros and ones."""
@@ -187,6 +193,6 @@ class Images:
         return self.numbers.encode(replace(table, columns=own))
 
 
-Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | MultiHot | Images
-_ALL = (Numbers, Buckets, Categories, Hashed, Words, Sequences, MultiHot, Images)
+Encoder = Numbers | Buckets | Categories | Hashed | Words | Sequences | Arrays | MultiHot | Images
+_ALL = (Numbers, Buckets, Categories, Hashed, Words, Sequences, Arrays, MultiHot, Images)
 KINDS: dict[str, Any] = {cls.kind: cls for cls in _ALL}

@@ -25,6 +25,7 @@ from netspec.runtime.data.labels import Label, reshaped
 from netspec.runtime.data.quantities import Buckets, Numbers
 from netspec.runtime.data.tables import Table
 from netspec.runtime.data.usable import Used, look, readable
+from netspec.runtime.data.vectors import Arrays
 
 MOST_ROWS = 1 << 16  # that are prepared at a time
 _INDEX = "features.index.json"  # input and output names hold no dot, so no file of theirs has this name
@@ -81,7 +82,7 @@ class Input:
         encoder = self.encoder
         if isinstance(encoder, Numbers) and len(self.dims) == 1 and len(shape) == 1:
             cure = f"list {self.dims[0]} columns under `columns`, or make the input [{shape[0]}]"
-        elif isinstance(encoder, Words | Sequences) and len(self.dims) == len(shape):
+        elif isinstance(encoder, Words | Sequences | Arrays) and len(self.dims) == len(shape):
             cure = "leave out `length`, and the input's own is taken"
         elif isinstance(encoder, Words):
             cure = "say `one_hot: true`" if len(self.dims) == 2 else "leave out `one_hot`"
@@ -137,6 +138,11 @@ class Prepared:
         return any(label.weighted for label in self.labels.values())
 
     @property
+    def singly(self) -> frozenset[str]:
+        """The outputs whose missing labels are masked one by one."""
+        return frozenset(name for name, label in self.labels.items() if label.singly)
+
+    @property
     def scales(self) -> Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]:
         """(mean, std) of each output whose labels are normalized."""
         found = {name: (label.mean, label.std) for name, label in self.labels.items()}
@@ -181,10 +187,12 @@ class Prepared:
             rows, good, why = readable(self.features, rows)
             if not good.all():
                 rows, positions = rows.take(np.flatnonzero(good)), positions[good]
-                used = replace(used, kept=rows.rows, unread=int((~good).sum()), why=why, filled={}, lacking={})
+                used = replace(
+                    used, kept=rows.rows, unread=int((~good).sum()), why=why, filled={}, lacking={}, masked={}
+                )
                 if rows.rows:
                     again = look(self.features, self.labels, rows)[1]
-                    used = replace(used, filled=again.filled, lacking=again.lacking)
+                    used = replace(used, filled=again.filled, lacking=again.lacking, masked=again.masked)
         if not used.kept:
             return Examples({}, {}, used)
         x = self.inputs(rows)

@@ -26,6 +26,10 @@ def source(path: str, separator: str | None) -> Source:
         path.encode()
     except UnicodeEncodeError:
         raise NetspecError(f"`{path}` is not UTF-8, so no spec can name it", help="rename it") from None
+    if os.path.isdir(path):
+        if separator is not None:
+            raise DataError("NS709", "`--separator`: expected a file of text, got a folder")
+        return Source(images=path)
     kind = kind_of(path)
     if kind == "text":
         kind = None  # a table may be in a .txt file too; a running text has no columns

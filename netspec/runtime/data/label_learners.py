@@ -51,6 +51,7 @@ class LabelLearner:
         self._counts: Counter[Any] = Counter()  # rows by class name or number
         self._numbers = NumbersLearner(Feature(normalize=True), columns, False) if target.normalize else None
         self._labelled, self._longest = 0, 1
+        self._labels: dict[str, np.ndarray] = {}  # by column, of labels that are masked one by one, how many there are
         if target.balanced or target.class_weights is not None:
             self._check_classes()
 
@@ -80,9 +81,12 @@ class LabelLearner:
         self._labelled += table.rows
         if not table.rows:
             return
+        if self._label.singly:
+            for name, holes in self._label.holes(table).items():
+                self._labels[name] = self._labels.get(name, 0) + np.count_nonzero(~holes, axis=0)
         if self._numbers is not None:
             self._label.encode(table)  # which speaks of labels where something is wrong
-            self._numbers.see(table)
+            self._numbers.see(self._label.plain(table))
         column = self._label.columns[0]
         if measures:
             self._longest = max(self._longest, stepwise.longest(table, column, self.named))
@@ -104,6 +108,10 @@ class LabelLearner:
         if self.masks and not self._labelled:
             columns = ", ".join(f"`{name}`" for name in label.columns)
             raise DataError("NS704", f"output `{label.output}`: none of the training rows has a label in {columns}")
+        for name, counts in self._labels.items():
+            if not counts.all():
+                which = f"number {int(np.argmin(counts)) + 1} of `{name}`" if len(counts) > 1 else f"`{name}`"
+                raise DataError("NS704", f"output `{label.output}`: none of the training rows has a label in {which}")
         if self._numbers is not None:
             label = self._scaled(label)
         if label.steps is not None and not label.steps.length:
@@ -171,7 +179,7 @@ def _form(
 ) -> Label:
     name = canonical(loss)
     label = Label(output, columns, "numbers", (), dims, name, masks=target.missing == "mask", weight=weight)
-    kinds = {"multi": target.multi_label is not None, "steps": target.sequence is not None}
+    kinds = {"multi": target.multi_label is not None, "steps": target.sequence is not None, "array": target.array}
     if reason := forms.refused(output, len(columns), name, normalize=target.normalize, **kinds):
         raise DataError("NS711", reason)
     if target.multi_label is not None:
@@ -190,12 +198,17 @@ def _form(
         label = replace(label, form="classes")
     if target.sequence is not None:
         return _stepwise(label, target.sequence)
+    if target.array:
+        if reason := forms.array_refused(output, dims):
+            raise DataError("NS706", reason)
+        return replace(label, array=True)
     for column in columns:
         if is_lists(table, column) or is_text_lists(table, column):
             raise DataError(
                 "NS706",
                 f"output `{output}`: column `{column}` holds lists; expected a number or a text",
-                "several classes a row are `multi_label: true`, a class a step is `sequence: true`",
+                "lists of numbers are `array: true`, several classes a row `multi_label: true`, a class a step "
+                "`sequence: true`",
             )
     if len(columns) > 1 and (label.form != "numbers" or target.classes):
         raise DataError("NS706", f"output `{output}`: classes come from one column, got {len(columns)}")
@@ -214,7 +227,7 @@ def _are_names(label: Label, table: Table) -> bool:
     column = label.columns[0]
     if label.form == "multi_label":
         return multi.is_named(table, column)
-    classes = label.loss in CLASSES or label.form != "numbers"
+    classes = (label.loss in CLASSES or label.form != "numbers") and not label.array
     if label.steps is not None:
         return classes and is_text_lists(table, column)
     return len(label.columns) == 1 and classes and is_text(table, column) and not looks_numeric(table, column)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from netspec.catalog.types import show as show_shape
 from netspec.probe import forms
 from netspec.probe.forms import BINARY, CLASSES, HINGE, ONE_HOT, Dims, classes_cure, fits
-from netspec.runtime.data import multi, stepwise, weighing
+from netspec.runtime.data import multi, stepwise, vectors, weighing
 from netspec.runtime.data.columns import (
     bad_cell,
     is_text,
@@ -52,11 +52,17 @@ class Label:
     mean: tuple[float, ...] | None = None  # along the last axis; trained is (label - mean) / std
     std: tuple[float, ...] | None = None
     steps: Stepwise | None = None  # a label for each step
+    array: bool = False  # a list of numbers, as many as the output has
 
     @property
     def weighted(self) -> bool:
         """Whether rows may count differently for this output."""
         return self.masks or self.weight is not None or self.class_weights is not None or self.steps is not None
+
+    @property
+    def singly(self) -> bool:
+        """Whether labels that are missing are masked one by one, not row by row."""
+        return self.masks and self.steps is None and forms.masked_singly(self.form, self.loss, self.dims)
 
     def missing(self, table: Table) -> np.ndarray:
         """Which rows have no label, (rows,) of bool."""
@@ -66,16 +72,27 @@ class Label:
             return multi.missing(table, self.columns[0])
         if self.names:
             return np.asarray(pc.equal(trimmed(table, self.columns[0]), "").to_numpy(zero_copy_only=False))
-        gone = np.zeros(table.rows, bool)
+        holes = np.concatenate(list(self.holes(table).values()), axis=1)
+        return np.asarray(holes.all(axis=1) if self.singly else holes.any(axis=1))
+
+    def holes(self, table: Table) -> dict[str, np.ndarray]:
+        """By column where numbers are missing, (rows, numbers) of bool."""
+        found = {}
         for name in self.columns:
             array = self._parsed(table, name)
-            if array.dtype.kind == "f":
-                gone |= np.isnan(array).reshape(len(array), -1).any(axis=1)
-        return gone
+            array = array.reshape(len(array), math.prod(array.shape[1:]))
+            found[name] = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+        return found
 
     def there(self, table: Table) -> np.ndarray:
-        """Which rows have a label, (rows,) of bool; of a sequence which steps, (rows, steps)."""
-        return ~self.missing(table) if self.steps is None else self._stepwise(table, self.steps)[1]
+        """Which rows have a label, (rows,) of bool; of a sequence which steps, (rows, steps); of labels that are masked
+        one by one which of them, in the shape of the target.
+        """
+        if self.steps is not None or self.singly:
+            there = self._encoded(table)[1]
+            assert there is not None
+            return there
+        return ~self.missing(table)
 
     def encode(self, table: Table) -> np.ndarray:
         """The target in the output's shape: int32 class numbers, else float32. 0 where a masked row has none.
@@ -85,13 +102,15 @@ class Label:
         return self.prepared(table)[0]
 
     def prepared(self, table: Table) -> tuple[np.ndarray, np.ndarray | None, int]:
-        """The target; what each row (rows,) or step (rows, steps) counts, float32, None where all count 1; labels."""
+        """The target; what each row (rows,), step (rows, steps) or number counts, float32, None where all count 1; how
+        many labels there are.
+        """
         gone = self.missing(table) if self.masks else np.zeros(table.rows, bool)
         if not gone.any():
             target, there = self._encoded(table)
             return target, self._weights(table, target, there), table.rows if there is None else int(there.sum())
         rows = np.flatnonzero(~gone)
-        some, found, count = replace(self, masks=False).prepared(table.take(rows))
+        some, found, count = self.prepared(table.take(rows))
         target = np.zeros((table.rows, *some.shape[1:]), some.dtype)
         target[rows] = some
         weights = np.zeros((table.rows, *(() if found is None else found.shape[1:])), np.float32)
@@ -103,7 +122,7 @@ class Label:
             return None
         found = np.ones(table.rows, np.float32) if self.weight is None else weighing.column(table, self.weight)
         if there is not None:
-            found = there * found[:, None]
+            found = there * found.reshape(-1, *(1,) * (there.ndim - 1))
         if self.class_weights is not None and table.rows:
             by_class = np.asarray(self.class_weights, np.float32)
             found = found * by_class[np.minimum(self.classes(table, target), len(by_class) - 1)]
@@ -137,14 +156,20 @@ class Label:
         return np.asarray(scaled, array.dtype)
 
     def _encoded(self, table: Table) -> tuple[np.ndarray, np.ndarray | None]:
-        """The target of rows that all have a label, and which steps of a sequence are no padding."""
+        """The target of rows that all have a label, and which steps of a sequence are no padding, or which numbers are
+        there where they are masked one by one.
+        """
         if self.steps is not None:
             return self._stepwise(table, self.steps)
         if self.form == "multi_label":
             units = self.dims[-1] if self.dims else None
             hot = multi.encode(table, self.columns[0], self.separator, self.names, units)
             return self._fitted(hot, self.dims), None
-        return self._single(table), None
+        if not self.singly:
+            return self._single(table), None
+        array = self._fitted(self._numbers(table), self.dims)
+        there = ~np.isnan(array) if array.dtype.kind == "f" else np.ones(array.shape, bool)
+        return narrow(table, self.columns, np.where(there, self._normalized(array), 0), np.float32), there
 
     def _stepwise(self, table: Table, said: Stepwise) -> tuple[np.ndarray, np.ndarray]:
         units = 2 if self.form == "numbers" and self.loss in BINARY | HINGE else self.dims[-1] if self.dims else None
@@ -161,9 +186,7 @@ class Label:
     def _single(self, table: Table) -> np.ndarray:
         if self.form == "numbers":
             array = self._named(table)[:, None] if self.names else self._numbers(table)
-            if self.mean is not None and self.std is not None:
-                array = (array.astype(np.float64) - np.asarray(self.mean)) / np.asarray(self.std)
-            return narrow(table, self.columns, self._fitted(array, self.dims), np.float32)
+            return narrow(table, self.columns, self._fitted(self._normalized(array), self.dims), np.float32)
         ids = self._ids(table)
         ids = self._fitted(ids, None if self.dims is None else self.dims[:-1])
         if self.form == "classes":
@@ -171,19 +194,37 @@ class Label:
         assert self.dims is not None and self.dims[-1] is not None
         return one_hot(ids, self.dims[-1]).astype(np.float32)
 
+    def _normalized(self, array: np.ndarray) -> np.ndarray:
+        if self.mean is None or self.std is None:
+            return array
+        return np.asarray((array.astype(np.float64) - np.asarray(self.mean)) / np.asarray(self.std))
+
     def _parsed(self, table: Table, name: str) -> np.ndarray:
+        if self.array:
+            form = forms.listed(self.dims, None)
+            assert isinstance(form, forms.Listed)
+            found = vectors.read(table, name, form, None).steps.reshape(table.rows, form.steps or 0, *form.inner)
+            return numbers(replace(table, columns={name: found}), name)
         try:
             return numbers(table, name)
         except DataError as error:
-            if error.help is None and is_text(table, name) and (self.loss in CLASSES or self.form != "numbers"):
-                raise DataError("NS703", error.message, classes_cure(texts(table, name))) from None
-            raise
+            if error.help is not None or not is_text(table, name):
+                raise
+            classes = self.loss in CLASSES or self.form != "numbers"
+            cure = (classes_cure if classes else forms.number_cure)(texts(table, name))
+            raise DataError("NS703", error.message, cure) from None
+
+    def plain(self, table: Table) -> Table:
+        """The table with its lists as numbers."""
+        if not self.array:
+            return table
+        return replace(table, columns={**table.columns, self.columns[0]: self._parsed(table, self.columns[0])})
 
     def _numbers(self, table: Table) -> np.ndarray:
         arrays = [self._parsed(table, name) for name in self.columns]
         if self.loss in BINARY:
             for name, array in zip(self.columns, arrays, strict=True):
-                require(table, name, array, lambda a: (a >= 0) & (a <= 1), "a label from 0 to 1 for this loss")
+                require(table, name, array, lambda a: ~((a < 0) | (a > 1)), "a label from 0 to 1 for this loss")
         if len(arrays) == 1:
             return arrays[0]
         return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)

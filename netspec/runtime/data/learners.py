@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.language.schema import Feature
+from netspec.probe.forms import Listed
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN
-from netspec.runtime.data import tokens
+from netspec.runtime.data import tokens, vectors
 from netspec.runtime.data.columns import in_order, lists, strings, trimmed
 from netspec.runtime.data.encoders import Categories, Encoder, Hashed, Images, MultiHot, Sequences, Words
 from netspec.runtime.data.faults import DataError
@@ -25,6 +26,7 @@ from netspec.runtime.data.quantiles import Sample
 from netspec.runtime.data.quantities import Buckets, Holes, Numbers, chunks, single
 from netspec.runtime.data.readings import PLAIN, Reading
 from netspec.runtime.data.tables import Table, pieces
+from netspec.runtime.data.vectors import Arrays
 
 MOST_VALUES = 100_000  # different values of a category
 
@@ -225,7 +227,8 @@ class WordsLearner:
     def see(self, table: Table) -> None:
         """Count the block's tokens."""
         text = self._text
-        found, counts = tokens.found(strings(table, self._columns[0]), text.by, text.lower, text.ngrams)
+        cells = strings(table, self._columns[0])
+        found, counts = tokens.found(cells, text.by, text.lower, text.ngrams, text.punctuation)
         if self._listed is None:
             self._counts.see(found)
         else:
@@ -251,6 +254,7 @@ class WordsLearner:
             text.one_hot,
             self._vocabulary,
             text.ngrams,
+            text.punctuation,
         )
 
     def notes(self, name: str) -> tuple[str, ...]:
@@ -287,6 +291,44 @@ class SequencesLearner:
     def notes(self, name: str) -> tuple[str, ...]:
         """None."""
         return ()
+
+
+class ArraysLearner:
+    """What is learned of numbers, from those in lists: by their position where all rows have as many, along the last
+    axis where there are more axes, else over all of them. And the length, where nothing gives it: that of the longest.
+    """
+
+    def __init__(self, feature: Feature, columns: tuple[str, ...], form: Listed, whole: bool) -> None:
+        self._feature, self._columns, self._form, self._longest = feature, columns, form, 0
+        self._numbers, self._origin, self._rows, self._any = NumbersLearner(feature, columns, whole), "", 0, False
+
+    def see(self, table: Table) -> None:
+        """Look at lengths and numbers. Raises DataError NS703 for a list that the input does not take."""
+        said, name = self._feature.array, self._columns[0]
+        assert said is not None
+        found = vectors.cut(vectors.read(table, name, self._form), self._form, said.truncating)
+        self._origin, self._rows = table.origin, self._rows + table.rows
+        self._longest = max(self._longest, int(found.counts.max(initial=0)))
+        if found.steps.size:
+            self._any = True
+            self._numbers.see(vectors.side_by_side(table, name, found, self._form))
+
+    def made(self) -> Arrays:
+        """Raises DataError NS704 where there is no number, or none at some position."""
+        said, form = self._feature.array, self._form
+        assert said is not None
+        if not self._any:
+            where = f"`{self._origin}`, column `{self._columns[0]}`"
+            raise DataError("NS704", f"{where}: no number in the {self._rows} training rows")
+        numbers = self._numbers.made()
+        sides = said.padding, said.truncating
+        return Arrays(self._columns, form.steps or self._longest, form.inner, form.exact, *sides, numbers)
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """The length, where it was learned."""
+        if self._form.steps is not None:
+            return ()
+        return (f"`{name}`: padded to {self._longest} steps, those of the longest training row",)
 
 
 class ImagesLearner:
@@ -327,14 +369,19 @@ class Fixed:
 
     def __init__(self, encoder: MultiHot | Hashed) -> None:
         self._encoder = encoder
+        self._empty = set(encoder.columns) if isinstance(encoder, Hashed) else set[str]()
 
     def see(self, table: Table) -> None:
-        """Nothing."""
+        """Which columns hold something, for the report."""
+        for name in tuple(self._empty):
+            if pc.any(pc.not_equal(trimmed(table, name), "")).as_py():
+                self._empty.remove(name)
 
     def made(self) -> MultiHot | Hashed:
         """The encoder."""
         return self._encoder
 
     def notes(self, name: str) -> tuple[str, ...]:
-        """None."""
-        return ()
+        """Columns that hold nothing."""
+        empty = (column for column in self._encoder.columns if column in self._empty)
+        return tuple(f"`{name}`: column `{column}` is empty, so every value of it is 0" for column in empty)

@@ -9,7 +9,7 @@ import numpy as np
 
 from netspec.catalog.types import TensorType, Unknown, show
 from netspec.language.schema import Data, Feature, Target
-from netspec.probe.forms import dims_of, image_problem, image_size
+from netspec.probe.forms import Listed, dims_of, image_problem, image_size, listed
 from netspec.runtime.data import learners, parting, vocabularies
 from netspec.runtime.data.columns import is_lists
 from netspec.runtime.data.encoders import Hashed, Images, MultiHot
@@ -22,6 +22,7 @@ from netspec.runtime.data.named import LABEL
 from netspec.runtime.data.readings import Reading
 from netspec.runtime.data.tables import Rows, Table
 from netspec.runtime.data.usable import Dropping, without_label
+from netspec.runtime.data.vectors import Present
 
 
 def needed(
@@ -62,7 +63,7 @@ def fit(
     Raises DataError: NS702 and NS707 for columns, NS703 for cells, NS704 without rows, NS706 and NS708 for shapes.
     """
     losses, limits = losses or {}, limits or {}
-    listed = vocabularies.read(data, folder)
+    known = vocabularies.read(data, folder)
     labels: dict[str, LabelLearner] = {}
     wanted: dict[str, Learner] = {}
     dropping: list[Dropping] = []
@@ -71,7 +72,7 @@ def fit(
     for table in train.tables():
         if rows == 0:
             labels = _labels(data, outputs, losses, scored, table)
-            wanted, dropping = _features(data, inputs, table, listed)
+            wanted, dropping = _features(data, inputs, table, known)
         rows += table.rows
         kept = np.ones(table.rows, bool)
         lacks = {name: label.see(table) for name, label in labels.items()}
@@ -126,7 +127,7 @@ def _labels(
 
 
 def _features(
-    data: Data, inputs: Mapping[str, TensorType], table: Table, listed: Mapping[str, tuple[str, ...]]
+    data: Data, inputs: Mapping[str, TensorType], table: Table, known: Mapping[str, tuple[str, ...]]
 ) -> tuple[dict[str, Learner], list[Dropping]]:
     """A learner for every input, and which of its columns drop rows."""
     found: dict[str, Learner] = {}
@@ -137,9 +138,13 @@ def _features(
         if feature.image is not None:
             found[name] = _images(name, feature, columns, tensor, data.on_error == "skip")
         else:
-            found[name] = _learner(name, feature, columns, tensor, table, listed.get(name))
+            found[name] = _learner(name, feature, columns, tensor, table, known.get(name))
         cells = isinstance(found[name], learners.NumbersLearner | learners.BucketsLearner)
-        dropping.append(Dropping(feature.drops(columns), Reading.of(feature.date) if cells else None))
+        reading: Reading | Present | None = Reading.of(feature.date) if cells else None
+        if feature.array is not None:
+            form = listed(dims_of(tensor), feature.array.length)
+            reading = Present(form) if isinstance(form, Listed) else None
+        dropping.append(Dropping(feature.drops(columns), reading))
     return found, dropping
 
 
@@ -149,16 +154,21 @@ def _learner(
     columns: tuple[str, ...],
     tensor: TensorType,
     table: Table,
-    listed: tuple[str, ...] | None,
+    tokens: tuple[str, ...] | None,
 ) -> Learner:
     dims = dims_of(tensor)
     own = dims[0] if dims else None
-    single = feature.text or feature.sequence or feature.multi_hot
+    single = feature.text or feature.sequence or feature.multi_hot or feature.array
     if single and len(columns) > 1:
-        what = "text" if feature.text else "sequence" if feature.sequence else "multi_hot"
+        what = next(kind for kind in ("text", "sequence", "multi_hot", "array") if getattr(feature, kind))
         raise DataError("NS708", f"input `{name}`: `{what}` reads one column, got {len(columns)}")
     if feature.text:
-        return learners.WordsLearner(feature, columns, feature.text.length or own, listed)
+        return learners.WordsLearner(feature, columns, feature.text.length or own, tokens)
+    if feature.array is not None:
+        form = listed(dims, feature.array.length)
+        if isinstance(form, str):
+            raise DataError("NS708", f"input `{name}` is {show(tensor.shape)}: {form}")
+        return learners.ArraysLearner(feature, columns, form, np.dtype(_dtype(name, tensor)).kind in "iub")
     if feature.multi_hot:
         return learners.Fixed(MultiHot(columns, feature.multi_hot))
     if feature.hash:

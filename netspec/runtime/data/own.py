@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from netspec.runtime.data import columnar
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Column, Table, missing_column
 
@@ -138,8 +139,12 @@ def _column(values: Any, name: str, origin: str) -> Column:
         return [list(cell) for cell in cells]
     try:
         array = np.array([np.nan if cell is None else cell for cell in cells])
-    except ValueError:
+    except ValueError:  # lists that are not equally long, or missing
         array = np.array(None)
+        if all(cell is None or isinstance(cell, list | tuple | np.ndarray) for cell in cells):
+            with contextlib.suppress(pa.ArrowException):
+                plain = [cell.tolist() if isinstance(cell, np.ndarray) else cell for cell in cells]
+                return columnar.column(pa.array(plain), origin, name)
     if array.dtype.kind not in "biuf" or len(array) != len(cells):
         kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
         raise DataError("NS705", f"`{origin}`, column `{name}`: expected numbers, text or lists, got {kinds}")

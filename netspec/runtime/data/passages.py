@@ -40,6 +40,7 @@ class Passage:
     lower: bool
     counts: tuple[int, ...]
     watch: Watch
+    punctuation: bool = False
 
     @property
     def origin(self) -> str:
@@ -56,7 +57,7 @@ class Passage:
         with self.watch(what, self.total) as tick:
             for file, expected in zip(self.files, self.counts, strict=True):
                 seen = 0
-                for block in _cut(file, self.by, self.lower):
+                for block in _cut(file, self.by, self.lower, self.punctuation):
                     seen += len(block)
                     yield block
                     tick(len(block))
@@ -92,7 +93,9 @@ def unwatched(what: str, total: int) -> AbstractContextManager[Callable[[int], N
     return nullcontext(lambda count: None)
 
 
-def opened_passage(source: Source, folder: Path, by: str, lower: bool, watch: Watch = unwatched) -> Passage:
+def opened_passage(
+    source: Source, folder: Path, by: str, lower: bool, watch: Watch = unwatched, punctuation: bool = False
+) -> Passage:
     """The text of a source, its tokens counted; `watch` shows how far each reading is.
 
     Raises DataError: NS701 no such file, NS704 an empty one, NS705 one that cannot be read or is not UTF-8.
@@ -105,9 +108,9 @@ def opened_passage(source: Source, folder: Path, by: str, lower: bool, watch: Wa
         for file in files:
             counts.append(0)
             for text in _blocks(file):
-                counts[-1] += len(_tokens(text, by, lower))
+                counts[-1] += len(_tokens(text, by, lower, punctuation))
                 tick(len(text))
-    return Passage(files, by, lower, tuple(counts), watch)
+    return Passage(files, by, lower, tuple(counts), watch, punctuation)
 
 
 def _empty(size: int, dtype: np.dtype) -> np.ndarray:
@@ -117,13 +120,13 @@ def _empty(size: int, dtype: np.dtype) -> np.ndarray:
         return np.memmap(file, dtype, "w+", shape=(size,))
 
 
-def _cut(file: File, by: str, lower: bool) -> Iterator[pa.StringArray]:
+def _cut(file: File, by: str, lower: bool, punctuation: bool) -> Iterator[pa.StringArray]:
     for text in _blocks(file):
-        yield _tokens(text, by, lower)
+        yield _tokens(text, by, lower, punctuation)
 
 
-def _tokens(text: str, by: str, lower: bool) -> pa.StringArray:
-    return tokens.flat(pa.array([text], pa.string()), by, lower)[0]
+def _tokens(text: str, by: str, lower: bool, punctuation: bool) -> pa.StringArray:
+    return tokens.flat(pa.array([text], pa.string()), by, lower, punctuation)[0]
 
 
 def _blocks(file: File) -> Iterator[str]:

@@ -66,7 +66,7 @@ class Column:
     spread: Spread | None
     shape: tuple[int, ...] = ()
     dtype: str = ""
-    whole: bool = False
+    whole: bool = False  # its numbers, or those of its lists, which are no numbers where it is false
     words: float = 0.0  # of a text that is there, as white space parts it
     odd: int = 0
     example: str = ""
@@ -173,6 +173,8 @@ class ColumnLearner:
             self._lists(column)
         elif isinstance(column, np.ndarray):
             self._array(column)
+        elif pa.types.is_list(column.type):
+            self._arrow_lists(column)
         elif pa.types.is_binary(column.type):
             self._form, self._dtype = "bytes", "bytes"
             lengths = pc.binary_length(column)
@@ -187,6 +189,22 @@ class ColumnLearner:
         self._form, self._dtype, self._counts = "list", "list", None
         self._lengths.see(np.array([len(row) for row in column]))
         self._highest = max(self._highest, *(max(row, default=0) for row in column), 0)
+
+    def _arrow_lists(self, column: Any) -> None:
+        """Lists of texts, and those of numbers that no array holds."""
+        self._form, self._dtype, self._counts = "list", "list", None
+        lengths = pc.list_value_length(column)
+        self._empty += lengths.null_count
+        self._lengths.see(_plain(lengths.drop_null()))
+        while pa.types.is_list(column.type):
+            column = pc.list_flatten(column)
+        if pa.types.is_string(column.type):
+            self._dtype, self._whole = "text list", False
+            return
+        flat = _plain(column.drop_null())
+        self._whole &= bool((flat == np.floor(flat)).all()) and not column.null_count
+        self._whole &= bool(flat.size == 0 or flat.min() >= 0)
+        self._highest = max(self._highest, int(flat.max(initial=0))) if self._whole else 0
 
     def _array(self, column: np.ndarray) -> None:
         self._form, self._dtype = "array" if column[0].size != 1 else "number", str(column.dtype)
@@ -305,7 +323,7 @@ class ColumnLearner:
             (self._numbers if numeric else self._lengths).made() if kind != "empty" else None,
             self._shape or (),
             self._dtype,
-            numeric and self._whole,
+            (numeric or kind == "list") and self._whole,
             1 + self._spaces / there if kind == "text" and there else 0.0,
             self._odd if self._numeric or kind == "array" else 0,
             self._example if self._numeric else "",

@@ -130,8 +130,10 @@ def _within(table: Table) -> np.ndarray:
 
 
 def _joined(parts: list[Column]) -> Column:
-    if all(isinstance(part, np.ndarray) for part in parts):
+    if all(isinstance(part, np.ndarray) for part in parts) and len({part.shape[1:] for part in parts}) == 1:
         return np.concatenate(parts)
+    if any(columnar.holds_lists(part) for part in parts) or all(isinstance(part, np.ndarray) for part in parts):
+        return columnar.as_lists(parts)
     if any(isinstance(part, list | np.ndarray) for part in parts):
         return [row if isinstance(row, list) else row.tolist() for part in parts for row in part]
     return pa.chunked_array([c for p in parts for c in (p.chunks if isinstance(p, pa.ChunkedArray) else [p])])

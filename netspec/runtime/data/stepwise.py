@@ -94,6 +94,6 @@ def _counts(table: Table, column: str, named: bool) -> tuple[np.ndarray, np.ndar
     """Steps of each row, and the numbers of all of them; none where they have names."""
     if named and multi.is_named(table, column):
         return np.bincount(names(table, column)[0], minlength=table.rows), np.zeros(0, np.int64)
-    found = lists(table, column)
+    found = lists(table, column, help="names of classes are listed under `classes`")
     counts = np.array([len(row) for row in found], np.int64)
     return counts, np.concatenate([np.zeros(0, np.int64), *(np.asarray(row, np.int64) for row in found)])

@@ -5,9 +5,10 @@ Decided from what the column holds. What nothing can be learned from is a DataEr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netspec.probe.cells import MISSING
+from netspec.runtime.data.closer import Found, NumberLists
 from netspec.runtime.data.columns import in_order
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.profile import Column
@@ -37,11 +38,14 @@ class Goal:
     missing: int
     classes: tuple[str, ...] = ()
     normalize: bool = False
+    array: bool = False  # lists of numbers in a cell
 
 
-def goal(column: Column, name: str, origin: str, one_hot: bool) -> Goal:
-    """How to learn `column`; `one_hot` says that each of its arrays holds a single 1."""
+def goal(column: Column, name: str, origin: str, one_hot: bool, found: Found | None = None) -> Goal:
+    """How to learn `column`; `one_hot` says that each of its arrays holds a single 1, `found` what its cells hold."""
     where = f"`{origin}`, column `{column.name}`"
+    if isinstance(found, NumberLists) and found.least == found.most and found.there and not found.inner:
+        return replace(_measured(column, name, found.most), array=True)
     if column.kind in ("list", "bytes") or (len(column.shape) > 1 and column.kind == "array"):
         what = {"list": "lists", "bytes": "bytes"}.get(column.kind, "arrays")
         raise DataError("NS706", f"{where} holds {what}; a first spec predicts a class or numbers")
@@ -57,8 +61,7 @@ def goal(column: Column, name: str, origin: str, one_hot: bool) -> Goal:
     if column.kind == "array":
         return _array(column, name, one_hot)
     if column.kind == "number":
-        found = _numbered(column, name)
-        return found if found is not None else _measured(column, name, 1)
+        return _numbered(column, name) or _measured(column, name, 1)
     counts, there = column.counts, column.there
     if counts is None or len(counts) > MOST_CLASSES or (2 * len(counts) > there and there >= _SMALL):
         many = f"{len(counts):,}" if counts is not None else "very many"

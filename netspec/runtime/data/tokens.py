@@ -17,17 +17,20 @@ MOST_WORDS = 1 << 21  # different tokens that are counted at a time; beyond, the
 
 _BYTES = np.arange(256, dtype=np.uint8)
 _LOWER = np.where((_BYTES >= 65) & (_BYTES <= 90), _BYTES + 32, _BYTES).astype(np.uint8)
+_SIGN = np.array([not (chr(b).isalnum() or b == 95 or chr(b).isspace()) for b in range(128)] + [False] * 128)
 _IN_WORD = np.array([chr(byte).isalnum() or byte == 95 for byte in range(128)] + [False] * 128)
 
 
-def found(cells: pa.StringArray, by: str, lower: bool, ngrams: int) -> tuple[pa.StringArray, np.ndarray]:
+def found(
+    cells: pa.StringArray, by: str, lower: bool, ngrams: int, punctuation: bool = False
+) -> tuple[pa.StringArray, np.ndarray]:
     """The tokens of all cells and their runs of up to `ngrams`, as `probe/words.py` has them; otherwise as `flat`.
 
     >>> made, counts = found(pa.array(["a b c", "", "d e"]), "words", True, 2)
     >>> made.to_pylist(), counts.tolist()
     (['a', 'b', 'c', 'a b', 'b c', 'd', 'e', 'd e'], [5, 0, 3])
     """
-    tokens_, counts = flat(cells, by, lower)
+    tokens_, counts = flat(cells, by, lower, punctuation)
     rows = np.repeat(np.arange(len(counts)), counts)
     parts, of_rows, sums = [tokens_], [rows], counts.copy()
     for size in range(2, ngrams + 1):
@@ -42,7 +45,7 @@ def found(cells: pa.StringArray, by: str, lower: bool, ngrams: int) -> tuple[pa.
     return pa.concat_arrays(parts).take(pa.array(order)), sums
 
 
-def flat(cells: pa.StringArray, by: str, lower: bool) -> tuple[pa.StringArray, np.ndarray]:
+def flat(cells: pa.StringArray, by: str, lower: bool, punctuation: bool = False) -> tuple[pa.StringArray, np.ndarray]:
     """The tokens of all cells one behind the other, and how many each cell has, (cells,) int64.
 
     >>> found, counts = flat(pa.array(["Isn't it", "", None, "Émile 4_2"]), "words", True)
@@ -52,12 +55,12 @@ def flat(cells: pa.StringArray, by: str, lower: bool) -> tuple[pa.StringArray, n
     cells = cells.fill_null("") if cells.null_count else cells
     data, offsets = _bytes(cells)
     if not len(data) or data.max() < 128:
-        return _ascii(data, offsets, by, lower)
+        return _ascii(data, offsets, by, lower, punctuation)
     high = np.concatenate([[0], np.cumsum(data > 127)])
     wide = high[offsets[1:]] > high[offsets[:-1]]
     mask = pa.array(wide)
-    slow = [tokens(cell, by, lower) for cell in cells.filter(mask).to_pylist()]
-    quick, counted = _ascii(*_bytes(cells.filter(pc.invert(mask))), by, lower)
+    slow = [tokens(cell, by, lower, punctuation) for cell in cells.filter(mask).to_pylist()]
+    quick, counted = _ascii(*_bytes(cells.filter(pc.invert(mask))), by, lower, punctuation)
     counts = np.empty(len(cells), np.int64)
     counts[~wide], counts[wide] = counted, [len(row) for row in slow]
     both = pa.concat_arrays([quick, pa.array([token for row in slow for token in row], pa.string())])
@@ -76,7 +79,9 @@ def _bytes(cells: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     return text, offsets - offsets[0]
 
 
-def _ascii(data: np.ndarray, offsets: np.ndarray, by: str, lower: bool) -> tuple[pa.StringArray, np.ndarray]:
+def _ascii(
+    data: np.ndarray, offsets: np.ndarray, by: str, lower: bool, punctuation: bool
+) -> tuple[pa.StringArray, np.ndarray]:
     if by == "characters":
         kept, places, counts = data, np.arange(len(data) + 1, dtype=np.int32), np.diff(offsets)
     else:
@@ -87,6 +92,9 @@ def _ascii(data: np.ndarray, offsets: np.ndarray, by: str, lower: bool) -> tuple
         first = offsets[:-1][offsets[:-1] < len(data)]
         starts[first] = inside[first]  # a word does not go on from one cell to the next
         ends[first[first > 0] - 1] = inside[first[first > 0] - 1]
+        if punctuation:
+            signs = _SIGN[data]
+            inside, starts, ends = inside | signs, starts | signs, ends | signs
         begins = np.flatnonzero(starts)
         places = np.zeros(len(begins) + 1, np.int32)
         np.cumsum(np.flatnonzero(ends) + 1 - begins, out=places[1:])

@@ -17,6 +17,7 @@ from netspec.runtime.data.labels import Label
 from netspec.runtime.data.quantities import Buckets, Numbers
 from netspec.runtime.data.readings import Reading, empty
 from netspec.runtime.data.tables import Table
+from netspec.runtime.data.vectors import Arrays, Present
 
 if TYPE_CHECKING:
     from netspec.runtime.data.features import Input
@@ -32,6 +33,7 @@ class Used:
     unlabelled: int = 0
     labels: tuple[str, ...] = ()
     lacking: Mapping[str, int] = field(default_factory=dict)  # by output that masks: kept rows without its label
+    masked: Mapping[str, int] = field(default_factory=dict)  # by column: labels that kept rows lack beside others
     dropped: Mapping[str, int] = field(default_factory=dict)
     filled: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (column, by what)
     wordless: frozenset[str] = frozenset()  # of the columns of `dropped` those that hold no numbers
@@ -47,6 +49,7 @@ class Used:
             self.unlabelled + more.unlabelled,
             self.labels or more.labels,
             _sum(self.lacking, more.lacking),
+            _sum(self.masked, more.masked),
             _sum(self.dropped, more.dropped),
             _sum(self.filled, more.filled),
             self.wordless | more.wordless,
@@ -69,6 +72,8 @@ class Used:
             for output, count in self.lacking.items()
             if count
         ]
+        if masked := [f"{count} in `{column}`" for column, count in self.masked.items() if count]:
+            notes.append(f"labels masked in rows that have others: {', '.join(masked)}")
         replaced: dict[str, list[str]] = {}
         for (column, by), count in self.filled.items():
             if count:
@@ -92,7 +97,7 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
     filled: dict[str, tuple[str, np.ndarray]] = {}
     for feature in features.values():
         encoder = feature.encoder
-        quantity = encoder if isinstance(encoder, Numbers | Buckets) else None
+        quantity = encoder if isinstance(encoder, Numbers | Buckets | Arrays) else None
         gone = Dropping(feature.drops, quantity.reading if quantity else None).holes(table)
         for column, holes in gone.items():
             dropped[column] = dropped.get(column, 0) + int((holes & kept).sum())
@@ -108,10 +113,23 @@ def look(features: Mapping[str, Input], labels: Mapping[str, Label], table: Tabl
         int(unlabelled.sum()),
         tuple(dict.fromkeys(column for label in labels.values() for column in label.columns)),
         {name: int((lacks[name] & kept).sum()) for name, label in labels.items() if label.masks},
+        _masked(labels, lacks, table, kept),
         dropped,
         {(column, by): int((holes & kept).sum()) for column, (by, holes) in filled.items()},
         frozenset(wordless),
     )
+
+
+def _masked(
+    labels: Mapping[str, Label], lacks: Mapping[str, np.ndarray], table: Table, kept: np.ndarray
+) -> dict[str, int]:
+    """By column how many labels are masked one by one, in kept rows that have others of the same output."""
+    return {
+        column: int(np.count_nonzero(holes[kept & ~lacks[name]]))
+        for name, label in labels.items()
+        if label.singly
+        for column, holes in label.holes(table).items()
+    }
 
 
 def readable(features: Mapping[str, Input], table: Table) -> tuple[Table, np.ndarray, str]:
@@ -151,7 +169,7 @@ class Dropping:
     """The columns of a feature whose empty cells drop the row. `reading` says what a number is, None: there is none."""
 
     columns: tuple[str, ...]
-    reading: Reading | None
+    reading: Reading | Present | None
 
     def holes(self, table: Table) -> dict[str, np.ndarray]:
         """By column which rows are dropped, (rows,) of bool."""

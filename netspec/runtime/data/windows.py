@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,8 @@ class Part:
 
     examples: Examples
     notes: tuple[str, ...]
+    origin: str
+    counts: np.ndarray  # of its tokens, how many have each number
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def read(
     text, source = plan.feature.text, data.train
     assert text is not None and source is not None
     fraction, stride = data.validation.fraction if data.validation else None, rules.step(source, data)
-    passage = opened_passage(source, folder, text.by, text.lower, watch)
+    passage = opened_passage(source, folder, text.by, text.lower, watch, text.punctuation)
     train, held = rules.divided(passage.counts, fraction)
     _check(passage, train, plan, stride, "a window")
     if fraction:
@@ -164,13 +166,14 @@ def read(
     prepared = Prepared({plan.input: feature}, labels)
     ids = passage.numbered(vocabulary)
     counts = _counts(ids, train, len(vocabulary) + FIRST)
-    made = _part(prepared, passage, ids, train, stride, _guess(counts, counts))
+    made = _part(prepared, passage, ids, train, stride, counts, _guess(counts, counts))
     validation = test = None
     if fraction:
         first = passage.total - sum(stop - start for start, stop in held)
-        found = _part(prepared, passage, ids, held, stride, _guess(counts, _counts(ids, held, len(counts))))
+        met = _counts(ids, held, len(counts))
+        found = _part(prepared, passage, ids, held, stride, met, _guess(counts, met))
         where = f"the last {fraction:g} of `{passage.origin}`, from {text.by.removesuffix('s')} {first + 1:,} on"
-        validation = Part(found.examples, (where, *found.notes))
+        validation = replace(found, notes=(where, *found.notes))
     elif data.validation is not None and data.validation.source is not None:
         more = data.validation.source
         validation = applied(prepared, more, folder, rules.step(more, data), watch=watch)
@@ -190,7 +193,7 @@ def _input(plan: rules.Plan, tensor: TensorType, limit: int | None, vocabulary: 
         padding = "post"  # a sequence is read from its first token, as in training
     cut = text.truncating if "truncating" in text.model_fields_set else "pre"  # what comes next follows the last ones
     how = text.by, padding, cut, text.lower, text.one_hot, vocabulary
-    encoder = Words((COLUMN,), plan.size, plan.length, *how)
+    encoder = Words((COLUMN,), plan.size, plan.length, *how, punctuation=text.punctuation)
     dtype = tensor.dtype if isinstance(tensor.dtype, str) and tensor.dtype != "bfloat16" else "float32"
     feature = Input(plan.input, encoder, dims_of(tensor), dtype, None if text.one_hot else limit)
     _check_room(feature, vocabulary)
@@ -209,17 +212,25 @@ def applied(
     ((_, feature),) = prepared.features.items()
     encoder = feature.encoder
     assert isinstance(encoder, Words)
-    passage = opened_passage(source, folder, encoder.by, encoder.lower, watch)
+    passage = opened_passage(source, folder, encoder.by, encoder.lower, watch, encoder.punctuation)
     train, held = rules.divided(passage.counts, fraction)
     segments = held if fraction else train
     if not sum(rules.windows(segments, encoder.length, stride)):
         said = f"`{passage.origin}` has {passage.total:,} {encoder.by}; a window takes {encoder.length + 1}"
         raise DataError("NS704", said)
-    return _part(prepared, passage, passage.numbered(encoder.vocabulary), segments, stride)
+    ids = passage.numbered(encoder.vocabulary)
+    counts = _counts(ids, segments, len(encoder.vocabulary) + FIRST)
+    return _part(prepared, passage, ids, segments, stride, counts)
 
 
 def _part(
-    prepared: Prepared, passage: Passage, ids: np.ndarray, segments: Sequence[rules.Segment], stride: int, *said: str
+    prepared: Prepared,
+    passage: Passage,
+    ids: np.ndarray,
+    segments: Sequence[rules.Segment],
+    stride: int,
+    counts: np.ndarray,
+    *said: str,
 ) -> Part:
     ((_, feature),) = prepared.features.items()
     made: Blocks = Windows(ids, segments, stride, feature, prepared.labels)
@@ -227,8 +238,10 @@ def _part(
     step = f", a step of {stride} apart" if stride > 1 else ""
     notes = (f"{made.rows:,} windows over {tokens:,} {passage.by} of `{passage.origin}`{step}", *said)
     if made.bytes <= room():
-        return Part(Held(*joined([made.block(number) for number in range(made.blocks)])), notes)
-    return Part(made, (*notes, f"made as they are used: all windows would take {show_bytes(made.bytes)}"))
+        held = Held(*joined([made.block(number) for number in range(made.blocks)]))
+        return Part(held, notes, passage.origin, counts)
+    notes = (*notes, f"made as they are used: all windows would take {show_bytes(made.bytes)}")
+    return Part(made, notes, passage.origin, counts)
 
 
 def _check(passage: Passage, segments: Sequence[rules.Segment], plan: rules.Plan, stride: int, what: str) -> None:

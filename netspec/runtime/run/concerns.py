@@ -12,7 +12,7 @@ import numpy as np
 
 from netspec.runtime.data.profile import Column, Spread
 from netspec.runtime.run import splits
-from netspec.runtime.run.survey import Labels, Survey
+from netspec.runtime.run.surveyed import Labels, Survey
 
 FEW = 10  # training rows of a class
 _APART = 0.15  # the largest gap between two distributions' shares below a number (Kolmogorov and Smirnov's)

@@ -27,6 +27,8 @@ from netspec.runtime.run import inference, runs
 from netspec.runtime.run.predictions import UsageError
 
 _DRAWS = 1024  # random numbers that are drawn at a time
+# Signs with no white space in front of them, and with none behind.
+_BEHIND, _BEFORE = frozenset(".,;:!?…%)]}»”\u2019'-/"), frozenset("([{«“\u2018'-/#$€")
 _NEAR_ONE = 1e-3  # how far the sum of a distribution in float16 may be from 1
 
 
@@ -97,13 +99,13 @@ def generate(
     assert isinstance(encoder, Words)
     seed = secrets.randbelow(2**31) if seed is None else seed
     ids = {token: at + FIRST for at, token in enumerate(encoder.vocabulary)}
-    given = tokens(prompt, encoder.by, encoder.lower)
+    given = tokens(prompt, encoder.by, encoder.lower, encoder.punctuation)
     unknown = tuple(dict.fromkeys(token for token in given if token not in ids))
     step = _compiled(inference.model_of(run, checked, best=best), checked, feature, way)
     allowed = np.array([at for at, token in enumerate(way.written) if token is not None])
     window = [ids.get(token, UNKNOWN_TOKEN) for token in given]
     parts: list[str] = []
-    space = encoder.by == "words" and bool(prompt) and not prompt[-1].isspace()
+    space = encoder.by == "words" and bool(prompt) and not (prompt[-1].isspace() or prompt[-1] in _BEFORE)
     began = 0.0
     for number in range(length):
         if number % _DRAWS == 0:
@@ -116,8 +118,8 @@ def generate(
         token = way.written[picked]
         assert token is not None
         window = [*window[-encoder.length :], ids[token]]
-        parts.append(f" {token}" if space else token)
-        space = encoder.by == "words"
+        parts.append(f" {token}" if space and token not in _BEHIND else token)
+        space = encoder.by == "words" and token not in _BEFORE
         if heard is not None:
             heard(parts[-1])
     seconds = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""What a run is for afterwards: metrics on held-out rows, and predictions for raw rows.
+"""A run's model, its features and its record, and the predictions that they make for raw rows.
 
 Rows are prepared exactly as in the run's training, by what its features/ folder holds.
 """
@@ -10,7 +10,6 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,87 +23,14 @@ from netspec.runtime.data import features, sources
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table, pieces
-from netspec.runtime.model.build import build, compile_model
-from netspec.runtime.run import origins, predictions, runs, scores, splits
+from netspec.runtime.model.build import build
+from netspec.runtime.run import checkpoints, origins, predictions, runs
 from netspec.runtime.run.predictions import Predictions, UsageError, Writer
 from netspec.runtime.run.progress import counting
 from netspec.runtime.run.runs import RunError, RunRecord
-from netspec.runtime.run.scores import Scores
 from netspec.runtime.run.telling import say
 
 _PIECE = 1 << 16  # rows that are predicted together
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a run scores: its split, rows, loss, metrics by output; `notes` say how the rows were chosen."""
-
-    run: Path
-    weights: str
-    scores: Scores
-    notes: tuple[str, ...]
-
-
-def evaluate(
-    run: Path, checked: Checked, *, data: Path | None = None, best: bool = False, batch_size: int | None = None
-) -> Evaluation:
-    """Metrics of a run on its test rows, or on the rows it was validated with where it has no test rows.
-
-    Args:
-        run: the run folder.
-        checked: the spec of the run, every value as it was then.
-        data: a CSV, TSV, NPZ or NPY file of labelled rows to use instead; where its name does not say
-            the kind, it is of that of the run's own.
-        best: the best weights instead of the last.
-        batch_size: rows in a batch; the run's own if left out.
-
-    Raises:
-        RunError: the run is damaged or has no rows to evaluate with.
-        UsageError: `data` is not there, or of no known kind.
-        BuildError, TooBig: Keras refuses a step, or memory does not suffice.
-        DataError: a file, row or column that does not fit.
-    """
-    record, notes = opened(run)
-    if record.generated and data is None:
-        part = splits.generated(checked, record.dummy or 1, record.seed).test
-        notes = (*notes, "the run was trained on generated examples, and so are these: they tell nothing of real data")
-    else:
-        prepared = prepared_by(record)
-        own = checked.data.train if checked.data is not None else None
-        if data is not None and own is not None and own.text:
-            if not data.exists() and not is_pattern(str(data)):
-                raise UsageError(f"`{data}`: no such file")
-            part = splits.of_text(prepared, own.model_copy(update={"text": (str(data),)}), str(data))
-        elif data is not None:
-            wanted = splits.columns(prepared)
-            rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
-            part = splits.labelled(prepared, rows, str(data))
-        else:
-            part = splits.held_out(checked, prepared, record.seed)
-            for file in origins.changed(record):
-                notes = (*notes, f"`{file}` has changed since training, so some of these rows may have been trained on")
-    if part is None:
-        raise RunError(f"`{run}` has neither test nor validation rows", help="name a file of labelled rows with --data")
-    if part.name == splits.VALIDATION:
-        notes = (*notes, "the spec names no test rows, so these are the rows that training was validated with")
-    model = model_of(run, checked, best=best)
-    at_once, outputs = record.steps_per_execution, tuple(checked.typed.graph.outputs)
-    compile_model(model, checked, steps_per_execution=at_once, scored=part.targets, weighted=part.weighted)
-    from netspec.runtime.run import counting as counts
-    from netspec.runtime.run import loop
-
-    generated = record.generated and data is None
-    names, scales = ({}, {}) if generated else (prepared.class_names, prepared.scales)
-    counts.count(model, scales, outputs, weighted=part.weighted)
-    found = scores.sorted_out(
-        part.name,
-        part.rows,
-        loop.evaluate(model, checked, part, size=batch_size),
-        checked.training,
-        outputs,
-        scores.majorities(part.examples, checked.training, names),
-    ).without(part.unscored)
-    return Evaluation(run, runs.BEST if best else runs.LAST, found, (*notes, *part.said))
 
 
 def predict(
@@ -270,8 +196,10 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
     return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), "separator": separator})
 
 
-def model_of(run: Path, checked: Checked, *, best: bool) -> Any:
-    """The run's model with its weights, not compiled."""
+def model_of(run: Path, checked: Checked, *, best: bool, checkpoint: bool = False) -> Any:
+    """The run's model with its weights, the last, the best, or those of its checkpoint; not compiled."""
+    if checkpoint:
+        return _at_checkpoint(run, checked)
     file = runs.weights(run, best=best)
     engine.keras()
     model = build(checked, compiled=False)
@@ -283,6 +211,20 @@ def model_of(run: Path, checked: Checked, *, best: bool) -> Any:
             raise ValueError(str(untrained[0].message))  # Keras only warns of layers that it leaves untrained
     except Exception as error:  # h5py and Keras raise a dozen kinds for a file that is damaged or another model's
         raise RunError(f"`{file}` does not fit the model of `{checked.name}`: {_told(error)}") from error
+    return model
+
+
+def _at_checkpoint(run: Path, checked: Checked) -> Any:
+    stood = checkpoints.read(run)
+    if stood is None:
+        raise RunError(f"`{run}` has no {runs.CHECKPOINT}: none was written yet")
+    engine.keras()
+    model = build(checked, compiled=False)
+    variables = model.variables  # the first of a checkpoint
+    for variable, array in zip(variables, stood.arrays, strict=False):
+        if tuple(variable.shape) != array.shape:
+            raise RunError(f"`{run / runs.CHECKPOINT}` does not fit the model of `{checked.name}`")
+        variable.value.assign(array)
     return model
 
 

@@ -17,10 +17,10 @@ from tensorflow.python.framework import config  # the public module only switche
 
 from netspec.catalog.types import Unknown
 from netspec.graph.ir import Checked
-from netspec.runtime.data import batches
+from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
-from netspec.runtime.run import stopping
+from netspec.runtime.run import by_length, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
@@ -227,6 +227,7 @@ def train(
     _complete_model(model, checked, part, surely=since is not None)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     size, fixed, epochs = batch_size(checked), fixed_batch(checked), checked.fit.epochs
+    cut = by_length.cut(model, checked, part.examples)
 
     def fed(skip: int) -> Any:
         return fed_from(
@@ -237,13 +238,14 @@ def train(
             seed=seed,
             drop_remainder=drops(checked),
             epoch=epoch,
+            cut=cut,
             change=None if augmentation is None else lambda data, done: augmentation.batches(data, epoch, done),
             skip=skip,
         )
 
     held = None
     if validation is not None and fixed is None:
-        held = _batched(validation, checked, size)
+        held = _batched(model, validation, checked, size)
     first = [batches.epoch_setter(epoch)]
     if fixed is not None:
         first.append(_Restart())
@@ -303,9 +305,9 @@ def _complete_model(model: Any, checked: Checked, part: Part, *, surely: bool) -
             return  # else the first step finds out
         guesses[name] = np.zeros((2, *sizes), np.float32)
     two = complete(part.examples.head(2), checked, part)
-    truth = _fed(two.y)  # of one row, Keras would take a list of labels for a column of them
-    weights = _fed(two.w) if two.w else None
-    guess = _fed(guesses)
+    truth = tensors(two.y)  # of one row, Keras would take a list of labels for a column of them
+    weights = tensors(two.w) if two.w else None
+    guess = tensors(guesses)
     try:
         model.optimizer.build(model.trainable_variables)
         model.compute_loss(None, truth, guess, weights, training=False)
@@ -341,7 +343,7 @@ def evaluate(model: Any, checked: Checked, part: Part, *, size: int | None = Non
             return _evaluate_fixed(model, checked, part, fixed)
         except REFUSALS as error:
             raise refused(error, ()) from error
-    data = _batched(part, checked, size or batch_size(checked))
+    data = _batched(model, part, checked, size or batch_size(checked))
     try:
         with stopping.between_steps():
             found = model.evaluate(data, callbacks=Followers((), model=model), verbose=0, return_dict=True)
@@ -365,7 +367,11 @@ def predict(
         forget(model)
         x = {name: _filled(array, math.ceil(rows / fixed) * fixed) for name, array in x.items()}
     size = fixed or size or batches.to_predict(batches.work(checked.typed, 1), batch_size(checked))
-    data = batches.dataset(x, None, batch_size=size, shuffle=False, seed=0)
+    cut = by_length.cut(model, checked, Held(dict(x), {}))
+    places = np.argsort(trimming.lengths(x, cut), kind="stable") if cut else None
+    if places is not None:
+        x = {name: array[places] for name, array in x.items()}
+    data = batches.dataset(x, None, batch_size=size, shuffle=False, seed=0, cut=cut)
     try:
         with stopping.between_steps():
             found = model.predict(data, callbacks=Followers((), model=model), verbose=0)
@@ -373,7 +379,8 @@ def predict(
         raise refused(error, ()) from error
     outputs = checked.typed.graph.outputs
     by_name = found if isinstance(found, dict) else {next(iter(outputs)): found}
-    return {name: np.asarray(by_name[name])[:rows] for name in outputs}
+    back = slice(rows) if places is None else np.argsort(places)
+    return {name: np.asarray(by_name[name])[back] for name in outputs}
 
 
 def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict[str, Number]:
@@ -385,17 +392,18 @@ def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict
         stopping.check()
         rows = piece.rows
         filled = {name: _filled(array, size) for name, array in piece.x.items()}
-        predicted = tf.nest.map_structure(lambda tensor: tensor[:rows], model(_fed(filled), training=False))  # noqa: B023
+        predicted = tf.nest.map_structure(lambda tensor: tensor[:rows], model(tensors(filled), training=False))  # noqa: B023
         whole = complete(piece, checked, part)
-        truth, weights = _fed(whole.y), _fed(whole.w) if whole.w else None
+        truth, weights = tensors(whole.y), tensors(whole.w) if whole.w else None
         loss = model.compute_loss(None, truth, predicted, weights, training=False)
         total += float(loss) * rows
         found = model.compute_metrics(None, truth, predicted, weights)
     return {**{name: plain(value) for name, value in found.items()}, "loss": total / part.rows}
 
 
-def _batched(part: Part, checked: Checked, size: int) -> Any:
-    return fed_from(part, checked, batch_size=size, shuffle=False, seed=0)
+def _batched(model: Any, part: Part, checked: Checked, size: int) -> Any:
+    cut = by_length.cut(model, checked, part.examples)
+    return fed_from(part, checked, batch_size=size, shuffle=bool(cut), seed=0, cut=cut)  # so that like lengths meet
 
 
 def fed_from(part: Part, checked: Checked, **how: Any) -> Any:
@@ -407,9 +415,10 @@ def fed_from(part: Part, checked: Checked, **how: Any) -> Any:
     return batches.of_store(examples, lambda piece: complete(piece, checked, part), **how)
 
 
-def _fed(arrays: Mapping[str, np.ndarray]) -> Any:
-    tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
-    return tensors if len(tensors) > 1 else next(iter(tensors.values()))
+def tensors(arrays: Mapping[str, np.ndarray]) -> Any:
+    """Arrays by name as Keras takes them: several by name, one alone."""
+    found = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _filled(array: np.ndarray, rows: int) -> np.ndarray:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.graph.ir import Checked
 from netspec.runtime.run import runs, story
 from netspec.runtime.run.differing import Difference, differences
+from netspec.runtime.run.telling import say
 
 if TYPE_CHECKING:
     from netspec.runtime.run.splits import Splits
+    from netspec.runtime.run.training import FitResult
 
 
 def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Path:
@@ -46,45 +50,43 @@ def _differing(found: Sequence[tuple[Path, Checked | None]]) -> dict[str, dict[i
     return every
 
 
-def write(
-    run: Path, checked: Checked | None, *, metrics: Mapping[str, Any] | None = None, notes: Sequence[str] = ()
-) -> str | None:
-    """Write the page; what went wrong, if it did.
-
-    Args:
-        run: the run's folder.
-        checked: its spec.
-        metrics: what it scored, where metrics.json is yet to come.
-        notes: what its report says besides.
-    """
-    try:
-        from netspec.render import report
-
-        page = report.page(story.told(run, checked, metrics=metrics, notes=notes))
-        runs.write(run / runs.REPORT, page.encode("utf-8", "backslashreplace"))
-    except (Exception, KeyboardInterrupt) as error:  # the run itself is whole
-        return f"{runs.REPORT} could not be written: {error or type(error).__name__}"
-    return None
-
-
-def look(
-    run: Path,
+def finished(
+    result: FitResult,
     model: Any,
     checked: Checked,
     parts: Splits,
     counted: Mapping[str, Mapping[str, Counter[int]]],
-    trained: float,
-) -> str | None:
-    """Write evidence.json, of what `gathering.gathered` says; what went wrong, if it did."""
-    try:
+) -> None:
+    """Write evidence.json and the page of a run whose metrics.json is yet to come."""
+    with _no_matter(runs.EVIDENCE):
         from netspec.runtime.run import gathering
 
-        found = _finite(gathering.gathered(model, checked, parts, counted, trained))
+        found = _finite(gathering.gathered(model, checked, parts, counted, result.seconds))
         text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        runs.write(run / runs.EVIDENCE, text.encode("utf-8", "backslashreplace"))
-    except (Exception, KeyboardInterrupt) as error:  # the run itself is whole
-        return f"{runs.EVIDENCE} could not be written: {error or type(error).__name__}"
-    return None
+        runs.write(result.run / runs.EVIDENCE, text.encode("utf-8", "backslashreplace"))
+    _write(result.run, checked, metrics=result.metrics, notes=result.notes)
+
+
+def ended(run: Path, checked: Checked) -> None:
+    """Write the page of a run that ended early."""
+    _write(run, checked)
+
+
+def _write(run: Path, checked: Checked, *, metrics: Mapping[str, Any] | None = None, notes: Sequence[str] = ()) -> None:
+    with _no_matter(runs.REPORT):
+        from netspec.render import report
+
+        page = report.page(story.told(run, checked, metrics=metrics, notes=notes))
+        runs.write(run / runs.REPORT, page.encode("utf-8", "backslashreplace"))
+
+
+@contextlib.contextmanager
+def _no_matter(file: str) -> Iterator[None]:
+    """What goes wrong here is a note, for the run itself is whole; Ctrl-C leaves the file out."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        say(sys.stderr, f"note: {file} is not written: {error or type(error).__name__}")
 
 
 def _finite(value: Any) -> Any:

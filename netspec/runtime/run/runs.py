@@ -305,6 +305,10 @@ def resolved(checked: Checked, *, seed: int, steps_per_execution: int, dummy: in
         if isinstance(data.get("features"), dict):
             data["features"] = {name: _with_file(part, checked.folder) for name, part in data["features"].items()}
         spec["data"] = data
+    begun = spec["fit"].get("weights")
+    if begun is not None:
+        begun = {"run": begun} if isinstance(begun, str) else dict(begun)
+        spec["fit"]["weights"] = {**begun, "run": _absolute(begun["run"], checked.folder)}
     return {
         "format_version": FORMAT_VERSION,
         "name": checked.name,

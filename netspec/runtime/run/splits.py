@@ -127,8 +127,8 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     """
     data = _data(checked)
     if data.train is not None and data.train.text:
-        return _of_a_text(checked, data, quiet)
-    prepared, rows, how = _learned(checked, seed, quiet)
+        return _of_a_text(checked, quiet)
+    prepared, rows, how = learned(checked, seed, quiet=quiet)
     made = {
         name: _part(name, prepared, watched(each, f"preparing {name}", quiet, prepared.at_once), how.get(name, ""))
         for name, each in rows.items()
@@ -136,17 +136,11 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
     return Splits(made[TRAIN], made.get(VALIDATION), made.get(TEST), prepared, prepared.notes)
 
 
-def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows]]:
-    """What is learned from the training rows, and the raw rows of every part; raises as `read` does."""
-    return _learned(checked, seed, quiet)[:2]
-
-
-def _learned(checked: Checked, seed: int, quiet: bool) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
-    """The same, and by part how its rows were held out."""
+def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepared, dict[str, Rows], dict[str, str]]:
+    """What is learned from the training rows, the raw rows of every part, and by part how they were held out; raises
+    as `read` does. Of a running text there are no raw rows: `text` gives its windows.
+    """
     data = _data(checked)
-    if data.train is not None and data.train.text:
-        said = "the rows of a running text are windows of one sequence, so there are no columns to show"
-        raise DataError("NS709", said, "netspec fit says how much of it is known and how it is divided")
     rows = _train_rows(checked, data)
     cut = parting.cut(watched(rows, "holding rows out", quiet), data, seed)
     prepared = learning.fit(
@@ -167,26 +161,66 @@ def _learned(checked: Checked, seed: int, quiet: bool) -> tuple[Prepared, dict[s
     return prepared, parts, how
 
 
-def held_out(checked: Checked, prepared: Prepared, seed: int) -> Part | None:
-    """The test rows of a run, else the rows that it was validated with, None where it has neither."""
-    if checked.data is None:
+@dataclass(frozen=True)
+class Raw:
+    """The raw rows of a part, and how they were held out."""
+
+    name: str
+    rows: Rows
+    how: str = ""
+
+    def prepared(self, prepared: Prepared) -> Part:
+        """Those that have all they need."""
+        return _part(self.name, prepared, self.rows, self.how)
+
+
+def raw(checked: Checked, prepared: Prepared, seed: int, name: str | None, also: tuple[str, ...] = ()) -> Raw | None:
+    """The raw rows of a part, of test or else of validation where `name` is None; None where there are none.
+
+    `also` are further columns to read.
+
+    Raises:
+        DataError: a file or a column that is not there.
+    """
+    data = checked.data
+    if data is None:
         return None
-    if checked.data.train is not None and checked.data.train.text:
-        return _held_out_text(checked.data, Path(checked.folder), prepared)
-    parts = (checked.data.test, checked.data.validation)
     cut: parting.Cut | None = None
-    if any(part is not None and part.fraction is not None for part in parts):
-        cut = parting.cut(_train_rows(checked, checked.data), checked.data, seed)
-    for name in (TEST, VALIDATION):
-        found = _rows_of(name, checked, prepared, cut)
+    if name == TRAIN or any(part is not None and part.fraction is not None for part in (data.test, data.validation)):
+        cut = parting.cut(_train_rows(checked, data, also), data, seed)
+    if name == TRAIN:
+        assert cut is not None
+        return Raw(TRAIN, cut.train)
+    for each in (TEST, VALIDATION) if name is None else (name,):
+        found = _rows_of(each, checked, prepared, cut, also)
         if found is not None:
-            return _part(name, prepared, *found)
+            return Raw(each, *found)
     return None
 
 
-def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
-    made = windows.read(
-        data,
+def held_out_text(checked: Checked, prepared: Prepared, name: str | None) -> Part | None:
+    """The windows of a part of a running text: test or else validation where `name` is None."""
+    data = checked.data
+    assert data is not None and data.train is not None
+    test, validation, folder = data.test, data.validation, Path(checked.folder)
+    source: Source | None
+    if name in (None, TEST) and test is not None and test.source is not None:
+        source, fraction, called = test.source, None, TEST
+    elif name in (None, VALIDATION) and validation is not None:
+        fraction = validation.fraction
+        source, called = data.train if fraction else validation.source, VALIDATION
+    else:
+        return None
+    if source is None:
+        return None
+    made = windows.applied(prepared, source, folder, rules.step(source, data), fraction)
+    return Part(called, made.examples, made.notes)
+
+
+def text(checked: Checked, *, quiet: bool = True) -> windows.Made:
+    """The windows of a running text; raises as `read` does."""
+    return windows.read(
+        _data(checked),
         Path(checked.folder),
         input_types(checked),
         output_types(checked),
@@ -195,6 +229,10 @@ def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
         partial(counting, quiet=quiet),
     )
 
+
+def _of_a_text(checked: Checked, quiet: bool) -> Splits:
+    made = text(checked, quiet=quiet)
+
     def part(name: str, found: windows.Part | None) -> Part | None:
         return None if found is None else Part(name, found.examples, found.notes)
 
@@ -202,27 +240,10 @@ def _of_a_text(checked: Checked, data: Data, quiet: bool) -> Splits:
     return Splits(train, part(VALIDATION, made.validation), part(TEST, made.test), made.prepared, made.notes)
 
 
-def _held_out_text(data: Data, folder: Path, prepared: Prepared) -> Part | None:
-    name, fraction = TEST, None
-    source = data.test.source if data.test is not None else None
-    if source is None and data.validation is not None:
-        name, fraction = VALIDATION, data.validation.fraction
-        source = data.train if fraction else data.validation.source
-    if source is None:
-        return None
-    made = windows.applied(prepared, source, folder, rules.step(source, data), fraction)
-    return Part(name, made.examples, made.notes)
-
-
 def of_text(prepared: Prepared, source: Source, name: str) -> Part:
     """The windows of another text, prepared as those of training."""
     made = windows.applied(prepared, source, Path(), source.stride or 1)
     return Part(name, made.examples, made.notes)
-
-
-def labelled(prepared: Prepared, rows: Rows, name: str) -> Part:
-    """Those rows that have all labels."""
-    return _part(name, prepared, rows)
 
 
 def generated(checked: Checked, rows: int, seed: int) -> Splits:
@@ -275,11 +296,12 @@ def _data(checked: Checked) -> Data:
     return data
 
 
-def _train_rows(checked: Checked, data: Data) -> Rows:
+def _train_rows(checked: Checked, data: Data, more: tuple[str, ...] = ()) -> Rows:
     if data.train is None:
         assert data.dataset is not None
         return named.dataset(data.dataset, "train")
-    columns = learning.needed(data, input_types(checked), output_types(checked), losses(checked))
+    needed = learning.needed(data, input_types(checked), output_types(checked), losses(checked))
+    columns = tuple(dict.fromkeys((*needed, *more)))
     return sources.opened(data.train, Path(checked.folder), columns=columns, also=_scored(checked))
 
 
@@ -288,7 +310,9 @@ def _scored(checked: Checked) -> tuple[str, ...]:
     return tuple(name for name, metrics in checked.training.metrics.items() if metrics)
 
 
-def _rows_of(name: str, checked: Checked, prepared: Prepared, cut: parting.Cut | None) -> tuple[Rows, str] | None:
+def _rows_of(
+    name: str, checked: Checked, prepared: Prepared, cut: parting.Cut | None, more: tuple[str, ...] = ()
+) -> tuple[Rows, str] | None:
     """The rows of a part, and how they were held out; None where there are none."""
     data = checked.data
     assert data is not None
@@ -296,7 +320,8 @@ def _rows_of(name: str, checked: Checked, prepared: Prepared, cut: parting.Cut |
         return cut.held[name], cut.notes[name]
     part = data.test if name == TEST else data.validation
     if part is not None and part.source is not None:
-        return sources.opened(part.source, Path(checked.folder), columns=columns(prepared)), ""
+        wanted = tuple(dict.fromkeys((*columns(prepared), *more)))
+        return sources.opened(part.source, Path(checked.folder), columns=wanted), ""
     if name == TEST and part is None and data.dataset is not None:
         return named.dataset(data.dataset, "test"), ""
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,89 +29,16 @@ from netspec.runtime.data.profile import Column, ColumnLearner, Spread, Spreadin
 from netspec.runtime.data.store import room
 from netspec.runtime.data.tables import Rows, Table, pieces
 from netspec.runtime.data.usable import Used
-from netspec.runtime.run import splits
-from netspec.runtime.run.examples import Example, examples
+from netspec.runtime.data.vectors import Arrays
+from netspec.runtime.run import by_length, running, splits
+from netspec.runtime.run.examples import examples
 from netspec.runtime.run.pictures import Picture, picture
 from netspec.runtime.run.scores import class_numbers
+from netspec.runtime.run.surveyed import Labels, Part, Seen, Survey, Tokens
 
 SEED = 0  # of the rows that are held out where the spec says none
 PICTURES = 12
 _PREPARED = 1 << 26  # bytes of arrays that are held at a time
-
-
-@dataclass(frozen=True)
-class Part:
-    """The rows of one part: how many are used, why others are not, what the prepared ones take and where."""
-
-    name: str
-    used: Used
-    bytes: int
-    on_disk: bool
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Texts or lists of one part: how long they are, and which share of texts is cut, of tokens unknown."""
-
-    lengths: Spread | None
-    cut: float
-    unknown: float | None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One input: what it is made of, its shape without the batch, and by part its tokens and its prepared numbers."""
-
-    name: str
-    kind: str
-    columns: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: str
-    length: int | None = None
-    known: int | None = None  # words of the vocabulary
-    tokens: Mapping[str, Tokens] = field(default_factory=dict)
-    numbers: Mapping[str, Spread | None] = field(default_factory=dict)
-    pictures: tuple[tuple[Picture, str], ...] = ()  # each with its labels
-
-
-@dataclass(frozen=True)
-class Labels:
-    """One output's target: its form, and by part how many labels each class has; none where it has no classes.
-
-    `rows` counts those that have a label. With `several`, a row may have more than one of the classes.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    form: str
-    shape: tuple[int, ...]
-    classes: tuple[str, ...] = ()
-    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    several: bool = False
-    numbers: Mapping[str, Spread | None] = field(default_factory=dict)
-    rows: Mapping[str, int] = field(default_factory=dict)
-
-    def share(self, part: str, at: int) -> float:
-        """The share of a class in a part: of its labels, of rows where each may have several."""
-        counts = self.counts[part]
-        return counts[at] / max(1, self.rows[part] if self.several else sum(counts))
-
-
-@dataclass(frozen=True)
-class Survey:
-    """All of it. `columns` are the raw ones, by part; a part that does not read a column is not there."""
-
-    name: str
-    seed: int
-    drawn: bool  # the seed is not the spec's, so `fit` may hold out other rows
-    parts: tuple[Part, ...]
-    columns: Mapping[str, Mapping[str, Column]]
-    users: Mapping[str, tuple[str, ...]]  # column -> the inputs and outputs that are made of it
-    inputs: tuple[Seen, ...]
-    labels: tuple[Labels, ...]
-    examples: tuple[Example, ...]
-    notes: tuple[str, ...]
 
 
 def survey(checked: Checked, *, rows: int = 3, quiet: bool = True) -> Survey:
@@ -126,13 +53,15 @@ def survey(checked: Checked, *, rows: int = 3, quiet: bool = True) -> Survey:
         DataError: what `fit` raises for the same data.
     """
     seed = SEED if checked.fit.seed is None else checked.fit.seed
-    prepared, parts = splits.learned(checked, seed, quiet=quiet)
-    found = {name: _part(name, prepared, each, checked, quiet) for name, each in parts.items()}
+    if checked.data is not None and checked.data.train is not None and checked.data.train.text:
+        return running.survey(checked, seed, rows, quiet=quiet)
+    prepared, parts, how = splits.learned(checked, seed, quiet=quiet)
+    found = {name: _part(name, prepared, each, checked, quiet, how.get(name)) for name, each in parts.items()}
     columns: dict[str, dict[str, Column]] = {}
     for name, one in found.items():
         for column in one.columns:
             columns.setdefault(column.name, {})[name] = column
-    notes = list(prepared.notes)
+    notes = [*prepared.notes, *by_length.foreseen(checked, _lengths(prepared, found[splits.TRAIN]))]
     for column in _unused(checked, columns, notes, quiet):
         columns[column.name] = {splits.TRAIN: column}
     return Survey(
@@ -165,8 +94,8 @@ class _Found:
     pictures: Mapping[str, list[tuple[Picture, str]]]
 
 
-def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bool) -> _Found:
-    """One pass over the rows of a part."""
+def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bool, how: str | None) -> _Found:
+    """One pass over the rows of a part; `how` they were held out."""
     columns = [ColumnLearner(each) for each in dict.fromkeys((*prepared.input_columns, *prepared.target_columns))]
     words = {key: _Tokens(each.encoder) for key, each in prepared.features.items() if _has_tokens(each.encoder)}
     numbers = {key: Spreading() for key in prepared.features}
@@ -202,7 +131,8 @@ def _part(name: str, prepared: Prepared, rows: Rows, checked: Checked, quiet: bo
             _add_pictures(pictures, prepared, made.x, made.y, losses)
         width = width or sum(a[0].nbytes for a in (*made.x.values(), *made.y.values(), *made.w.values()))
     used = replace(used, origin=rows.origin)
-    part = Part(name, used, width * used.kept, width * rows.rows > room(), used.notes())
+    first, *more = used.notes()
+    part = Part(name, used, width * used.kept, width * rows.rows > room(), (first, *([how] if how else []), *more))
     return _Found(
         part,
         tuple(column.made() for column in columns),
@@ -227,14 +157,29 @@ def _pieces(rows: Rows, prepared: Prepared) -> Iterator[Table]:
 
 
 def _has_tokens(encoder: Encoder) -> bool:
-    return isinstance(encoder, Words | Sequences)
+    return isinstance(encoder, Words | Sequences) or (isinstance(encoder, Arrays) and not encoder.exact)
+
+
+def _length(encoder: Encoder) -> int:
+    assert isinstance(encoder, Words | Sequences | Arrays)
+    return encoder.steps if isinstance(encoder, Arrays) else encoder.length
+
+
+def _lengths(prepared: Prepared, found: _Found) -> dict[str, tuple[np.ndarray, int]]:
+    """How long texts and lists are, of a sample, and how long they become."""
+    made = {}
+    for name, each in prepared.features.items():
+        spread = found.tokens[name].lengths if name in found.tokens else None
+        if spread is not None and isinstance(each.encoder, Words | Sequences):
+            made[name] = spread.sample, each.encoder.length
+    return made
 
 
 class _Tokens:
     """Learns how long the texts or lists of a part are."""
 
     def __init__(self, encoder: Encoder) -> None:
-        assert isinstance(encoder, Words | Sequences)
+        assert isinstance(encoder, Words | Sequences | Arrays)
         self._encoder, self._lengths = encoder, Spreading()
         self._rows = self._cut = self._all = self._unknown = 0
         self._known = pa.array(encoder.vocabulary, pa.string()) if isinstance(encoder, Words) else None
@@ -242,13 +187,15 @@ class _Tokens:
     def see(self, table: Table) -> None:
         encoder = self._encoder
         if isinstance(encoder, Words):
-            found, counts = tokens.flat(strings(table, encoder.columns[0]), encoder.by, encoder.lower)
+            found, counts = encoder.cut(strings(table, encoder.columns[0]))
             self._all += len(found)
             self._unknown += int(np.count_nonzero(tokens.numbered(found, self._known) == UNKNOWN_TOKEN))
+        elif isinstance(encoder, Arrays):
+            counts = encoder.counts(table)
         else:
             counts = np.array([len(row) for row in lists(table, encoder.columns[0])])
         self._rows += len(counts)
-        self._cut += int(np.count_nonzero(counts > encoder.length))
+        self._cut += int(np.count_nonzero(counts > _length(encoder)))
         self._lengths.see(counts)
 
     def made(self) -> Tokens:
@@ -308,7 +255,7 @@ def _seen(name: str, encoder: Encoder, found: Mapping[str, _Found]) -> Seen:
         encoder.columns,
         shape,
         dtype,
-        encoder.length if isinstance(encoder, Words | Sequences) else None,
+        _length(encoder) if _has_tokens(encoder) else None,
         len(encoder.vocabulary) if isinstance(encoder, Words) else None,
         {part: one.tokens[name] for part, one in found.items() if name in one.tokens},
         {part: one.numbers[name] for part, one in found.items()},

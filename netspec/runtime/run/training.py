@@ -12,8 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,7 @@ from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks
-from netspec.runtime.run import origins, reporting, runs, scores, splits, timing
+from netspec.runtime.run import origins, reporting, runs, splits, timing
 from netspec.runtime.run.cadence import SECONDS, Cadence
 from netspec.runtime.run.progress import Heard, progress
 from netspec.runtime.run.runs import RunError
@@ -33,6 +32,7 @@ from netspec.runtime.run.splits import Part, Splits
 from netspec.runtime.run.telling import say
 
 if TYPE_CHECKING:
+    from netspec.runtime.run.beginning import Begun
     from netspec.runtime.run.keeping import Keeper
     from netspec.runtime.run.resuming import Resumed
 
@@ -94,6 +94,7 @@ def fit(
     command: Sequence[str] = (),
     resumed: Resumed | None = None,
     heard: Heard | None = None,
+    of_run: Callable[[Path], Checked] | None = None,
     report: bool = True,
 ) -> FitResult:
     """Train a spec on its data, or on `dummy` generated examples, into a run folder.
@@ -108,6 +109,7 @@ def fit(
         command: what was called, for environment.json.
         resumed: a run to go on with, in its own folder; `dummy`, `out` and `force` are then left out.
         heard: is told what happens, in place of any other progress.
+        of_run: the spec of a run folder, for a spec that begins with another run's weights.
         report: write report.html, a page on the run, when it ends.
 
     Returns:
@@ -127,20 +129,18 @@ def fit(
     if all(loss is None for loss in checked.training.losses.values()):
         message = f"`{checked.name}` has no losses, so there is nothing to train for"
         raise TrainingError("NS511", message, help="say `losses: mse`, for example")
-    attempt = _Attempt(checked, command, resumed, report)
+    attempt = _Attempt(checked, command, resumed, of_run, report)
     try:
         return attempt.go(spec_text, dummy, out, force, quiet, heard)
     except KeyboardInterrupt:
         with _undisturbed():
             attempt.keep()
             attempt.end(runs.INTERRUPTED)
-            attempt.page()
             raise Interrupted(attempt.run, attempt.saved()) from None
     except BaseException as error:
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong first
             attempt.keep()
             attempt.end(runs.FAILED)
-            attempt.page()
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and attempt.run is not None:
             where = f"`{error.filename}`: " if error.filename else ""
             raise RunError(f"{where}{error.strerror or error}; {attempt.kept()}") from error
@@ -154,13 +154,21 @@ def fit(
 class _Attempt:
     """One call of fit: knows at every moment what has been saved."""
 
-    def __init__(self, checked: Checked, command: Sequence[str], resumed: Resumed | None, report: bool) -> None:
-        self._checked, self._command, self._resumed, self._report = checked, command, resumed, report
+    def __init__(
+        self,
+        checked: Checked,
+        command: Sequence[str],
+        resumed: Resumed | None,
+        of_run: Callable[[Path], Checked] | None,
+        report: bool,
+    ) -> None:
+        self._checked, self._command, self._resumed, self._of_run = checked, command, resumed, of_run
+        self._report = report
+        self._begun: tuple[Begun, ...] = ()  # what became of the first weights that another run has
         self._started = datetime.now(UTC)
         self._environment: dict[str, Any] = {}
         self.run: Path | None = None
         self._keeper: Keeper | None = None
-        self._counted: dict[str, dict[str, Counter[int]]] = {}  # labels, by part and output
         self.held = contextlib.ExitStack()  # what keeps other runs out of the folder
 
     def go(
@@ -183,7 +191,7 @@ class _Attempt:
         check_memory(checked)
         engine.keras()
         from netspec.runtime.data import batches
-        from netspec.runtime.run import counting, keeping, loop
+        from netspec.runtime.run import by_length, counting, keeping, loop, scoring
 
         steps = loop.steps(checked, parts.train.rows)
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
@@ -195,7 +203,12 @@ class _Attempt:
         train = parts.train
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
         scales = parts.prepared.scales if parts.prepared is not None else {}
-        counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted)
+        singly = parts.prepared.singly if parts.prepared is not None else ()
+        counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted, singly=singly)
+        if since is None:
+            self._begun = self._from_another(model)
+            for each in () if quiet else self._begun:
+                say(sys.stderr, f"weights: {each.said}")
         own = callbacks(checked)
         augmentation = loop.augmentation(checked, parts.train, seed)
         if resumed is None:
@@ -237,7 +250,7 @@ class _Attempt:
         finally:
             shown.close()
         anew = bool(own) or bool(getattr(model.optimizer, "use_ema", False))
-        found = self._scores(model, parts, keeper, anew=anew)
+        found, counted = scoring.scored(model, checked, parts, keeper.history[-1], anew=anew)
         result = FitResult(
             run,
             checked.name,
@@ -249,26 +262,30 @@ class _Attempt:
             keeper.monitor,
             tuple(keeper.history),
             found,
-            (*_notes(parts), *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked))),
+            (
+                *(each.said for each in self._begun),
+                *_notes(parts),
+                *by_length.notes(model, checked, parts.train, seed),
+                *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
+            ),
             dummy,
         )
         self._environment |= {"epochs": result.epochs, "best_epoch": result.best_epoch, "monitor": result.monitor}
-        if self._report:
-            self._say(reporting.look(run, model, checked, parts, self._counted, result.seconds))
         self.end(runs.FINISHED)
-        self.page(result)
+        if self._report:
+            reporting.finished(result, model, checked, parts, counted)
         runs.write_json(run / runs.METRICS, result.metrics)
         return result
 
-    def page(self, result: FitResult | None = None) -> None:
-        """Write report.html, if it is wanted; that of a finished run before metrics.json, which comes last."""
-        if self.run is not None and self._report:
-            metrics, notes = (None, ()) if result is None else (result.metrics, result.notes)
-            self._say(reporting.write(self.run, self._checked, metrics=metrics, notes=notes))
+    def _from_another(self, model: Any) -> tuple[Begun, ...]:
+        plan = self._checked.fit.weights
+        if plan is None or self._of_run is None:
+            return ()
+        from netspec.runtime.run import beginning, inference
 
-    def _say(self, fault: str | None) -> None:
-        if fault is not None:
-            say(sys.stderr, f"note: {fault}")
+        run = Path(self._checked.folder, plan.run)
+        other = inference.model_of(run, self._of_run(run), best=plan.best)
+        return beginning.begin(model, other, plan.was, plan.run)
 
     def _begin(
         self,
@@ -285,6 +302,8 @@ class _Attempt:
         checked = self._checked
         self._environment = origins.environment(checked.folder, seed=seed, command=self._command, started=self._started)
         self._environment |= {"steps_per_execution": at_once, "deterministic": deterministic}
+        if self._begun:
+            self._environment["weights"] = [vars(each) for each in self._begun]
         resolved = runs.resolved(checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         if dummy is None:
             self._environment["data"] = origins.fingerprints(checked)
@@ -330,31 +349,6 @@ class _Attempt:
                 parts.prepared.save(made)
                 runs.put(run, runs.FEATURES, made)
 
-    def _scores(self, model: Any, parts: Splits, keeper: Keeper, *, anew: bool) -> tuple[Scores, ...]:
-        """Of the training rows what the last epoch logged, of all others what the kept weights score.
-
-        The last epoch's logs say that of the validation rows too, unless a callback has put back earlier weights.
-        """
-        from netspec.runtime.run import loop
-
-        checked = self._checked
-        names = parts.prepared.class_names if parts.prepared is not None else {}
-        found = []
-        for part in (parts.train, parts.validation, parts.test):
-            if part is None:
-                continue
-            last = keeper.history[-1]
-            if part is parts.validation:
-                last = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
-            logged = part is parts.train or (part is parts.validation and not anew)
-            logs = last if logged else loop.evaluate(model, checked, part)
-            counted = self._counted[part.name] = scores.tallies(part.examples, checked.training)
-            majorities = scores.majorities_of(counted, names)
-            outputs = tuple(checked.typed.graph.outputs)
-            of_part = scores.sorted_out(part.name, part.rows, logs, checked.training, outputs, majorities)
-            found.append(of_part.without(part.unscored))
-        return tuple(found)
-
     def _not_finite(self, epoch: int, what: str) -> TrainingError:
         cure = "lower the learning rate, or give the optimizer `clipnorm: 1`; look for extreme values in the data"
         return TrainingError("NS802", f"{what} in epoch {epoch}, so training stopped; {self.kept()}", help=cure)
@@ -390,6 +384,8 @@ class _Attempt:
             return
         self._environment |= {"state": state, "finished": origins.iso(datetime.now(UTC))}
         runs.write_json(self.run / runs.ENVIRONMENT, self._environment)
+        if self._report and state != runs.FINISHED:
+            reporting.ended(self.run, self._checked)
 
 
 def _notes(parts: Splits) -> tuple[str, ...]:

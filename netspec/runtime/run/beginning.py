@@ -1,0 +1,105 @@
+"""First weights from another run: step by step by their names, and a line on every step about what became of it.
+
+Import it after `engine.keras()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from netspec.runtime.run.runs import RunError
+
+LOADED, SKIPPED, UNUSED = "loaded", "skipped", "not used"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What became of a step's weights: of the step `name` here and `there` (None where there is none)."""
+
+    name: str | None
+    there: str | None
+    what: str
+    why: str = ""
+
+    @property
+    def said(self) -> str:
+        """As a line of a table."""
+        if self.what == UNUSED:
+            return f"`{self.there}` of that run is {self.what}: {self.why}"
+        named = f"`{self.name}`" + (f", there `{self.there}`" if self.there not in (None, self.name) else "")
+        return f"{named}: {self.what}" + (f", {self.why}" if self.why else "")
+
+
+def begin(model: Any, other: Any, was: Mapping[str, str], run: str) -> tuple[Begun, ...]:
+    """Give the layers of `model` the weights of the layers of `other` that have their names.
+
+    Args:
+        model: built, its weights fresh.
+        other: the model of a run, with its weights.
+        was: names of layers of `model` to the names of those of `other`.
+        run: what the other run is called in messages.
+
+    Returns:
+        A line for each layer with weights, of either model.
+
+    Raises:
+        RunError: no layer of `model` finds its weights.
+    """
+    mine, theirs = dict(_layers(model)), dict(_layers(other))
+    found: list[Begun] = []
+    taken: set[str] = set()
+    for name, layer in mine.items():
+        there = was.get(name, name)
+        source = theirs.get(there)
+        if source is None:
+            found.append(Begun(name, None, SKIPPED, f"there is no step `{there}` with weights, so it begins anew"))
+            continue
+        taken.add(there)
+        why = _unlike(layer, source)
+        if why:
+            found.append(Begun(name, there, SKIPPED, f"{why}, so it begins anew"))
+            continue
+        layer.set_weights([keras.ops.convert_to_numpy(weight) for weight in source.weights])
+        found.append(Begun(name, there, LOADED))
+    found += [Begun(None, there, UNUSED, "no step here has its name") for there in theirs if there not in taken]
+    if not any(each.what == LOADED for each in found):
+        shown = ", ".join(f"`{name}`" for name in list(theirs)[:10])
+        raise RunError(
+            f"no step takes weights from `{run}`, whose steps with weights are {shown}",
+            help="say under `fit.weights.was` what a step is called there: `was: {name_here: name_there}`",
+        )
+    return tuple(found)
+
+
+def _layers(model: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that have weights, those of nested models in their places; a shared layer comes once."""
+    seen: set[int] = set()
+    for layer in model.layers:
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        elif layer.weights:
+            yield layer.name, layer
+
+
+def _unlike(layer: Any, source: Any) -> str:
+    """Why the weights of one layer are none for the other; an empty text where they are."""
+    mine, theirs = ([tuple(weight.shape) for weight in each.weights] for each in (layer, source))
+    if mine == theirs:
+        return "" if type(layer) is type(source) else _kinds(layer, source)
+    if type(layer) is not type(source):
+        return _kinds(layer, source)
+    if len(mine) != len(theirs):
+        return f"it has {len(mine)} arrays of weights here and {len(theirs)} there"
+    at = next(at for at, (one, other) in enumerate(zip(mine, theirs, strict=True)) if one != other)
+    return f"its `{layer.weights[at].name}` is {mine[at]} here and {theirs[at]} there"
+
+
+def _kinds(layer: Any, source: Any) -> str:
+    return f"it is a {type(layer).__name__} here and a {type(source).__name__} there"
