@@ -107,6 +107,7 @@ def fit(
     force: bool = False,
     quiet: bool = True,
     trust: bool = False,
+    report: bool = True,
     **overrides: Any,
 ) -> FitResult:
     """Train the model of a spec on its data and keep everything in a run folder.
@@ -118,6 +119,7 @@ def fit(
         force: write into a run folder that exists.
         quiet: show no progress.
         trust: let the spec's own Python run, such as a generator of rows.
+        report: write report.html, a page on the run, into its folder.
         **overrides: as for `build`; `fit(path, epochs=3)`.
 
     Returns:
@@ -144,6 +146,7 @@ def fit(
             quiet=quiet,
             command=("netspec.fit", os.fspath(path), *settings(overrides)),
             of_run=of_run,
+            report=report,
         )
 
 
@@ -391,10 +394,35 @@ def require_engine() -> None:
     engine.require()
 
 
-def find_run(run: PathLike) -> Path:
-    """The run folder that is meant: the folder itself, or the latest finished run of a spec."""
+def report(run_folders: Sequence[PathLike], out: PathLike | None = None) -> Path:
+    """Write the page of a run again, or one page that compares several; where it is.
+
+    Args:
+        run_folders: run folders.
+        out: the page's file, which is written over; report.html in the run's folder if left out. Several need one.
+
+    Raises:
+        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
+    """
+    from netspec.runtime.run import reporting
+
+    found: list[tuple[Path, Checked | None]] = []
+    for folder in map(Path, run_folders):
+        try:
+            found.append((folder, of_run(folder)))
+        except SpecError:  # as it is with a run of another version
+            found.append((folder, None))
+    return reporting.again(found, None if out is None else Path(out))
+
+
+def find_run(run: PathLike, *, trains: bool = True) -> Path:
+    """The run folder that is meant: the folder itself, or the latest finished run of a spec.
+
+    `trains`: what it is for needs what training needs.
+    """
     path = Path(run)
-    require_engine()
+    if trains:
+        require_engine()
     from netspec.runtime.run import runs
 
     if path.is_dir():

@@ -57,6 +57,8 @@ EDGES: Mapping[str, set[str]] = {
         "probe.pictures",
         "probe.windows",
         "probe.words",
+        "render.report",
+        "render.reports",
         "render.summary",
         *TYPES,
         *GROUND,
@@ -169,6 +171,7 @@ FRONT = {
     "validate": verb("validate", "specs/twitter.yaml"),
     "validate all": verb("validate"),
     "summary": verb("summary", "specs/vqa.yaml"),
+    "runs": verb("runs") + "\nimport netspec.runtime.run.comparing, netspec.runtime.run.removing",
     "help": verb("--help"),
     "version": verb("--version"),
 }

@@ -95,11 +95,14 @@ def test_a_run_folder_holds_what_was_promised(points: Path) -> None:
         "best.weights.h5",
         "checkpoint.npz",
         "environment.json",
+        "evidence.json",
         "features",
         "history.csv",
         "metrics.json",
+        "report.html",
         "resolved.json",
         "spec.yaml",
+        "times.csv",
         "weights.weights.h5",
     }
     assert (run / "spec.yaml").read_text(encoding="utf-8") == SPEC

@@ -12,7 +12,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # looking for plugins
 import typer
 
 import netspec
-from netspec.cli import catalog, check, data, generate, rule, schema, train
+from netspec.cli import catalog, check, data, generate, report, rule, runs, schema, train
 from netspec.cli.terminal import INTERNAL, INTERRUPTED, USAGE, complain, emit, prepare, talk
 
 app = typer.Typer(
@@ -55,6 +55,8 @@ app.command()(train.reproduce)
 app.command()(train.evaluate)
 app.command()(train.predict)
 app.command()(generate.generate)
+app.command()(report.report)
+app.add_typer(runs.app, name="runs")
 app.command()(catalog.catalog)
 for name in catalog.VERBS:
     app.command(name)(catalog.listing(name))
@@ -67,7 +69,10 @@ def main() -> None:
     verbs = app.registered_commands
     # Typer makes a parser of every verb, most of a millisecond each: it need not for those that are not asked for.
     asked = [each for each in verbs if (each.name or getattr(each.callback, "__name__", "")) in sys.argv[1:2]]
-    app.registered_commands = asked or verbs
+    groups = app.registered_groups
+    named = [each for each in groups if each.name in sys.argv[1:2]]
+    if asked or named:
+        app.registered_commands, app.registered_groups = asked, named
     try:
         app(prog_name="netspec")
     except KeyboardInterrupt:
@@ -86,5 +91,5 @@ def main() -> None:
         )
         sys.exit(INTERNAL)
     finally:
-        app.registered_commands = verbs
+        app.registered_commands, app.registered_groups = verbs, groups
         gc.freeze()  # the process ends: spare it a last look through all that it imported, a seventh of a `validate`

@@ -91,6 +91,7 @@ def fit(
     log: Annotated[
         LogFormat, typer.Option(help="json: what happens as JSON lines on stdout, the report at their end.")
     ] = LogFormat.text,
+    report: Annotated[bool, typer.Option(help="Write report.html, a page on the run, into its folder.")] = True,
 ) -> None:
     """Example: netspec fit specs/twitter.yaml --epochs 3
 
@@ -140,6 +141,7 @@ def fit(
                 resumed=going_on,
                 heard=heard,
                 of_run=api.of_run,
+                report=report,
             )
     except lowering.BuildError as error:
         raise _placed(error, analysis) from None

@@ -25,7 +25,7 @@ def fit_report(result: FitResult, *, width: int | None = None) -> str:
     if result.epochs < result.planned:
         epochs = f"{result.epochs} of {result.planned} epochs"
     best = f", best by {result.monitor}: epoch {result.best_epoch}" if result.best_epoch else ""
-    lines = [f"{epochs} in {_duration(result.seconds)}, seed {result.seed}{best}", "", *table(result.scores), ""]
+    lines = [f"{epochs} in {duration(result.seconds)}, seed {result.seed}{best}", "", *table(result.scores), ""]
     for score in result.scores:
         if score.split == "test":
             lines += comparisons(score)
@@ -69,7 +69,7 @@ def _intervals(found: Evaluation) -> list[str]:
     for output, values in found.scores.outputs.items():
         for name, value in values.items():
             if name in found.intervals.get(output, {}):
-                rows.append((output, name, _number(value), _between(found.intervals[output][name])))
+                rows.append((output, name, short(value), _between(found.intervals[output][name])))
     return _aligned(rows, left=(True, True))
 
 
@@ -85,14 +85,14 @@ def _slices(column: str, slices: Sequence[SliceScores]) -> list[str]:
         cells = []
         for output, name in names:
             sure = each.intervals.get(output, {}).get(name)
-            cell = _number(each.scores.outputs.get(output, {}).get(name))
+            cell = short(each.scores.outputs.get(output, {}).get(name))
             cells.append(cell if sure is None else f"{cell} ({_between(sure)})")
         rows.append((each.value, f"{each.scores.rows:,}", *cells))
     return _aligned(rows, left=(True,))
 
 
 def _between(ends: tuple[float, float]) -> str:
-    return f"{_number(ends[0])} to {_number(ends[1])}"
+    return f"{short(ends[0])} to {short(ends[1])}"
 
 
 def evaluation_json(found: Evaluation) -> str:
@@ -158,10 +158,10 @@ def table(scores: Sequence[Scores]) -> list[str]:
     rows = [("split", "rows", "output", *metrics)]
     for score in scores:
         for output, found in score.outputs.items():
-            rows.append((score.split, f"{score.rows:,}", output, *(_number(found.get(name)) for name in metrics)))
+            rows.append((score.split, f"{score.rows:,}", output, *(short(found.get(name)) for name in metrics)))
         if len(score.outputs) > 1:
             total = {"loss": score.loss}
-            rows.append((score.split, f"{score.rows:,}", "(all)", *(_number(total.get(name)) for name in metrics)))
+            rows.append((score.split, f"{score.rows:,}", "(all)", *(short(total.get(name)) for name in metrics)))
     return _aligned(rows, left=(True, False, True))
 
 
@@ -206,18 +206,25 @@ def _notes(notes: Iterable[str], width: int | None) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def _number(value: Any) -> str:
+def short(value: Any) -> str:
+    """A metric in few digits; a list of them with spaces between.
+
+    >>> short(0.51234), short([1e-9, 2.0]), short(None)
+    ('0.5123', '1e-09 2.0000', '-')
+    """
     if value is None:
         return "-"
     if isinstance(value, list):
-        return " ".join(_number(each) for each in value)
+        return " ".join(short(each) for each in value)
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds as people say them.
 
-    >>> _duration(9.54), _duration(75), _duration(7300)
+    >>> duration(9.54), duration(75), duration(7300)
     ('9.5 s', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 60:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from netspec.catalog.types import TensorType, Unknown, Weights, show_bytes
-from netspec.graph.costs import YES, Row, Total, costs
+from netspec.graph.costs import YES, Costs, Row, Total, costs
 from netspec.graph.infer import own_weights, plus
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 
@@ -73,12 +74,29 @@ def as_json(typed: TypedGraph, batch_size: int = 32) -> str:
     return json.dumps(report, indent=2)
 
 
+@dataclass(frozen=True)
+class Section:
+    """One model's table: its cells, the head first, and its outputs."""
+
+    name: str
+    rows: Sequence[tuple[str, ...]]
+    outputs: str
+
+
 def as_text(typed: TypedGraph, width: int | None = None, batch_size: int = 32) -> str:
     """The table that people read: the model, then a section for each nested model, then what all of it comes to."""
     found = costs(typed, batch_size)
-    total = _summed(found.own.values())
     mixed = any(row.trainable not in (YES, None) for row in found.rows)
-    lines = [typed.graph.name, *_section(typed, found.rows, width, mixed)]
+    lines = []
+    for at, section in enumerate(sections(typed, found)):
+        lines += ["", f"model {section.name}"] if at else [section.name]
+        lines += _laid_out(section, width, mixed)
+    return "\n".join([*lines, "", *table(sums(found), right=frozenset({1}))])
+
+
+def sections(typed: TypedGraph, found: Costs) -> Iterator[Section]:
+    """The model's table, then one for each nested model, each once."""
+    yield _section(typed, found.rows)
     done = {id(typed.graph)}
     stack = list(reversed(_models(typed.graph)))
     while stack:
@@ -88,23 +106,20 @@ def as_text(typed: TypedGraph, width: int | None = None, batch_size: int = 32) -
         done.add(id(graph))
         stack.extend(reversed(_models(graph)))
         inner = TypedGraph(graph, typed.nested[id(graph)].types, typed.weights, typed.nested)
-        rows = costs(inner, found.batch_size, own=found.own).rows
-        lines += ["", f"model {graph.name}", *_section(inner, rows, width, mixed)]
+        yield _section(inner, costs(inner, found.batch_size, own=found.own).rows)
+
+
+def sums(found: Costs) -> list[tuple[str, str, str]]:
+    """What a model comes to: what, how many, and what that takes."""
+    total = _summed(found.own.values())
     all_of_it = plus(total.trainable, total.non_trainable)
-    lines += [
-        "",
-        *table(
-            [
-                ("parameters", _count(all_of_it), _size(found.weights)),
-                ("trainable", _count(total.trainable), ""),
-                ("not trainable", _count(total.non_trainable), ""),
-                ("activations", "", f"{_size(found.activations)} in a batch of {found.batch_size:,}"),
-                ("FLOPs", f"{found.flops.known:,}", f"forward, for one example{_without(found.flops)}"),
-            ],
-            right=frozenset({1}),
-        ),
+    return [
+        ("parameters", _count(all_of_it), _size(found.weights)),
+        ("trainable", _count(total.trainable), ""),
+        ("not trainable", _count(total.non_trainable), ""),
+        ("activations", "", f"{_size(found.activations)} in a batch of {found.batch_size:,}"),
+        ("FLOPs", f"{found.flops.known:,}", f"forward, for one example{_without(found.flops)}"),
     ]
-    return "\n".join(lines)
 
 
 def as_line(name: str, typed: TypedGraph) -> tuple[str, str, str]:
@@ -149,7 +164,7 @@ def table(
     return lines
 
 
-def _section(typed: TypedGraph, costs: Iterable[Row], width: int | None, mixed: bool) -> list[str]:
+def _section(typed: TypedGraph, costs: Iterable[Row]) -> Section:
     """One model's table. A shared layer has one row with its weights, and a row for each of its calls."""
     graph = typed.graph
     rows: list[tuple[str, ...]] = [_COLUMNS]
@@ -176,10 +191,14 @@ def _section(typed: TypedGraph, costs: Iterable[Row], width: int | None, mixed: 
         for index in range(1, len(types)):
             name = f"  {call.name}.{call.outputs[index]}"
             rows.append((name, "", "", _print(types[index]), _text(types[index].dtype), "", "", ""))
-    lines = _fitted(rows, width, mixed)
-    rule = "─" * max(len(line) for line in lines)
     outputs = ", ".join(f"{n} {_print(typed.types[t])}" for n, t in graph.outputs.items())
-    return [rule, lines[0], rule, *lines[1:], rule, f"outputs: {outputs}"]
+    return Section(graph.name, rows, outputs)
+
+
+def _laid_out(section: Section, width: int | None, mixed: bool) -> list[str]:
+    lines = _fitted(list(section.rows), width, mixed)
+    rule = "─" * max(len(line) for line in lines)
+    return [rule, lines[0], rule, *lines[1:], rule, f"outputs: {section.outputs}"]
 
 
 def _fitted(rows: list[tuple[str, ...]], width: int | None, mixed: bool) -> list[str]:

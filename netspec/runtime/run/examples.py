@@ -50,7 +50,7 @@ def examples(prepared: Prepared, rows: Rows, count: int) -> tuple[Example, ...]:
             one = table.take(np.array([at]))
             made = prepared.examples(one)
             if made.rows:
-                cells = {name: _cell(one.columns[name]) for name in one.names}
+                cells = {name: cell(one.columns[name]) for name in one.names}
                 x = {name: shown(array[0]) for name, array in made.x.items()}
                 found.append(Example(one.row(0), cells, x, {name: shown(array[0]) for name, array in made.y.items()}))
     return tuple(found)
@@ -66,7 +66,7 @@ def shown(array: np.ndarray) -> Shown:
     return Shown(array.shape, str(array.dtype), tuple(first), last, float(array.min()), float(array.max()))
 
 
-def _cell(column: Any) -> str:
+def cell(column: Any) -> str:
     """The only cell of a column, as text."""
     if isinstance(column, list):
         row = [str(each) for each in column[0][: 2 * _EDGE + 2]]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from netspec.graph.ir import Checked
 from netspec.runtime.run import checkpoints, origins, runs
 from netspec.runtime.run.checkpoints import Checkpoint
+from netspec.runtime.run.differing import differences
 from netspec.runtime.run.runs import RunError, RunRecord
 
 # What does not touch the numbers that a run goes on from.
@@ -44,8 +44,8 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
     """
     seed = record.seed if checked.fit.seed is None else checked.fit.seed
     now = runs.escaped(runs.resolved(checked, seed=seed, steps_per_execution=1, dummy=record.dummy)["spec"])
-    differences = list(_differences(dict(record.spec), now))
-    unsafe = [each for each in differences if not _free(each.path)]
+    different = list(differences(dict(record.spec), now))
+    unsafe = [each for each in different if not _free(each.path)]
     if unsafe:
         shown = "; ".join(each.said for each in unsafe[:_MOST_SHOWN])
         more = f"; and {len(unsafe) - _MOST_SHOWN} more" if len(unsafe) > _MOST_SHOWN else ""
@@ -60,7 +60,7 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
             help="give it the file back that it had, or train anew",
         )
     stood, epochs = checkpoints.read(record.path), checked.fit.epochs
-    others = any(each.path[:2] == _CALLBACKS for each in differences)
+    others = any(each.path[:2] == _CALLBACKS for each in different)
     if stood is not None and others:
         stood = replace(stood, callbacks=(), stopped=False)
     if stood is not None and epochs < stood.epoch:
@@ -70,7 +70,7 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
         why = "a callback has ended it" if stood.stopped and stood.epoch < epochs else "nothing is left to do"
         cure = "change the callback" if stood.stopped else f"--epochs {2 * epochs} goes on, for example"
         raise RunError(f"`{record.path}` is finished after epoch {stood.epoch}: {why}", help=cure)
-    notes = [each.said for each in differences if each.path[:1] != ("vars",)]
+    notes = [each.said for each in different if each.path[:1] != ("vars",)]
     if others:
         notes.append("the callbacks differ, so they begin anew")
     return Resumed(
@@ -93,37 +93,3 @@ def _where(stood: Checkpoint | None) -> str:
 
 def _free(path: tuple[str, ...]) -> bool:
     return any(path[: len(free)] == free for free in _FREE)
-
-
-@dataclass(frozen=True)
-class _Difference:
-    path: tuple[str, ...]
-    was: Any
-    now: Any
-
-    @property
-    def said(self) -> str:
-        """As in `fit.batch_size was 32, and is 64`."""
-        return f"{'.'.join(self.path)} was {_shown(self.was)}, and is {_shown(self.now)}"
-
-
-_MISSING = object()
-
-
-def _shown(value: Any) -> str:
-    if value is _MISSING:
-        return "not there"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _differences(was: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[_Difference]:
-    """The smallest parts of two plain values that differ; a key that is null is as good as none."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        for key in dict.fromkeys((*was, *now)):
-            yield from _differences(was.get(key), now.get(key), (*path, str(key)))
-    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        for at, (one, other) in enumerate(zip(was, now, strict=True)):
-            yield from _differences(one, other, (*path, str(at)))
-    elif was != now or type(was) is not type(now):
-        yield _Difference(path, _MISSING if was is None else was, _MISSING if now is None else now)

@@ -10,9 +10,10 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from netspec.language.schema import TABLES
 SPEC, RESOLVED, LAST, BEST = "spec.yaml", "resolved.json", "weights.weights.h5", "best.weights.h5"
 FEATURES, HISTORY, METRICS, ENVIRONMENT = "features", "history.csv", "metrics.json", "environment.json"
 CHECKPOINT = "checkpoint.npz"
+TIMES, EVIDENCE, REPORT = "times.csv", "evidence.json", "report.html"
 RUNNING, FINISHED, INTERRUPTED, FAILED = "running", "finished", "interrupted", "failed"
 FORMAT_VERSION = "1.0"
 
 # metrics.json first: without it a run is not finished; resolved.json last: without it a folder is no run.
-_FILES = (METRICS, SPEC, CHECKPOINT, LAST, BEST, HISTORY, ENVIRONMENT, RESOLVED)
+FILES = (METRICS, SPEC, CHECKPOINT, LAST, BEST, HISTORY, TIMES, EVIDENCE, REPORT, ENVIRONMENT, RESOLVED)
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?\Z")
+_WAITS = (0.01, 0.03, 0.1)  # seconds: `written_now` of another process holds a folder for a moment
 _UNFINISHED = "it ended before an epoch was complete"
 
 
@@ -95,13 +98,13 @@ def check_free(out: Path, *, force: bool) -> None:
         raise RunError(f"`{out}` is no folder")
     if out.is_dir() and not force and any(out.iterdir()):
         raise RunError(f"`{out}` exists and is not empty", help="--force writes over the run in it")
-    if out.is_dir() and any(out.iterdir()) and not _is_run(out):
+    if out.is_dir() and any(out.iterdir()) and not is_run(out):
         raise RunError(
             f"`{out}` is not empty and holds no run, so nothing in it may be written over", help="name another folder"
         )
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
     """Whether the folder's files are ours: a file of another program may well be called history.csv."""
     try:
         found = _read(folder / RESOLVED)
@@ -111,11 +114,11 @@ def _is_run(folder: Path) -> bool:
 
 
 def _clear(folder: Path) -> None:
-    if not _is_run(folder):
+    if not is_run(folder):
         return
     if (folder / FEATURES / "features.index.json").is_file():
         shutil.rmtree(folder / FEATURES)
-    for name in _FILES:
+    for name in FILES:
         (folder / name).unlink(missing_ok=True)
 
 
@@ -133,15 +136,52 @@ def held(folder: Path) -> Iterator[None]:
         return
     number = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"another run is being written into `{folder}`", help="name another folder") from None
-        except OSError:
-            pass  # a file system without locks
+        for wait in (*_WAITS, None):
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if wait is None:
+                    raise RunError(
+                        f"another run is being written into `{folder}`", help="name another folder"
+                    ) from None
+                time.sleep(wait)
+            except OSError:
+                break  # a file system without locks
+            else:
+                break
         yield
     finally:
         os.close(number)
+
+
+def written_now(folder: Path) -> bool:
+    """Whether a process holds the folder to write its run; where that cannot be told, it is taken to be so."""
+    try:
+        import fcntl
+
+        number = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return True
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system without locks
+        return True
+    finally:
+        os.close(number)
+    return False
+
+
+def stamp(folder: Path) -> datetime | None:
+    """When a run's folder was made, by its name; None for a name that `create` would not give.
+
+    >>> stamp(Path("runs/tiny/20261123T120001Z-2"))
+    datetime.datetime(2026, 11, 23, 12, 0, 1, tzinfo=datetime.timezone.utc)
+    """
+    found = _STAMP.match(folder.name)
+    try:
+        return datetime.strptime(found[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
 
 
 def latest(name: str, root: Path = Path("runs")) -> Path | None:
@@ -197,6 +237,22 @@ def load(run: Path) -> RunRecord:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"`{run / RESOLVED}` is damaged: {_what(error)}") from error
+
+
+def metrics(run: Path) -> dict[str, dict[str, dict[str, Any]]] | None:
+    """What a finished run scored, by split and output; None where it is not finished.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = run / METRICS
+    if not path.is_file():
+        return None
+    found = _read(path)
+    for of_split in found.values():
+        if not isinstance(of_split, dict) or not all(isinstance(each, dict) for each in of_split.values()):
+            raise RunError(f"`{path}` is damaged: expected metrics by split and output")
+    return found
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

@@ -19,9 +19,9 @@ from netspec.runtime.data.store import Examples, truths
 ALL = "(all)"
 Number = float | list[Any]  # a metric is a number, or a list of them where it has one for each class
 
-_ONE_HOT = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge", "KLDivergence"))
-_BINARY = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy"))
-_CLASSIFYING = _ONE_HOT | _BINARY | {"SparseCategoricalCrossentropy"}
+ONE_HOT = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge", "KLDivergence"))
+BINARY = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy"))
+CLASSIFYING = ONE_HOT | BINARY | {"SparseCategoricalCrossentropy"}
 _ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 
@@ -107,8 +107,13 @@ def majorities(examples: Examples, training: Training, names: Mapping[str, Seque
 
     `names` are the classes' names by output, where they have some; numbers otherwise.
     """
+    return majorities_of(tallies(examples, training), names)
+
+
+def tallies(examples: Examples, training: Training) -> dict[str, Counter[int]]:
+    """How many labels of each class there are, by output, of those that classify."""
     counted: dict[str, Counter[int]] = {
-        name: Counter() for name in examples.targets if loss_class(training.losses.get(name)) in _CLASSIFYING
+        name: Counter() for name in examples.targets if loss_class(training.losses.get(name)) in CLASSIFYING
     }
     for _, y, w in truths(examples) if counted else ():
         for name in list(counted):
@@ -119,6 +124,11 @@ def majorities(examples: Examples, training: Training, names: Mapping[str, Seque
                 continue
             values, counts = np.unique(classes.astype(np.int64), return_counts=True)
             counted[name].update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return counted
+
+
+def majorities_of(counted: Mapping[str, Counter[int]], names: Mapping[str, Sequence[str]]) -> dict[str, Majority]:
+    """The same of labels that are counted."""
     found = {}
     for name, counter in counted.items():
         total = counter.total()
@@ -133,9 +143,9 @@ def class_numbers(array: np.ndarray, loss: str | None) -> np.ndarray | None:
     """Class numbers of labels, None where they are not classes."""
     if loss == "SparseCategoricalCrossentropy":
         return array
-    if loss in _ONE_HOT and array.shape[-1] > 1:
+    if loss in ONE_HOT and array.shape[-1] > 1:
         return np.asarray(array.argmax(axis=-1))
-    if loss in _BINARY and (array.ndim == 1 or array.shape[-1] == 1) and np.isin(array, (0, 1)).all():
+    if loss in BINARY and (array.ndim == 1 or array.shape[-1] == 1) and np.isin(array, (0, 1)).all():
         return array
     return None
 

@@ -32,6 +32,16 @@ from netspec.runtime.data.usable import Used
 from netspec.runtime.run.progress import counting
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRACED = 1 << 16  # rows of a source whose way into a part is noted, and a block more
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the first rows of a part come from: its source, and which of its rows were kept, from 0."""
+
+    rows: Rows
+    positions: np.ndarray
+    at_once: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Part:
     notes: tuple[str, ...] = ()
     labelled: Mapping[str, int] = field(default_factory=dict)
     generated: bool = False  # none of them is real
+    source: Origin | None = None
 
     @property
     def rows(self) -> int:
@@ -366,8 +377,12 @@ def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
     used = Used()
     weights = dict.fromkeys((output for output, label in prepared.labels.items() if label.weighted), 0.0)
     labelled = dict.fromkeys(weights, 0)
+    positions, before = [np.zeros(0, np.int64)], 0
     for table in pieces(rows, prepared.at_once):
         examples = prepared.examples(table)
+        if before < TRACED:
+            positions.append(before + examples.positions)
+        before += table.rows
         used += examples.used
         if examples.rows:
             gathered.add(examples.x, examples.y, examples.w)
@@ -383,4 +398,8 @@ def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
     made = gathered.made()
     if isinstance(made, Store):
         notes = (*notes, f"prepared rows are kept on the disk, {show_bytes(made.bytes)} unpacked")
-    return Part(name, made, notes, labelled)
+    found = None
+    if name != TRAIN:
+        raw = rows.inner if isinstance(rows, _Watched) else rows
+        found = Origin(raw, np.concatenate(positions), prepared.at_once)
+    return Part(name, made, notes, labelled, source=found)

@@ -22,7 +22,7 @@ from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks
-from netspec.runtime.run import origins, runs, scores, splits
+from netspec.runtime.run import origins, reporting, runs, splits, timing
 from netspec.runtime.run.cadence import SECONDS, Cadence
 from netspec.runtime.run.progress import Heard, progress
 from netspec.runtime.run.runs import RunError
@@ -95,6 +95,7 @@ def fit(
     resumed: Resumed | None = None,
     heard: Heard | None = None,
     of_run: Callable[[Path], Checked] | None = None,
+    report: bool = True,
 ) -> FitResult:
     """Train a spec on its data, or on `dummy` generated examples, into a run folder.
 
@@ -109,6 +110,7 @@ def fit(
         resumed: a run to go on with, in its own folder; `dummy`, `out` and `force` are then left out.
         heard: is told what happens, in place of any other progress.
         of_run: the spec of a run folder, for a spec that begins with another run's weights.
+        report: write report.html, a page on the run, when it ends.
 
     Returns:
         The run, its history and its scores.
@@ -127,7 +129,7 @@ def fit(
     if all(loss is None for loss in checked.training.losses.values()):
         message = f"`{checked.name}` has no losses, so there is nothing to train for"
         raise TrainingError("NS511", message, help="say `losses: mse`, for example")
-    attempt = _Attempt(checked, command, resumed, of_run)
+    attempt = _Attempt(checked, command, resumed, of_run, report)
     try:
         return attempt.go(spec_text, dummy, out, force, quiet, heard)
     except KeyboardInterrupt:
@@ -158,8 +160,10 @@ class _Attempt:
         command: Sequence[str],
         resumed: Resumed | None,
         of_run: Callable[[Path], Checked] | None,
+        report: bool,
     ) -> None:
         self._checked, self._command, self._resumed, self._of_run = checked, command, resumed, of_run
+        self._report = report
         self._begun: tuple[Begun, ...] = ()  # what became of the first weights that another run has
         self._started = datetime.now(UTC)
         self._environment: dict[str, Any] = {}
@@ -187,7 +191,7 @@ class _Attempt:
         check_memory(checked)
         engine.keras()
         from netspec.runtime.data import batches
-        from netspec.runtime.run import by_length, counting, keeping, loop
+        from netspec.runtime.run import by_length, counting, keeping, loop, scoring
 
         steps = loop.steps(checked, parts.train.rows)
         at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
@@ -214,7 +218,9 @@ class _Attempt:
         run = self.run
         assert run is not None
         monitor = "val_loss" if parts.validation else "loss"
-        shown = progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard)
+        shown = timing.Timed(
+            progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard), run, model.optimizer
+        )
         keeper = self._keeper = keeping.Keeper(
             run,
             monitor,
@@ -244,7 +250,7 @@ class _Attempt:
         finally:
             shown.close()
         anew = bool(own) or bool(getattr(model.optimizer, "use_ema", False))
-        found = self._scores(model, parts, keeper, anew=anew)
+        found, counted = scoring.scored(model, checked, parts, keeper.history[-1], anew=anew)
         result = FitResult(
             run,
             checked.name,
@@ -266,6 +272,8 @@ class _Attempt:
         )
         self._environment |= {"epochs": result.epochs, "best_epoch": result.best_epoch, "monitor": result.monitor}
         self.end(runs.FINISHED)
+        if self._report:
+            reporting.finished(result, model, checked, parts, counted)
         runs.write_json(run / runs.METRICS, result.metrics)
         return result
 
@@ -323,7 +331,8 @@ class _Attempt:
             )
         again = {"at": origins.iso(self._started), "command": list(self._command), "versions": origins.versions()}
         self._environment |= {"state": runs.RUNNING, "resumed": [*self._environment.get("resumed", ()), again]}
-        (run / runs.METRICS).unlink(missing_ok=True)
+        for file in (runs.METRICS, runs.EVIDENCE, runs.REPORT):
+            (run / file).unlink(missing_ok=True)
         runs.write_json(
             run / runs.RESOLVED, runs.resolved(self._checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         )
@@ -339,30 +348,6 @@ class _Attempt:
                 made = Path(folder, runs.FEATURES)
                 parts.prepared.save(made)
                 runs.put(run, runs.FEATURES, made)
-
-    def _scores(self, model: Any, parts: Splits, keeper: Keeper, *, anew: bool) -> tuple[Scores, ...]:
-        """Of the training rows what the last epoch logged, of all others what the kept weights score.
-
-        The last epoch's logs say that of the validation rows too, unless a callback has put back earlier weights.
-        """
-        from netspec.runtime.run import loop
-
-        checked = self._checked
-        names = parts.prepared.class_names if parts.prepared is not None else {}
-        found = []
-        for part in (parts.train, parts.validation, parts.test):
-            if part is None:
-                continue
-            last = keeper.history[-1]
-            if part is parts.validation:
-                last = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
-            logged = part is parts.train or (part is parts.validation and not anew)
-            logs = last if logged else loop.evaluate(model, checked, part)
-            majorities = scores.majorities(part.examples, checked.training, names)
-            outputs = tuple(checked.typed.graph.outputs)
-            of_part = scores.sorted_out(part.name, part.rows, logs, checked.training, outputs, majorities)
-            found.append(of_part.without(part.unscored))
-        return tuple(found)
 
     def _not_finite(self, epoch: int, what: str) -> TrainingError:
         cure = "lower the learning rate, or give the optimizer `clipnorm: 1`; look for extreme values in the data"
@@ -399,6 +384,8 @@ class _Attempt:
             return
         self._environment |= {"state": state, "finished": origins.iso(datetime.now(UTC))}
         runs.write_json(self.run / runs.ENVIRONMENT, self._environment)
+        if self._report and state != runs.FINISHED:
+            reporting.ended(self.run, self._checked)
 
 
 def _notes(parts: Splits) -> tuple[str, ...]:
