@@ -30,6 +30,19 @@ def names(file: File, kind: str) -> list[str]:
         return list(_schema(file, kind).names)
 
 
+def no_columns(file: File, kind: str) -> dict[str, str]:
+    """The columns that `column` would refuse, each with the kind of its values."""
+    with _broken(file, kind):
+        schema = _schema(file, kind)
+    found = {}
+    for field in schema:
+        try:
+            column(pa.array([], field.type), file.name, field.name)
+        except DataError:
+            found[field.name] = str(field.type)
+    return found
+
+
 def count(file: File, kind: str) -> int:
     """How many rows it has."""
     with _broken(file, kind):

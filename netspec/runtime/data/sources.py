@@ -94,6 +94,13 @@ def column_names(source: Source, folder: Path) -> tuple[str, ...]:
     return tuple(columnar.names(file, source.kind))
 
 
+def no_columns(source: Source, folder: Path) -> dict[str, str]:
+    """The columns whose values nothing can be made of, each with their kind, by the first file of a source."""
+    if source.kind not in ("jsonl", "parquet", "arrow"):
+        return {}
+    return columnar.no_columns(found(source, folder)[0], source.kind)
+
+
 def read(source: Source, folder: Path, *, columns: Items[str] | None = None, also: Items[str] = ()) -> Table:
     """The same, all of it in memory."""
     rows = opened(source, folder, columns=columns, also=also)
