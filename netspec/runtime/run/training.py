@@ -188,6 +188,7 @@ class _Attempt:
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
         scales = parts.prepared.scales if parts.prepared is not None else {}
         singly = parts.prepared.singly if parts.prepared is not None else ()
+        counting.by_rows(model)
         counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted, singly=singly)
         own = callbacks(checked)
         augmentation = loop.augmentation(checked, parts.train, seed)
