@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,23 @@ def test_what_cannot_be_learned_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert "40 different texts in 40 rows" in refusal(x=x, y=[f"t{at}" for at in x])
     assert "no column to learn from" in refusal(x=["same"] * 40, y=x)
     assert "too large" in refusal(x=[1.5, 2] * 20, y=[at * 1e200 for at in x])
+
+
+def test_values_that_make_no_column_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"x": at % 7 / 2, "where": {"lat": at}, "tags": [{"name": "a"}], "y": at % 2} for at in range(40)]
+    Path("t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = api.first_spec("t.jsonl", "y")
+    assert "left out: `where` holds values of the kind struct<lat: int64>" in text and "`tags` holds values" in text
+    with pytest.raises(DataError, match="column `where` holds values of the kind"):
+        api.first_spec("t.jsonl", "where")
+
+
+def test_a_target_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,\n" + "".join(f"{at / 3},{at % 2}\n" for at in range(40)))
+    with pytest.raises(DataError, match="has no name, so it is no target"):
+        api.first_spec("t.csv", "")
 
 
 def test_names_are_near_and_files_are_told_as_fit_tells_them(run: Any, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet  # noqa: E402
 
 from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.language.schema import Category, Data, Feature, Source, Target, Text  # noqa: E402
-from netspec.runtime.data import arrays, columnar, own, sources, store, text_files  # noqa: E402
+from netspec.runtime.data import arrays, columnar, json_lines, own, sources, store, text_files  # noqa: E402
 from netspec.runtime.data.columns import numbers, texts  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.learning import fit  # noqa: E402
@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "HELD", 0)
     monkeypatch.setattr(text_files, "_BLOCK_STREAMED", 1 << 10)
     monkeypatch.setattr(columnar, "_ROWS", 37)
-    monkeypatch.setattr(columnar, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(json_lines, "_BLOCK", 1 << 12)
     monkeypatch.setattr(arrays, "_BLOCK", 1 << 9)
 
 
@@ -367,3 +367,76 @@ def test_a_disk_without_room_is_said_before_anything_is_written(monkeypatch: pyt
 def test_a_table_is_its_own_rows() -> None:
     table = Table({"a": np.arange(3)}, 3, "t")
     assert list(table.tables()) == [table] and table.names == ("a",)
+
+
+def test_lines_of_json_go_by_the_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by its first megabytes: what is missing, whole, without a key or like a date there may differ below."""
+    first = {"number": None, "part": 1, "when": "2024-02-03", "list": [], "unused": {"a": 1}}
+    last = {"number": 2.5, "part": 1.5, "when": "soon", "list": [0.5], "unused": {"b": [1]}, "late": 7}
+    lines = [json.dumps(first)] * 50 + ["", json.dumps(last)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr(json_lines, "_BLOCK", 100)
+    json_lines.scanned.cache_clear()
+    asked = ["number", "part", "when", "list", "late"]
+    table = read(Source(jsonl=("t.jsonl",)), tmp_path, columns=asked)
+    assert table.rows == 51
+    for name, ends in {"number": (np.nan, 2.5), "part": (1, 1.5), "late": (np.nan, 7)}.items():
+        np.testing.assert_array_equal(numbers(table, name)[[0, -1]], ends)
+    assert texts(table, "when")[-2:] == ["2024-02-03", "soon"]
+    assert table.columns["list"][-1].as_py() == [0.5]
+
+
+def test_dates_of_json_stay_the_texts_that_they_are(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"a": "2024-02-03", "b": [["2024-02-03"]]}\n')
+    assert texts(read(Source(jsonl=("t.jsonl",)), tmp_path, columns=["a"]), "a") == ["2024-02-03"]
+
+
+def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"a": 1}\n{"a": 1, "a": 2}\n')
+    with pytest.raises(DataError, match="line 2: the key `a` stands there twice"):
+        opened(Source(jsonl=("t.jsonl",)), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_two_columns_of_one_name(tmp_path: Path, kind: str) -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], names=["a", "a", "b"])
+    _write(table, tmp_path / f"t.{kind}")
+    source = Source.model_validate({kind: (f"t.{kind}",)})
+    assert read(source, tmp_path, columns=["b"]).columns["b"].tolist() == [3]
+    for asked in (["a"], None):
+        with pytest.raises(DataError, match="has 2 columns named `a`; names must differ"):
+            opened(source, tmp_path, columns=asked)
+
+
+def test_a_row_of_a_later_file_without_lines_is_counted_in_that_file(tmp_path: Path) -> None:
+    for name, value in (("t1", 1.0), ("t2", float("inf"))):
+        _write(pa.table({"a": [0.0, value]}), tmp_path / f"{name}.parquet")
+    rows = opened(Source(parquet=("t*.parquet",)), tmp_path)
+    with pytest.raises(DataError, match=r"`t2\.parquet` row 2, column `a`"):
+        for table in rows.tables():
+            numbers(table, "a")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_row_that_is_longer_than_a_block(tmp_path: Path, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "_BLOCK", 1 << 10)
+    monkeypatch.setattr(text_files, "_BLOCK_STREAMED", 1 << 10)
+    monkeypatch.setattr(sources, "HELD", 1 << 30 if whole else 0)
+    words = "\n".join(["word"] * 4000)
+    cells = [*(str(row) for row in range(500)), words, *(str(row) for row in range(500)), words * 2, "end"]
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f'"{cell}",1\n' for cell in cells))
+    rows = opened(Source(csv=("t.csv",)), tmp_path)
+    assert isinstance(rows, Table) == whole and rows.rows == len(cells)
+    tables = list(rows.tables())
+    assert [cell for table in tables for cell in texts(table, "a")] == cells
+    assert whole or [table.first for table in tables][1:] == list(np.cumsum([t.rows for t in tables])[:-1] + 1)
+    monkeypatch.setattr(text_files, "_MOST", 1 << 12)
+    with pytest.raises(DataError, match="has a row of more than"):
+        opened(Source(csv=("t.csv",)), tmp_path)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(table, path)
+    else:
+        pyarrow.feather.write_feather(table, path)

@@ -520,3 +520,15 @@ data: {train: t.csv, features: {x: {column: words, sequence: {}}}, targets: {o: 
 """,
     )
     assert found.labels[0].counts == {"train": (3, 2, 1)}
+
+
+def test_unused_columns_of_mappings_do_not_hide_the_others(tmp_path: Path) -> None:
+    rows = [{"x": at / 2, "where": {"lat": at}, "other": at, "y": at % 2} for at in range(8)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "spec.yaml").write_text(
+        "inputs: {x: [1]}\nlayers:\n  - Dense: {units: 1, activation: sigmoid}\n    name: y\n"
+        "losses: binary_crossentropy\ndata: {train: t.jsonl, features: {x: x}, targets: {y: y}}\n"
+    )
+    found = api.survey(tmp_path / "spec.yaml")
+    assert found.columns["other"]["train"].distinct == 8 and "where" not in found.columns
+    assert any(note.startswith("column `where` is not used and not described") for note in found.notes)

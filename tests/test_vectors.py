@@ -153,7 +153,7 @@ def test_lists_of_json_and_parquet(tmp_path: Path) -> None:
 
 
 def test_blocks_of_lists_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netspec.runtime.data.columnar._BLOCK", 64)
+    monkeypatch.setattr("netspec.runtime.data.json_lines._BLOCK", 64)
     rows: list[list[float]] = [[1.5, 2.5], [1.0, 2.0], [3.5], [4.0, 5.0, 6.5]]
     lines = (json.dumps({"a": row, "label": 1}) for row in rows)
     (tmp_path / "t.jsonl").write_text("\n".join(lines))

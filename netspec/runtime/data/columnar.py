@@ -6,7 +6,6 @@ Numbers, texts, times (as ISO 8601 text), bytes and lists of numbers are columns
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from collections.abc import Sequence as Items
 from typing import Any
@@ -14,22 +13,34 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json
 import pyarrow.parquet
 
+from netspec.runtime.data import json_lines
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.files import File, opened, opened_text
+from netspec.runtime.data.files import File
 from netspec.runtime.data.tables import Column, Table
 
 _ROWS = 1 << 16  # of a block
 _BYTES = 1 << 26  # of a block of Parquet, where its rows are wide
-_BLOCK = 1 << 22  # bytes of a block of JSON Lines
 
 
 def names(file: File, kind: str) -> list[str]:
-    """The names of the columns; of JSON Lines those of the keys of the first block."""
+    """The names of the columns; of JSON Lines the keys of all lines."""
     with _broken(file, kind):
         return list(_schema(file, kind).names)
+
+
+def no_columns(file: File, kind: str) -> dict[str, str]:
+    """The columns that `column` would refuse, each with the kind of its values."""
+    with _broken(file, kind):
+        schema = _schema(file, kind)
+    found = {}
+    for field in schema:
+        try:
+            column(pa.array([], field.type), file.name, field.name)
+        except DataError:
+            found[field.name] = str(field.type)
+    return found
 
 
 def count(file: File, kind: str) -> int:
@@ -40,7 +51,7 @@ def count(file: File, kind: str) -> int:
         if kind == "arrow":
             with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
                 return sum(reader.get_batch(at).num_rows for at in range(reader.num_record_batches))
-        return sum(batch.num_rows for batch in _batches(file, kind, None))
+        return int(json_lines.scanned(file)[1])
 
 
 def blocks(file: File, kind: str, wanted: Items[str], *, before: int) -> Iterator[Table]:
@@ -55,7 +66,8 @@ def blocks(file: File, kind: str, wanted: Items[str], *, before: int) -> Iterato
         for start in range(0, batch.num_rows, _ROWS):
             part = batch.slice(start, _ROWS)
             cells = {name: column(part.column(name), file.name, name) for name in wanted}
-            yield Table(cells, part.num_rows, file.name, first=first, folders=(file.path.parent,))
+            where = (file.path.parent,)
+            yield Table(cells, part.num_rows, file.name, first=first, folders=where, before=before)
             first += part.num_rows
 
 
@@ -65,8 +77,7 @@ def _schema(file: File, kind: str) -> Any:
     if kind == "arrow":
         with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
             return reader.schema
-    with opened(file.path) as stream, _json(stream) as reader:
-        return reader.schema
+    return json_lines.scanned(file)[0]
 
 
 def _batches(file: File, kind: str, wanted: Items[str] | None) -> Iterator[Any]:
@@ -79,8 +90,7 @@ def _batches(file: File, kind: str, wanted: Items[str] | None) -> Iterator[Any]:
             for at in range(reader.num_record_batches):
                 yield reader.get_batch(at)
     else:
-        with opened(file.path) as stream, _json(stream) as reader:
-            yield from reader
+        yield from json_lines.batches(file, wanted)
 
 
 def _at_once(parquet: Any, wanted: list[str] | None) -> int:
@@ -93,11 +103,6 @@ def _at_once(parquet: Any, wanted: list[str] | None) -> int:
             if wanted is None or part.path_in_schema.partition(".")[0] in wanted:
                 size += part.total_uncompressed_size
     return int(max(1, min(_ROWS, _BYTES * max(1, meta.num_rows) // max(1, size))))
-
-
-def _json(stream: Any) -> Any:
-    read = pyarrow.json.ReadOptions(block_size=_BLOCK, use_threads=False)
-    return pyarrow.json.open_json(stream, read_options=read, parse_options=pyarrow.json.ParseOptions())
 
 
 def column(array: Any, origin: str, name: str) -> Column:
@@ -221,37 +226,7 @@ def _broken(file: File, kind: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, EOFError) as error:
         if kind == "jsonl":
-            raise _diagnose(file, error) from None
+            raise json_lines.diagnosed(file, error) from None
         said = (str(error).splitlines() or [""])[0][:200]
         what = {"parquet": "Parquet", "arrow": "Arrow"}[kind]
         raise DataError("NS705", f"`{file.name}` is no {what} file, or it is damaged: {said}") from None
-
-
-def _diagnose(file: File, error: Exception) -> DataError:
-    """The first line of a JSON Lines file that is none, or whose values are of another kind than before."""
-    kinds: dict[str, tuple[str, int]] = {}
-    try:
-        with opened_text(file.path) as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError) as broken:
-                    return DataError("NS705", f"`{file.name}` line {number} is no JSON: {broken}")
-                if not isinstance(value, dict):
-                    return DataError("NS705", f"`{file.name}` line {number}: expected a mapping, `{{…}}`")
-                for key, cell in value.items():
-                    kind = _kind(cell)
-                    before = kinds.setdefault(key, (kind, number)) if kind else (kind, number)
-                    if kind != before[0]:
-                        said = f"`{key}` is {kind}, on line {before[1]} it is {before[0]}"
-                        return DataError("NS705", f"`{file.name}` line {number}: {said}")
-    except (OSError, EOFError, UnicodeDecodeError) as broken:
-        return DataError("NS705", f"`{file.name}` cannot be read: {broken}")
-    return DataError("NS705", f"`{file.name}` cannot be read: {(str(error).splitlines() or [''])[0][:200]}")
-
-
-def _kind(cell: Any) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
-    return kinds.get(type(cell), "")

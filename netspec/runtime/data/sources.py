@@ -94,6 +94,13 @@ def column_names(source: Source, folder: Path) -> tuple[str, ...]:
     return tuple(columnar.names(file, source.kind))
 
 
+def no_columns(source: Source, folder: Path) -> dict[str, str]:
+    """The columns whose values nothing can be made of, each with their kind, by the first file of a source."""
+    if source.kind not in ("jsonl", "parquet", "arrow"):
+        return {}
+    return columnar.no_columns(found(source, folder)[0], source.kind)
+
+
 def read(source: Source, folder: Path, *, columns: Items[str] | None = None, also: Items[str] = ()) -> Table:
     """The same, all of it in memory."""
     rows = opened(source, folder, columns=columns, also=also)
@@ -148,18 +155,21 @@ def _origin(files: Items[File]) -> str:
     return files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
 
 
-def _missing(file: File, wanted: Items[str], there: Items[str]) -> None:
+def _check(file: File, wanted: Items[str], there: Items[str]) -> None:
+    """NS702 for a column that is not there, NS705 where two share a name that is asked for."""
     for name in wanted:
         if name not in there:
             raise missing_column(file.name, name, there)
+        if there.count(name) > 1:
+            message = f"`{file.name}` has {there.count(name)} columns named `{name}`; names must differ"
+            raise DataError("NS705", message)
 
 
 def _text(files: tuple[File, ...], separator: str, columns: Items[str] | None, also: Items[str]) -> Rows:
     headers = [text_files.header(file, separator) for file in files]
     wanted = _wanted(columns, also, headers[0])
     for file, header in zip(files, headers, strict=True):
-        _missing(file, wanted, header)
-        text_files.columns(file, separator, wanted, header)
+        _check(file, wanted, header)
     if len(files) == 1 and files[0].bytes <= HELD:
         return text_files.read(files[0], separator, wanted, headers[0])
     counts = [text_files.count(file, separator, wanted, header) for file, header in zip(files, headers, strict=True)]
@@ -177,7 +187,7 @@ def _columnar(files: tuple[File, ...], kind: str, columns: Items[str] | None, al
     there = [columnar.names(file, kind) for file in files]
     wanted = _wanted(columns, also, there[0])
     for file, names in zip(files, there, strict=True):
-        _missing(file, wanted, names)
+        _check(file, wanted, names)
     counts = [columnar.count(file, kind) for file in files]
     if not sum(counts):
         raise DataError("NS704", f"`{_origin(files)}` has no rows")

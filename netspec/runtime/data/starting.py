@@ -102,7 +102,11 @@ def plan(
     for name in targets:
         if name not in names:
             raise missing_column(source.files[0], name, names)
-    rows = sources.opened(source, folder)
+        if not name:
+            help = "give it one in the first line of the file"
+            raise DataError("NS702", f"a column of `{source.files[0]}` has no name, so it is no target", help)
+    no_columns = {name: kind for name, kind in sources.no_columns(source, folder).items() if name not in targets}
+    rows = sources.opened(source, folder, columns=[name for name in names if name not in no_columns])
     columns, labelled = _profiled(watch(rows, "looking at the columns"), targets)
     taken: set[str] = set()
     found = closer.look(watch(rows, "looking at dates and lists"), columns)
@@ -117,6 +121,7 @@ def plan(
         photos = photographed(folder / source.images, tuple(_paths(rows)))
         roles["image"] = "photo", ""
     inputs = tuple(_inputs(columns, roles, details, taken, found, photos))
+    roles |= {name: ("", f"holds values of the kind {kind}") for name, kind in no_columns.items()}
     if not inputs:
         why = "; ".join(f"`{name}` {why}" for name, (_, why) in list(roles.items())[:5])
         raise DataError("NS707", f"`{rows.origin}` has no column to learn from", why or None)

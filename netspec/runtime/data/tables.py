@@ -48,11 +48,10 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """Where to look up the line of a row of a text file: its path, its separator, the rows of the files before it."""
+    """Where to look up the line of a row of a text file: its path and its separator."""
 
     path: Path
     separator: str
-    before: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,7 @@ class Table:
 
     `origin` names the source in messages; `text`, for CSV and TSV, is where to look up the line of a row. Paths in
     cells are relative to one of `folders`: that number `within` (rows,) of them, the first where that is None.
+    `before` rows lie in earlier files of the source, so that messages count in that of `origin`.
     """
 
     columns: Mapping[str, Column]
@@ -71,6 +71,7 @@ class Table:
     first: int = 1
     folders: tuple[Path, ...] = ()
     within: np.ndarray | None = None
+    before: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,9 +94,9 @@ class Table:
     def row(self, position: int) -> str:
         """The row at this position as a message names it: `row 12`, with the line where a file has lines."""
         number = int(position) + self.first if self.numbers is None else int(self.numbers[position])
+        number -= self.before
         if self.text is None:
             return f"row {number}"
-        number -= self.text.before
         found = itertools.islice(records(self.text.path, self.text.separator), number, None)
         line = next((line for line, _ in found), None)
         return f"row {number}" if line is None else f"row {number} (line {line})"

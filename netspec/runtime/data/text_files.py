@@ -17,8 +17,9 @@ from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.files import File, opened
 from netspec.runtime.data.tables import LONGEST, Table, Text, records
 
-_BLOCK = 1 << 23  # bytes; a row must fit into one block of the CSV reader
+_BLOCK = 1 << 23  # bytes; a row must not be longer, so blocks grow where one is
 _BLOCK_STREAMED = 1 << 22
+_MOST = 1 << 28
 
 
 def header(file: File, separator: str) -> list[str]:
@@ -38,55 +39,68 @@ def header(file: File, separator: str) -> list[str]:
     return first[1]
 
 
-def columns(file: File, separator: str, wanted: Items[str], there: Items[str]) -> None:
-    """NS705 where two columns share a name that is asked for."""
-    for name in wanted:
-        if there.count(name) > 1:
-            message = f"`{file.name}` has {there.count(name)} columns named `{name}`; names must differ"
-            raise DataError("NS705", message)
-
-
 def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> Table:
     """The whole file."""
-    quotes = check_utf8(file)
-    try:
-        with opened(file.path) as stream:
-            table = pyarrow.csv.read_csv(stream, **_options(separator, wanted, _BLOCK))
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-        raise _diagnose(file, separator, there, error) from None
+    if check_utf8(file) % 2:
+        _check_quotes(file, separator)
+    block = _BLOCK
+    while True:
+        try:
+            with opened(file.path) as stream:
+                table = pyarrow.csv.read_csv(stream, **_options(separator, wanted, block))
+            break
+        except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+            block = _larger(block, error)
+            if not block:
+                raise _diagnose(file, separator, there, error) from None
     if table.num_rows == 0:
         raise DataError("NS704", f"`{file.name}` has a header and no rows")
-    if quotes % 2:
-        _check_quotes(file, separator)
     cells = {name: table.column(name) for name in wanted}
     return Table(cells, table.num_rows, file.name, text=Text(file.path, separator), folders=(file.path.parent,))
 
 
 def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> int:
     """How many rows it has; every row is looked at on the way, so that later readings find nothing wrong."""
-    quotes = check_utf8(file)
+    if check_utf8(file) % 2:
+        _check_quotes(file, separator)
     rows = sum(table.rows for table in blocks(file, separator, wanted[:1], there, before=0))
     if rows == 0:
         raise DataError("NS704", f"`{file.name}` has a header and no rows")
-    if quotes % 2:
-        _check_quotes(file, separator)
     return rows
 
 
 def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *, before: int) -> Iterator[Table]:
     """The rows some megabytes at a time; `before` rows of earlier files are counted before its first."""
-    first = before + 1
-    try:
-        with opened(file.path) as stream:
-            reader = pyarrow.csv.open_csv(stream, **_options(separator, wanted, _BLOCK_STREAMED))
-            for batch in reader:
-                if batch.num_rows:
-                    cells = {name: batch.column(name) for name in wanted}
-                    text = Text(file.path, separator, before)
-                    yield Table(cells, batch.num_rows, file.name, text=text, first=first, folders=(file.path.parent,))
-                    first += batch.num_rows
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-        raise _diagnose(file, separator, there, error) from None
+    given, block = 0, _BLOCK_STREAMED
+    while True:
+        seen = 0
+        try:
+            with opened(file.path) as stream:
+                for batch in pyarrow.csv.open_csv(stream, **_options(separator, wanted, block)):
+                    part = batch.slice(max(0, given - seen))  # what is left of it, where blocks have grown
+                    seen += batch.num_rows
+                    if part.num_rows:
+                        cells = {name: part.column(name) for name in wanted}
+                        yield Table(
+                            cells,
+                            part.num_rows,
+                            file.name,
+                            text=Text(file.path, separator),
+                            first=before + given + 1,
+                            folders=(file.path.parent,),
+                            before=before,
+                        )
+                        given += part.num_rows
+            return
+        except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+            block = _larger(block, error)
+            if not block:
+                raise _diagnose(file, separator, there, error) from None
+
+
+def _larger(block: int, error: Exception) -> int:
+    """The size of blocks to try next, 0 where it was not a long row that the reader could not take."""
+    return block * 4 if "straddling" in str(error) and block < _MOST else 0
 
 
 def _options(separator: str, wanted: Items[str], block: int) -> dict[str, object]:
@@ -121,6 +135,8 @@ def _diagnose(file: File, separator: str, there: Items[str], error: Exception) -
         return DataError("NS705", f"`{file.name}` cannot be read: {broken}")
     if number < 1:
         return DataError("NS704", f"`{file.name}` has a header and no rows")
+    if "straddling" in str(error):
+        return DataError("NS705", f"`{file.name}` has a row of more than {_MOST >> 20} megabytes")
     return DataError("NS705", f"`{file.name}` cannot be read: {str(error).splitlines()[0]}")
 
 

@@ -6,7 +6,7 @@ looked at. Import it after `engine.keras()`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from keras import ops, tree
@@ -48,6 +48,34 @@ def count(
         return plain(x, y, y_pred, sample_weight)
 
     model.compute_metrics = compute_metrics
+
+
+def by_rows(model: Any) -> None:
+    """Make the loss of each output of a compiled model the mean over rows.
+
+    Keras weighs what an output loses in a batch by the batch's static size, which is none where the last batch may be
+    smaller, so that a batch of one row would count as much as a full one. The loss of all outputs is right as it is.
+    """
+    loss = getattr(model, "_compile_loss", None)
+    if loss is None or len(model.outputs) < 2:
+        return
+    total, build = model.compute_loss, loss.build
+    rows: list[Any] = [None]  # of the batch whose loss is computed
+
+    def compute_loss(x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **more: Any) -> Any:
+        rows[0] = ops.cast(ops.shape(tree.flatten(y_pred)[0])[0], "float32")
+        return total(x, y, y_pred, sample_weight, **more)
+
+    def built(y_true: Any, y_pred: Any) -> None:
+        build(y_true, y_pred)
+        for tracker in loss.metrics:
+            tracker.update_state = _of_rows(tracker.update_state, rows)
+
+    loss.build, model.compute_loss = built, compute_loss
+
+
+def _of_rows(update: Callable[..., Any], rows: list[Any]) -> Callable[..., Any]:
+    return lambda value, sample_weight=None: update(value, sample_weight=rows[0])
 
 
 def _as_rows(

@@ -167,6 +167,7 @@ class _Judge:
         )
         from netspec.runtime.run import counting
 
+        counting.by_rows(self._model)
         self._names: Mapping[str, tuple[str, ...]] = {}
         if prepared is not None:
             self._names = prepared.class_names

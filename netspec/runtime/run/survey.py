@@ -307,6 +307,13 @@ def _unused(checked: Checked, known: Mapping[str, Any], notes: list[str], quiet:
     folder = Path(checked.folder)
     try:
         names = [name for name in sources.column_names(source, folder) if name not in known]
+        none = sources.no_columns(source, folder) if names else {}
+        notes += [
+            f"column `{name}` is not used and not described: its values are of the kind {kind}"
+            for name, kind in none.items()
+            if name in names
+        ]
+        names = [name for name in names if name not in none]
         if not names:
             return ()
         rows = sources.opened(source, folder, columns=names)

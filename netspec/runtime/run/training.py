@@ -204,6 +204,7 @@ class _Attempt:
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
         scales = parts.prepared.scales if parts.prepared is not None else {}
         singly = parts.prepared.singly if parts.prepared is not None else ()
+        counting.by_rows(model)
         counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted, singly=singly)
         if since is None:
             self._begun = self._from_another(model)
