@@ -249,8 +249,9 @@ def test_a_spec_with_both_parts_and_its_rows_once_more(tmp_path: Path) -> None:
     assert (made.train.rows, made.validation.rows, made.test.rows) == (5, 3, 2)
     assert made.test.notes[0] == "the last 2 of 10 rows of `train`"
     assert made.validation.notes[0] == "3 of 10 rows of `train`, drawn by a seeded hash of their numbers"
-    again = splits.held_out(checked, made.prepared, 7)
-    assert again is not None and again.name == "test"
+    raw = splits.raw(checked, made.prepared, 7, None)
+    assert raw is not None and raw.name == "test"
+    again = raw.prepared(made.prepared)
     assert again.examples.head(2)[0]["x"].tolist() == made.test.examples.head(2)[0]["x"].tolist() == [[8], [9]]
 
 

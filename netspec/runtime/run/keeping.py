@@ -36,11 +36,11 @@ _HELD = 1 << 26  # numbers of more bytes do not wait in memory for a minute to p
 
 
 class NotFinite(Exception):
-    """A loss or a weight is NaN or infinite in epoch `epoch`; `what` says which, and since when."""
+    """A loss or a weight is NaN or infinite in epoch `epoch`; `what` says which, `where` between which steps."""
 
-    def __init__(self, epoch: int, what: str) -> None:
+    def __init__(self, epoch: int, what: str, where: str = "") -> None:
         super().__init__(what)
-        self.epoch, self.what = epoch, what
+        self.epoch, self.what, self.where = epoch, what, where
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
@@ -189,7 +189,12 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _between(self, step: int) -> str:
         """Where in the epoch a loss that is not finite came up, as closely as it was looked at."""
-        return f"after step {self._finite_step} and by step {step} of {self._steps}"
+        first = self._finite_step + 1
+        return (
+            f"at step {step} of {self._steps}"
+            if first >= step
+            else f"between steps {first} and {step} of {self._steps}"
+        )
 
     def _now(self, snapshot: Snapshot) -> Checkpoint:
         epoch, step = self.at
@@ -307,7 +312,7 @@ def _restore(callbacks: Sequence[Any], states: Sequence[Mapping[str, Any]]) -> N
 
 def check_finite(epoch: int, what: str, value: Any, where: str = "") -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise NotFinite(epoch, f"{what} is {value}" + (f" {where}" if where else ""))
+        raise NotFinite(epoch, f"{what} is {value}", where)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -33,7 +33,7 @@ from netspec.runtime.run.telling import say
 
 if TYPE_CHECKING:
     from netspec.runtime.run.beginning import Begun
-    from netspec.runtime.run.keeping import Keeper
+    from netspec.runtime.run.keeping import Keeper, NotFinite
     from netspec.runtime.run.resuming import Resumed
 
 
@@ -247,7 +247,7 @@ class _Attempt:
             )
         except keeping.NotFinite as error:
             self.keep()
-            raise self._not_finite(error.epoch, error.what) from None
+            raise self._not_finite(error) from None
         finally:
             shown.close()
         anew = bool(own) or bool(getattr(model.optimizer, "use_ema", False))
@@ -350,9 +350,10 @@ class _Attempt:
                 parts.prepared.save(made)
                 runs.put(run, runs.FEATURES, made)
 
-    def _not_finite(self, epoch: int, what: str) -> TrainingError:
+    def _not_finite(self, error: NotFinite) -> TrainingError:
         cure = "lower the learning rate, or give the optimizer `clipnorm: 1`; look for extreme values in the data"
-        return TrainingError("NS802", f"{what} in epoch {epoch}, so training stopped; {self.kept()}", help=cure)
+        where = f"in epoch {error.epoch}" + (f", {error.where}" if error.where else "")
+        return TrainingError("NS802", f"{error.what} {where}, so training stopped; {self.kept()}", help=cure)
 
     def saved(self) -> str:
         """What an interrupted run leaves behind."""
