@@ -391,3 +391,12 @@ def test_results_are_plain_values(points: Path) -> None:
     result = fitted(SPEC, points, "fit.epochs=1")
     assert json.loads(json.dumps(result.metrics)) == result.metrics
     assert dataclasses.is_dataclass(result) and issubclass(training.Interrupted, NetspecError)
+
+
+def test_a_callback_that_looks_at_every_batch_gets_every_batch(points: Path) -> None:
+    several = fitted(SPEC, points, "fit.epochs=1", out=points / "several")
+    single = fitted(SPEC, points, "fit.epochs=1", "fit.callbacks=[TerminateOnNaN]", out=points / "single")
+    said = [json.loads((each.run / runs.RESOLVED).read_text(encoding="utf-8")) for each in (several, single)]
+    assert said[0]["steps_per_execution"] > 1 == said[1]["steps_per_execution"]
+    assert any("`TerminateOnNaN` looks at every batch" in note for note in single.notes)
+    assert several.history == single.history

@@ -78,6 +78,11 @@ def steps(checked: Checked, rows: int) -> int:
     return rows // size if drops(checked) else math.ceil(rows / size)
 
 
+def listens(callback: Any) -> bool:
+    """Whether a callback wants to hear of every batch, so that each step has to be a call of its own."""
+    return any(getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook) for hook in _BATCH_HOOKS)
+
+
 class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
     """Keras's list of callbacks without its work for every batch, which is a conversion of all metrics to numbers.
 
@@ -96,11 +101,7 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
     ) -> None:
         every = [*callbacks] if keeper is None else [*callbacks, keeper]
         super().__init__(every, add_history=True, model=model, verbose=0, **params)
-        self._heard = any(
-            getattr(type(each), hook) is not getattr(keras.callbacks.Callback, hook)
-            for each in every
-            for hook in _BATCH_HOOKS
-        )
+        self._heard = any(listens(each) for each in every)
         self._keeper, self._progress, self._pace = keeper, progress, Pace()
         self._epoch = 0
         self._begun = False

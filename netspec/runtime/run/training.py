@@ -194,8 +194,11 @@ class _Attempt:
         from netspec.runtime.run import by_length, counting, keeping, loop, scoring
 
         steps = loop.steps(checked, parts.train.rows)
-        at_once = checked.fit.steps_per_execution or batches.steps_per_execution(
-            steps, batches.work(checked.typed, loop.batch_size(checked))
+        own = callbacks(checked)
+        at_once = checked.fit.steps_per_execution or (
+            1
+            if any(loop.listens(each) for each in own)
+            else batches.steps_per_execution(steps, batches.work(checked.typed, loop.batch_size(checked)))
         )
         if resumed is not None:
             at_once = resumed.steps_per_execution
@@ -210,7 +213,6 @@ class _Attempt:
             self._begun = self._from_another(model)
             for each in () if quiet else self._begun:
                 say(sys.stderr, f"weights: {each.said}")
-        own = callbacks(checked)
         augmentation = loop.augmentation(checked, parts.train, seed)
         if resumed is None:
             self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
@@ -266,6 +268,7 @@ class _Attempt:
             (
                 *(each.said for each in self._begun),
                 *_notes(parts),
+                *_one_by_one(checked, own),
                 *by_length.notes(model, checked, parts.train, seed),
                 *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
             ),
@@ -396,6 +399,16 @@ def _notes(parts: Splits) -> tuple[str, ...]:
         if part is not None:
             found.extend(part.said)
     return tuple(found)
+
+
+def _one_by_one(checked: Checked, own: Sequence[Any]) -> tuple[str, ...]:
+    """That a callback makes each step a call of its own, where nothing else would."""
+    from netspec.runtime.run import loop
+
+    heard = [type(each).__name__ for each in own if loop.listens(each)]
+    if not heard or checked.fit.steps_per_execution is not None:
+        return ()
+    return (f"`{heard[0]}` looks at every batch, so each step is a call of its own, which is slower for small models",)
 
 
 def _left_out(checked: Checked, part: Part, size: int, drops: bool) -> tuple[str, ...]:
