@@ -276,3 +276,25 @@ def test_order_is_stable() -> None:
     assert np.array_equal(np.sort(order(1000, 3, 4)), np.arange(1000))
     correlation = np.corrcoef(order(5000, 3, 0), order(5000, 3, 1))[0, 1]
     assert abs(correlation) < 0.05
+
+
+def test_one_iterator_serves_epochs_that_are_used_up() -> None:
+    x, y = {"v": np.arange(11.0)}, {"o": np.arange(11.0)}
+
+    def seen(data: Any, epoch: Any, numbers: tuple[int, ...]) -> list[list[float]]:
+        found = []
+        for number in numbers:
+            epoch.assign(number)
+            iterator = iter(data)
+            found.append([float(value) for _ in range(3) for value in next(iterator)[0]])
+            iter(data)  # as Keras does at the end of an epoch
+        return found
+
+    for numbers in ((0, 1, 2, 3), (2, 3), (1, 4, 5)):
+        made = []
+        for whole in (False, True):
+            epoch = tf.Variable(numbers[0] if numbers[0] != 1 else 0, dtype=tf.int64)
+            data = dataset(x, y, batch_size=4, shuffle=True, seed=3, epoch=epoch, whole=whole)
+            assert int(data.cardinality()) == 3
+            made.append(seen(data, epoch, numbers))
+        assert made[0] == made[1] and all(sorted(each) == list(range(11)) for each in made[1])

@@ -6,6 +6,7 @@ seed; here the order is a function of (seed, epoch), and the arrays stay outside
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -40,6 +41,7 @@ def dataset(
     change: Change | None = None,
     skip: int = 0,
     cut: tuple[str, ...] = (),
+    whole: bool = False,
 ) -> tf.data.Dataset:
     """Batches of (x, y), of (x, y, weights) where some are given, or of x where y is None: each row once an epoch.
 
@@ -51,7 +53,8 @@ def dataset(
     sizes but the batch's are static. `change` is what is done to the batches on their way out. With `skip`, every
     iteration begins that many batches into its epoch, and all else is as it would have been. Of the inputs in `cut`,
     the padding is cut off that all rows of a batch have, and rows of like length come together where rows are shuffled.
-    Shuffled, it is for one device: tf.distribute looks past a data set's `__iter__`.
+    Shuffled, it is for one device: tf.distribute looks past a data set's `__iter__`. `whole` promises that each
+    iteration is used up, in epochs one after the other, so that one iterator can serve them all.
     """
     packed = _packed(x) if y is None else _fed(x, y, weights)
     rows = len(next(iter(x.values())))
@@ -59,7 +62,7 @@ def dataset(
     change = _cutting(change, cut, bare=y is None)
     if shuffle:
         lengths = trimming.lengths(x, cut) if cut else None
-        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip, lengths)
+        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip, lengths, whole and not skip)
     if _small(packed):
         made = _slices(tf.nest.map_structure(lambda array: array[skip * batch_size : used], packed), batch_size)
     else:
@@ -133,7 +136,8 @@ class _Shuffled(_Wrapping):
     Small data are put in order as a whole, so that a batch is a slice and no function is called for it: starting a
     tf.data function costs milliseconds an epoch, calling one a tenth of a millisecond a step. Large data, and those
     that are changed by functions anyway, are gathered batch by batch, one ahead of the step. Keras asks for an iterator
-    twice an epoch and throws the second away, hence `_Spare`.
+    twice an epoch and throws the second away, hence `_Spare`. Making one takes longer than a short epoch, so where each
+    is used up, one iterator goes through all epochs, and the next one is put in order meanwhile.
     """
 
     def __init__(
@@ -147,12 +151,14 @@ class _Shuffled(_Wrapping):
         change: Change | None,
         skip: int,
         lengths: np.ndarray | None,
+        whole: bool,
     ) -> None:
         self._packed, self._rows, self._used, self._batch_size = packed, rows, used, batch_size
         self._seed, self._epoch, self._skip, self._lengths = seed, epoch, skip, lengths
         self._ordered: tuple[int, Any] | None = None
         self._order: Any = None
         self._given = -1  # the epoch that the last iterator was for
+        self._running: Any = None
         self._again: Any = None  # makes the data set of another epoch, in a tenth of the time that Python takes
         if change is None and _small(packed):
             self._inner = self._whole(0)
@@ -161,10 +167,18 @@ class _Shuffled(_Wrapping):
                 self._order = tf.Variable(self._at(0), trainable=False)
             self._inner = _gathered(packed, self._order, used, batch_size, skip)
             self._inner = self._inner if change is None else change(self._inner, skip)
+        if whole and epoch is not None and self._order is None:
+            self._ready = int(epoch.numpy())
+            self._running = self._from(self._ready)
         super().__init__(self._inner._variant_tensor)
 
     def __iter__(self) -> Any:
         number = 0 if self._epoch is None else int(self._epoch.numpy())
+        if self._running is not None:
+            if number not in ((self._ready,) if self._given < 0 else (self._given, self._given + 1)):
+                self._running = self._from(number)
+            self._given = number
+            return self._running
         if self._order is None:
             spare = self._epoch is not None and number == self._given
             self._given = number
@@ -181,12 +195,28 @@ class _Shuffled(_Wrapping):
             return picked
         return orders.by_length(picked, self._lengths, self._batch_size, self._seed, number)
 
+    def _parts(self, number: int) -> list[Any]:
+        picked = self._at(number)[self._skip * self._batch_size : self._used]
+        return _cut(tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed), self._batch_size)
+
     def _whole(self, number: int) -> Any:
         if self._ordered is None or self._ordered[0] != number:
-            picked = self._at(number)[self._skip * self._batch_size : self._used]
-            rows = tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed)
-            self._ordered = (number, self._made(_cut(rows, self._batch_size)))
+            self._ordered = (number, self._made(self._parts(number)))
         return self._ordered[1]
+
+    def _from(self, number: int) -> Any:
+        """An iterator through this epoch and all that follow."""
+
+        def epochs() -> Iterator[Any]:
+            for each in itertools.count(number):
+                yield tuple(self._parts(each))
+
+        signature = tf.nest.map_structure(
+            lambda array: tf.TensorSpec(array.shape, array.dtype), tuple(self._parts(number))
+        )
+        with tf.device("CPU:0"):
+            made = tf.data.Dataset.from_generator(epochs, output_signature=signature).prefetch(1)
+            return iter(_fixed(made.flat_map(lambda *parts: _behind(list(parts)))))
 
     def _made(self, parts: list[Any]) -> Any:
         if self._ordered is None:
@@ -326,8 +356,13 @@ def _cut(packed: Any, batch_size: int) -> list[Any]:
 
 def _joined(parts: list[Any]) -> Any:
     with tf.device("CPU:0"):
-        made = [tf.data.Dataset.from_tensor_slices(part) for part in parts]
-        return _fixed(made[0] if len(made) == 1 else made[0].concatenate(made[1]))
+        return _fixed(_behind(parts))
+
+
+def _behind(parts: list[Any]) -> Any:
+    """The batches of one part behind those of the other."""
+    made = [tf.data.Dataset.from_tensor_slices(part) for part in parts]
+    return made[0] if len(made) == 1 else made[0].concatenate(made[1])
 
 
 def _fixed(batches: Any) -> Any:

@@ -226,7 +226,7 @@ def train(
         TooBig: a step takes more memory than there is.
     """
     _complete_model(model, checked, part, surely=since is not None)
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    epoch = tf.Variable(since.epoch if since else 0, dtype=tf.int64, trainable=False)
     size, fixed, epochs = batch_size(checked), fixed_batch(checked), checked.fit.epochs
     cut = by_length.cut(model, checked, part.examples)
 
@@ -242,6 +242,7 @@ def train(
             cut=cut,
             change=None if augmentation is None else lambda data, done: augmentation.batches(data, epoch, done),
             skip=skip,
+            whole=model.steps_per_execution >= steps(checked, part.rows),  # an epoch is one call
         )
 
     held = None
@@ -323,7 +324,7 @@ def _complete_model(model: Any, checked: Checked, part: Part, *, surely: bool) -
 
 def _tried(model: Any, checked: Checked, part: Part) -> None:
     """Evaluate a batch, which makes all variables."""
-    how = {"batch_size": batch_size(checked), "drop_remainder": drops(checked)}
+    how: dict[str, Any] = {"batch_size": batch_size(checked), "drop_remainder": drops(checked)}
     try:
         model.optimizer.build(model.trainable_variables)
         model.test_on_batch(*next(iter(fed_from(part, checked, shuffle=False, seed=0, **how))))
@@ -407,12 +408,12 @@ def _batched(model: Any, part: Part, checked: Checked, size: int) -> Any:
     return fed_from(part, checked, batch_size=size, shuffle=bool(cut), seed=0, cut=cut)  # so that like lengths meet
 
 
-def fed_from(part: Part, checked: Checked, **how: Any) -> Any:
-    """Batches of a part's examples, wherever they are, with a target for every output."""
+def fed_from(part: Part, checked: Checked, *, whole: bool = False, **how: Any) -> Any:
+    """Batches of a part's examples, wherever they are, with a target for every output; `whole` as in `dataset`."""
     examples = part.examples
     if isinstance(examples, Held):
         x, y, w = complete(Piece(examples.x, examples.y, examples.w), checked, part)
-        return batches.dataset(x, y, weights=w, **how)
+        return batches.dataset(x, y, weights=w, whole=whole, **how)
     return batches.of_store(examples, lambda piece: complete(piece, checked, part), **how)
 
 
