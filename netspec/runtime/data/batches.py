@@ -6,7 +6,6 @@ seed; here the order is a function of (seed, epoch), and the arrays stay outside
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from netspec.runtime.data import orders, trimming
 from netspec.runtime.data.orders import POOL, order
 from netspec.runtime.data.store import BLOCK, Blocks, Piece, repacked
 
+_ORDERED_BYTES, _MOST_EPOCHS = 1 << 22, 256  # of the orders of the epochs that one iterator goes through
 _WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
 _CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
@@ -133,11 +133,11 @@ class _Wrapping(tf.data.Dataset):  # type: ignore[misc]
 class _Shuffled(_Wrapping):
     """Each `iter` is in the order of the epoch at that moment.
 
-    Small data are put in order as a whole, so that a batch is a slice and no function is called for it: starting a
-    tf.data function costs milliseconds an epoch, calling one a tenth of a millisecond a step. Large data, and those
-    that are changed by functions anyway, are gathered batch by batch, one ahead of the step. Keras asks for an iterator
-    twice an epoch and throws the second away, hence `_Spare`. Making one takes longer than a short epoch, so where each
-    is used up, one iterator goes through all epochs, and the next one is put in order meanwhile.
+    Small data are put in order as a whole when an epoch begins, so that a batch is a slice and no function is called
+    for it, which would cost a tenth of a millisecond a step. Large data, and those that are changed by functions
+    anyway, are gathered batch by batch, one ahead of the step. Keras asks for an iterator twice an epoch and throws the
+    second away, hence `_Spare`. Making one takes longer than a short epoch, so where each is used up, one iterator goes
+    through many epochs.
     """
 
     def __init__(
@@ -155,37 +155,40 @@ class _Shuffled(_Wrapping):
     ) -> None:
         self._packed, self._rows, self._used, self._batch_size = packed, rows, used, batch_size
         self._seed, self._epoch, self._skip, self._lengths = seed, epoch, skip, lengths
-        self._ordered: tuple[int, Any] | None = None
+        self._ordered = self._given = -1  # the epochs of the order that is laid down, and of the last iterator
         self._order: Any = None
-        self._given = -1  # the epoch that the last iterator was for
         self._running: Any = None
         self._again: Any = None  # makes the data set of another epoch, in a tenth of the time that Python takes
         if change is None and _small(packed):
-            self._inner = self._whole(0)
+            with tf.device("CPU:0"):
+                self._tensors = tf.nest.map_structure(tf.convert_to_tensor, packed)
+            self._first = 0 if epoch is None else int(epoch.numpy())
+            steps = tf.data.experimental.assert_cardinality(math.ceil(used / batch_size) - skip)
+            self._inner = self._through(self._orders(self._first, 1)).apply(steps)
+            if whole and epoch is not None:
+                self._running = self._from(self._first)
         else:
             with tf.device("CPU:0"):
                 self._order = tf.Variable(self._at(0), trainable=False)
             self._inner = _gathered(packed, self._order, used, batch_size, skip)
             self._inner = self._inner if change is None else change(self._inner, skip)
-        if whole and epoch is not None and self._order is None:
-            self._ready = int(epoch.numpy())
-            self._running = self._from(self._ready)
         super().__init__(self._inner._variant_tensor)
 
     def __iter__(self) -> Any:
         number = 0 if self._epoch is None else int(self._epoch.numpy())
         if self._running is not None:
-            if number not in ((self._ready,) if self._given < 0 else (self._given, self._given + 1)):
+            follows = number == self._first if self._given < 0 else number in (self._given, self._given + 1)
+            if not follows or number >= self._until:
                 self._running = self._from(number)
             self._given = number
             return self._running
         if self._order is None:
             spare = self._epoch is not None and number == self._given
             self._given = number
-            return _Spare(self._whole(number)) if spare else iter(self._whole(number))
-        if self._ordered is None or self._ordered[0] != number:
+            return _Spare(lambda: self._epoch_of(number)) if spare else iter(self._epoch_of(number))
+        if self._ordered != number:
             self._order.assign(self._at(number))
-            self._ordered = (number, None)
+            self._ordered = number
         return iter(self._inner)
 
     def _at(self, number: int) -> np.ndarray:
@@ -195,42 +198,41 @@ class _Shuffled(_Wrapping):
             return picked
         return orders.by_length(picked, self._lengths, self._batch_size, self._seed, number)
 
-    def _parts(self, number: int) -> list[Any]:
-        picked = self._at(number)[self._skip * self._batch_size : self._used]
-        return _cut(tf.nest.map_structure(lambda array: np.take(array, picked, axis=0), self._packed), self._batch_size)
+    def _orders(self, first: int, count: int) -> np.ndarray:
+        """The orders of so many epochs, (count, rows)."""
+        rows = slice(self._skip * self._batch_size, self._used)
+        return np.stack([self._at(number)[rows] for number in range(first, first + count)])
 
-    def _whole(self, number: int) -> Any:
-        if self._ordered is None or self._ordered[0] != number:
-            self._ordered = (number, self._made(self._parts(number)))
-        return self._ordered[1]
+    def _through(self, orders: Any) -> Any:
+        """The batches of the epochs whose orders, (epochs, rows), these are: each put in order as it begins."""
+
+        def epoch(picked: Any) -> Any:
+            return _behind(_cut(tf.nest.map_structure(lambda rows: tf.gather(rows, picked), self._tensors), size))
+
+        size = self._batch_size
+        with tf.device("CPU:0"):
+            return _fixed(tf.data.Dataset.from_tensor_slices(orders).flat_map(epoch))
 
     def _from(self, number: int) -> Any:
-        """An iterator through this epoch and all that follow."""
+        """An iterator through this epoch and those that follow, as many as `_until` says."""
+        count = max(1, min(_MOST_EPOCHS, _ORDERED_BYTES // (8 * self._used)))
+        self._until = number + count
+        return iter(self._through(self._orders(number, count)))
 
-        def epochs() -> Iterator[Any]:
-            for each in itertools.count(number):
-                yield tuple(self._parts(each))
-
-        signature = tf.nest.map_structure(
-            lambda array: tf.TensorSpec(array.shape, array.dtype), tuple(self._parts(number))
-        )
-        with tf.device("CPU:0"):
-            made = tf.data.Dataset.from_generator(epochs, output_signature=signature).prefetch(1)
-            return iter(_fixed(made.flat_map(lambda *parts: _behind(list(parts)))))
-
-    def _made(self, parts: list[Any]) -> Any:
-        if self._ordered is None:
-            return _joined(parts)
+    def _epoch_of(self, number: int) -> Any:
+        if number == self._first:
+            return self._inner
         if self._again is None:
-            self._again = tf.function(lambda parts: tf.data.experimental.to_variant(_joined(parts)))
+            self._again = tf.function(lambda orders: tf.data.experimental.to_variant(self._through(orders)))
         with tf.device("CPU:0"):
-            return tf.data.experimental.from_variant(self._again(parts), self._inner.element_spec)
+            made = self._again(tf.convert_to_tensor(self._orders(number, 1)))
+            return tf.data.experimental.from_variant(made, self._inner.element_spec)
 
 
 class _Spare:
     """An iterator that is made when it is used."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Callable[[], Any]) -> None:
         self._data = data
         self._inner: Iterator[Any] | None = None
 
@@ -238,7 +240,7 @@ class _Spare:
         return self
 
     def __next__(self) -> Any:
-        self._inner = self._inner or iter(self._data)
+        self._inner = self._inner or iter(self._data())
         return next(self._inner)
 
 
@@ -344,11 +346,12 @@ def _slices(packed: Any, batch_size: int) -> Any:
 
 def _cut(packed: Any, batch_size: int) -> list[Any]:
     """The whole batches of arrays as an axis in front, and what is left as one more batch; either may be missing."""
-    rows = len(tf.nest.flatten(packed)[0])
+    rows = tf.nest.flatten(packed)[0].shape[0]
     full = rows - rows % batch_size
 
-    def whole(array: np.ndarray) -> np.ndarray:
-        return array[:full].reshape(full // batch_size, batch_size, *array.shape[1:])
+    def whole(array: Any) -> Any:
+        shape = (full // batch_size, batch_size, *array.shape[1:])
+        return array[:full].reshape(shape) if isinstance(array, np.ndarray) else tf.reshape(array[:full], shape)
 
     parts = [tf.nest.map_structure(whole, packed)] if full else []
     return parts + ([tf.nest.map_structure(lambda array: array[None, full:], packed)] if rows > full else [])
