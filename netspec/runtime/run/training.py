@@ -355,7 +355,7 @@ class _Attempt:
 
     def _not_finite(self, error: NotFinite) -> TrainingError:
         cure = "lower the learning rate, or give the optimizer `clipnorm: 1`; look for extreme values in the data"
-        where = f"in epoch {error.epoch}" + (f", {error.where}" if error.where else "")
+        where = f"{error.where} in epoch {error.epoch}".lstrip()
         return TrainingError("NS802", f"{error.what} {where}, so training stopped; {self.kept()}", help=cure)
 
     def saved(self) -> str:
