@@ -118,14 +118,11 @@ def resumable(run: Path, spec: str | None, given: Sequence[str]) -> tuple[RunRec
 
     record = runs.load(run)
     if spec is not None:
-        kept = () if _has_seed(spec, given) else (f"fit.seed={record.seed}",)
-        return record, Path(spec).read_bytes(), analyze(spec, overrides=[*given, *kept])
+        found = analyze(spec, overrides=given)
+        if found.checked is not None and found.checked.fit.seed is None:
+            found = analyze(spec, overrides=[*given, f"fit.seed={record.seed}"])
+        return record, Path(spec).read_bytes(), found
     text = json.dumps({**record.spec, "name": record.name})
     shown, original = str(run / runs.RESOLVED), run / runs.SPEC
     found = analyze_text(text, shown=shown, folder=str(record.folder), overrides=given)
     return record, original.read_bytes() if original.is_file() else b"", found
-
-
-def _has_seed(spec: str, given: Sequence[str]) -> bool:
-    found = analyze(spec, overrides=given).checked
-    return found is not None and found.fit.seed is not None

@@ -34,7 +34,7 @@ class Display:
     def __init__(self, epochs: int, steps: int, monitor: str, stream: TextIO) -> None:
         self._epochs, self._steps, self._monitor = epochs, steps, monitor
         self._began = self._begun = time.perf_counter()
-        self._done = self._base = 0
+        self._number = self._done = self._base = 0
         self._now: dict[str, Any] = {}
         self._last: dict[str, Any] = {}
         self._best: tuple[float, int] | None = None
@@ -50,9 +50,10 @@ class Display:
 
     def epoch_begins(self, number: int) -> None:
         """A bar at 0."""
+        self._number = number
         self._begun, self._done, self._base, self._now = time.perf_counter(), 0, -1, {}
         self._bar.reset(self._task, description=f"epoch {number}/{self._epochs}")
-        self._show(number)
+        self._show()
 
     def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
         """Moves the bar, and shows the running averages."""
@@ -61,7 +62,7 @@ class Display:
         self._done = done
         self._now = {name: float(value) for name, value in logs.items() if _single(value)}
         self._bar.update(self._task, completed=done)
-        self._show(self._number())
+        self._show()
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """The epoch's line, above the bar."""
@@ -75,20 +76,16 @@ class Display:
         """Takes the bar away."""
         self._live.stop()
 
-    def _number(self) -> int:
-        description = str(self._bar.tasks[0].description)
-        return int(description.removeprefix("epoch ").partition("/")[0])
+    def _show(self) -> None:
+        self._live.update(Group(self._bar, self._facts(), *self._metrics()), refresh=True)
 
-    def _show(self, number: int) -> None:
-        self._live.update(Group(self._bar, self._facts(number), *self._metrics()), refresh=True)
-
-    def _facts(self, number: int) -> RenderableType:
+    def _facts(self) -> RenderableType:
         now = time.perf_counter()
         parts = []
         steps = self._done - max(self._base, 0)
         if steps > 0:
             speed = steps / max(now - self._begun, 1e-9)
-            left = ((self._epochs - number) * self._steps + self._steps - self._done) / speed
+            left = ((self._epochs - self._number) * self._steps + self._steps - self._done) / speed
             parts += [f"{speed:,.0f} steps/s" if speed >= 100 else f"{speed:.3g} steps/s", f"{clock(left)} left"]
         parts.append(f"{clock(now - self._began)} so far")
         if self._best is not None:
@@ -117,7 +114,7 @@ class Display:
 
 
 def _single(value: Any) -> bool:
-    return getattr(value, "shape", ()) in ((), None) or len(value.shape) == 0
+    return len(getattr(value, "shape", ())) == 0
 
 
 def clock(seconds: float) -> str:

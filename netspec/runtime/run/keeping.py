@@ -17,6 +17,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             step,
             snapshot.paths,
             snapshot.arrays,
-            tuple(self.history[:epoch]),
+            (),  # a copy for each epoch would take longer and longer
             None if self.best_epoch == 0 else self._best,
             self.best_epoch,
             tuple(_state(callback) for callback in self._callbacks),
@@ -227,7 +228,8 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
                     with self._being(best.snapshot, anew=True):
                         self._save(self._run / runs.BEST)
                 self._best_waiting = None
-            checkpoints.write(self._run, checkpoint)
+            history = tuple(self.history[: checkpoint.epoch])
+            checkpoints.write(self._run, replace(checkpoint, history=history))
             self.written = checkpoint.epoch, checkpoint.step
 
     @contextlib.contextmanager
