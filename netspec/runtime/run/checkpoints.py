@@ -28,9 +28,10 @@ _FORMAT = 1
 class Checkpoint:
     """Where training stood: `epoch` epochs were complete, and `step` steps of the next one.
 
-    `history` has a row for each complete epoch; the keeper fills it in when it writes. `best` is the lowest value of what was watched, that of `best_epoch`
-    (0: none). `callbacks` holds the attributes of each callback that are numbers, words or arrays. `stopped`: a
-    callback has ended the training. `data` is a mark of the prepared training rows, `seconds` what it took so far.
+    `history` has a row for each complete epoch, put in when it is written. `best` is the lowest value of what was
+    watched, that of `best_epoch` (0: none). `callbacks` holds the attributes of each callback that are numbers, words
+    or arrays. `stopped`: a callback has ended the training. `data` is a mark of the prepared training rows, `seconds`
+    what it took so far.
     """
 
     epoch: int
