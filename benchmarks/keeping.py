@@ -47,9 +47,8 @@ def _main(side: str, rows: int, epochs: int) -> None:
     checked, part = fitting._prepared(_CASE, rows)
     checked = replace(checked, fit=checked.fit.model_copy(update={"epochs": epochs, "batch_size": _CASE.batch}))
     engine.keras()
-    from netspec.runtime.data import batches
+    from netspec.runtime.run import calls, loop, progress, training
     from netspec.runtime.run import keeping as keepers
-    from netspec.runtime.run import loop, progress, training
     from netspec.runtime.run.display import Display
 
     class Bare(keepers.Keeper):
@@ -60,7 +59,7 @@ def _main(side: str, rows: int, epochs: int) -> None:
             pass
 
     steps = loop.steps(checked, part.rows)
-    at_once = batches.steps_per_execution(steps, batches.work(checked.typed, _CASE.batch))
+    at_once = calls.steps_at_once(checked, steps, ())
     loop.repeatable(1)
     model = build.build(checked, steps_per_execution=at_once)
     for _ in sys.stdin:

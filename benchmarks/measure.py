@@ -130,14 +130,23 @@ class Worker:
 
 
 def in_turns(sides: Mapping[str, Callable[[], _T]], runs: int) -> dict[str, list[_T]]:
-    """Each side `runs` times, A B A B …, so that what else the machine does meets all; a first round is left out."""
+    """Each side `runs` times, A B B A …, so that what else the machine does meets all; a first round is left out."""
     for side in sides.values():
         side()
     taken: dict[str, list[_T]] = {name: [] for name in sides}
-    for _ in range(runs):
-        for name, side in sides.items():
-            taken[name].append(side())
+    for run in range(runs):
+        for name in reversed(sides) if run % 2 else sides:
+            taken[name].append(sides[name]())
     return taken
+
+
+def together(taken: Sequence[float], turns: int) -> list[float]:
+    """The means of so many measurements that follow each other: what one of them meets by chance counts less.
+
+    >>> together([1.0, 3.0, 2.0, 4.0], 2)
+    [2.0, 3.0]
+    """
+    return [statistics.fmean(taken[start : start + turns]) for start in range(0, len(taken), turns)]
 
 
 def medians(theirs: Sequence[float], ours: Sequence[float]) -> Ratio:

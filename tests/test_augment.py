@@ -17,7 +17,7 @@ import netspec  # noqa: E402
 from netspec import catalog  # noqa: E402
 from netspec.catalog.augmentations import IMAGES, LAYERS, NOISE, why_not  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
-from netspec.runtime.data import batches, store  # noqa: E402
+from netspec.runtime.data import batches, slicing, store  # noqa: E402
 from netspec.runtime.data.augmenting import Augmentation  # noqa: E402
 from netspec.runtime.model.build import BuildError  # noqa: E402
 
@@ -222,7 +222,7 @@ ROWS = 50
 def test_every_way_of_feeding_gives_the_same_changes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch number k of an epoch is the plain batch number k, changed: so an epoch can be begun at any step."""
     if "gathered" in way:
-        monkeypatch.setattr(batches, "_WHOLE_BYTES", 0)
+        monkeypatch.setattr(slicing, "_WHOLE_BYTES", 0)
     monkeypatch.setattr(store, "BLOCK", 5 * 12288)
     x = {"image": np.random.default_rng(0).random((ROWS, 32, 32, 3), np.float32)}
     y = {"kind": np.arange(ROWS)}

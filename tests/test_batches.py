@@ -15,7 +15,7 @@ keras = pytest.importorskip("keras")
 from conftest import ROOT  # noqa: E402
 
 from netspec.pipeline import analyze, analyze_text  # noqa: E402
-from netspec.runtime.data import batches, orders, store  # noqa: E402
+from netspec.runtime.data import batches, orders, slicing, store  # noqa: E402
 from netspec.runtime.data.batches import dataset, epoch_setter, of_store, steps_per_execution  # noqa: E402
 from netspec.runtime.data.orders import order  # noqa: E402
 from netspec.runtime.run import training  # noqa: E402
@@ -34,7 +34,7 @@ def _seen(made: Any) -> list[int]:
 @pytest.fixture(params=["whole", "batch by batch"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param != "whole":
-        monkeypatch.setattr(batches, "_WHOLE_BYTES", 0)
+        monkeypatch.setattr(slicing, "_WHOLE_BYTES", 0)
     return str(request.param)
 
 
@@ -226,10 +226,10 @@ def test_bits_do_not_depend_on_steps_per_execution() -> None:
     x = {"x": rng.normal(size=(ROWS, 2)).astype("float32")}
     y = {"o": np.eye(3, dtype="float32")[np.arange(ROWS) % 3]}
     runs = []
-    for steps in (1, 4, 64):  # 11 batches, the last of 3 rows: 4 leaves a short call, 64 is more than there are
+    for steps in (1, 4, 11, 64):  # 11 batches, the last of 3 rows: 4 leaves a short call, 64 is more than there are
         model = _model(steps)
         epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        train = dataset(x, y, batch_size=10, shuffle=True, seed=5, epoch=epoch)
+        train = dataset(x, y, batch_size=10, shuffle=True, seed=5, epoch=epoch, whole=11 % steps == 0)
         held = dataset(x, y, batch_size=10, shuffle=False, seed=5)
         history = model.fit(
             train, validation_data=held, epochs=3, verbose=0, shuffle=False, callbacks=[epoch_setter(epoch)]
@@ -256,9 +256,11 @@ def test_fit_sees_a_new_order_in_each_epoch_and_evaluate_agrees_with_arrays(way:
 
 
 def test_steps_per_execution() -> None:
-    assert steps_per_execution(157, 128 * 6154) == 53  # three calls of nearly the same length
-    assert steps_per_execution(64, 0) == 64
-    assert steps_per_execution(65, 0) == 33
+    assert steps_per_execution(157, 128 * 6154) == 157  # the whole epoch
+    assert steps_per_execution(157, 128 * 60_000) == 157
+    assert steps_per_execution(157, 128 * 160_000) == 53  # three calls of nearly the same length: 157 is prime
+    assert steps_per_execution(6000, 0) == 1000  # whole calls, so that one iterator goes through all epochs
+    assert steps_per_execution(6000, 0, most=90) == 80
     assert steps_per_execution(5, 0) == 5
     assert steps_per_execution(1000, 1e9) == 1
     assert steps_per_execution(0, 0) == 1

@@ -17,7 +17,7 @@ keras = pytest.importorskip("keras")
 
 from netspec.graph.ir import Checked  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
-from netspec.runtime.data import batches, store  # noqa: E402
+from netspec.runtime.data import slicing, store  # noqa: E402
 from netspec.runtime.model import build  # noqa: E402
 from netspec.runtime.run import evaluating, inference, loop, runs, splits, training  # noqa: E402
 
@@ -143,7 +143,7 @@ class ByHand:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The three ways of feeding."""
     if request.param == "gathered":
-        monkeypatch.setattr(batches, "_WHOLE_BYTES", 0)
+        monkeypatch.setattr(slicing, "_WHOLE_BYTES", 0)
     if request.param == "stored":
         monkeypatch.setattr(store, "HELD", 0)
         monkeypatch.setattr(store, "BLOCK", 300)

@@ -15,17 +15,17 @@ import tensorflow as tf
 
 from netspec.catalog.types import Shape, Unknown
 from netspec.graph.ir import Graph, TypedGraph
-from netspec.runtime.data import orders, trimming
-from netspec.runtime.data.orders import POOL, order
+from netspec.runtime.data import orders, slicing, trimming
+from netspec.runtime.data.orders import POOL
+from netspec.runtime.data.shuffled import Shuffled
 from netspec.runtime.data.store import BLOCK, Blocks, Piece, repacked
 
-_ORDERED_BYTES, _MOST_EPOCHS = 1 << 22, 256  # of the orders of the epochs that one iterator goes through
-_WHOLE_BYTES = 1 << 28  # data up to this size are copied in order for each epoch; larger ones batch by batch
 _RATE = 4e9  # multiply-adds a second, forward and backward, of a slow machine
-_CALL_SECONDS = 0.2  # an execution lasts about this long at most, so that Ctrl-C and the progress bar stay prompt
+_CALL_SECONDS = 1.0  # a call lasts about this long at most there, so that Ctrl-C and the display stay prompt
+_LONG_SECONDS = 0.1  # what takes a step this long gains nothing from a call of several
 _PREDICT_SECONDS = 5e-3
 Change = Callable[[Any, int], Any]  # a data set of batches, and the number of its first one in an epoch, to one
-_MOST_STEPS = 64  # the cost of a call is spread thin enough by then
+_MOST_STEPS = 1024  # the cost of a call is spread thin enough by then
 
 
 def dataset(
@@ -62,11 +62,8 @@ def dataset(
     change = _cutting(change, cut, bare=y is None)
     if shuffle:
         lengths = trimming.lengths(x, cut) if cut else None
-        return _Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip, lengths, whole and not skip)
-    if _small(packed):
-        made = _slices(tf.nest.map_structure(lambda array: array[skip * batch_size : used], packed), batch_size)
-    else:
-        made = _gathered(packed, None, used, batch_size, skip)
+        return Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip, lengths, whole and not skip)
+    made = slicing.in_order(packed, used, batch_size, skip)
     return made if change is None else change(made, skip)
 
 
@@ -116,135 +113,7 @@ def _used(rows: int, batch_size: int, drop_remainder: bool, skip: int) -> int:
     return used
 
 
-class _Wrapping(tf.data.Dataset):  # type: ignore[misc]
-    """A data set around another, `_inner`, that chooses what an `iter` of it goes through."""
-
-    _inner: Any
-
-    def _inputs(self) -> list[Any]:
-        return [self._inner]
-
-    @property
-    def element_spec(self) -> Any:
-        """As the data set inside has it."""
-        return self._inner.element_spec
-
-
-class _Shuffled(_Wrapping):
-    """Each `iter` is in the order of the epoch at that moment.
-
-    Small data are put in order as a whole when an epoch begins, so that a batch is a slice and no function is called
-    for it, which would cost a tenth of a millisecond a step. Large data, and those that are changed by functions
-    anyway, are gathered batch by batch, one ahead of the step. Keras asks for an iterator twice an epoch and throws the
-    second away, hence `_Spare`. Making one takes longer than a short epoch, so where each is used up, one iterator goes
-    through many epochs.
-    """
-
-    def __init__(
-        self,
-        packed: Any,
-        rows: int,
-        used: int,
-        batch_size: int,
-        seed: int,
-        epoch: tf.Variable | None,
-        change: Change | None,
-        skip: int,
-        lengths: np.ndarray | None,
-        whole: bool,
-    ) -> None:
-        self._packed, self._rows, self._used, self._batch_size = packed, rows, used, batch_size
-        self._seed, self._epoch, self._skip, self._lengths = seed, epoch, skip, lengths
-        self._ordered = self._given = -1  # the epochs of the order that is laid down, and of the last iterator
-        self._order: Any = None
-        self._running: Any = None
-        self._again: Any = None  # makes the data set of another epoch, in a tenth of the time that Python takes
-        if change is None and _small(packed):
-            with tf.device("CPU:0"):
-                self._tensors = tf.nest.map_structure(tf.convert_to_tensor, packed)
-            self._first = 0 if epoch is None else int(epoch.numpy())
-            steps = tf.data.experimental.assert_cardinality(math.ceil(used / batch_size) - skip)
-            self._inner = self._through(self._orders(self._first, 1)).apply(steps)
-            if whole and epoch is not None:
-                self._running = self._from(self._first)
-        else:
-            with tf.device("CPU:0"):
-                self._order = tf.Variable(self._at(0), trainable=False)
-            self._inner = _gathered(packed, self._order, used, batch_size, skip)
-            self._inner = self._inner if change is None else change(self._inner, skip)
-        super().__init__(self._inner._variant_tensor)
-
-    def __iter__(self) -> Any:
-        number = 0 if self._epoch is None else int(self._epoch.numpy())
-        if self._running is not None:
-            follows = number == self._first if self._given < 0 else number in (self._given, self._given + 1)
-            if not follows or number >= self._until:
-                self._running = self._from(number)
-            self._given = number
-            return self._running
-        if self._order is None:
-            spare = self._epoch is not None and number == self._given
-            self._given = number
-            return _Spare(lambda: self._epoch_of(number)) if spare else iter(self._epoch_of(number))
-        if self._ordered != number:
-            self._order.assign(self._at(number))
-            self._ordered = number
-        return iter(self._inner)
-
-    def _at(self, number: int) -> np.ndarray:
-        """The order of an epoch."""
-        picked = order(self._rows, self._seed, number)
-        if self._lengths is None:
-            return picked
-        return orders.by_length(picked, self._lengths, self._batch_size, self._seed, number)
-
-    def _orders(self, first: int, count: int) -> np.ndarray:
-        """The orders of so many epochs, (count, rows)."""
-        rows = slice(self._skip * self._batch_size, self._used)
-        return np.stack([self._at(number)[rows] for number in range(first, first + count)])
-
-    def _through(self, orders: Any) -> Any:
-        """The batches of the epochs whose orders, (epochs, rows), these are: each put in order as it begins."""
-
-        def epoch(picked: Any) -> Any:
-            return _behind(_cut(tf.nest.map_structure(lambda rows: tf.gather(rows, picked), self._tensors), size))
-
-        size = self._batch_size
-        with tf.device("CPU:0"):
-            return _fixed(tf.data.Dataset.from_tensor_slices(orders).flat_map(epoch))
-
-    def _from(self, number: int) -> Any:
-        """An iterator through this epoch and those that follow, as many as `_until` says."""
-        count = max(1, min(_MOST_EPOCHS, _ORDERED_BYTES // (8 * self._used)))
-        self._until = number + count
-        return iter(self._through(self._orders(number, count)))
-
-    def _epoch_of(self, number: int) -> Any:
-        if number == self._first:
-            return self._inner
-        if self._again is None:
-            self._again = tf.function(lambda orders: tf.data.experimental.to_variant(self._through(orders)))
-        with tf.device("CPU:0"):
-            made = self._again(tf.convert_to_tensor(self._orders(number, 1)))
-            return tf.data.experimental.from_variant(made, self._inner.element_spec)
-
-
-class _Spare:
-    """An iterator that is made when it is used."""
-
-    def __init__(self, data: Callable[[], Any]) -> None:
-        self._data = data
-        self._inner: Iterator[Any] | None = None
-
-    def __iter__(self) -> Any:
-        return self
-
-    def __next__(self) -> Any:
-        self._inner = self._inner or iter(self._data())
-        return next(self._inner)
-
-
-class _Streamed(_Wrapping):
+class _Streamed(slicing.Wrapping):
     """Each `iter` goes through the store in the order of the epoch at that moment.
 
     Python is called once for a pool, a slice of which is a batch; the next pool is read while this one is used.
@@ -282,7 +151,7 @@ class _Streamed(_Wrapping):
         with tf.device("CPU:0"):
             made = tf.data.Dataset.from_generator(self._pieces, output_signature=signature)
             made = made.prefetch(1).flat_map(batches)
-        made = _fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
+        made = slicing.fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
         self._inner = made if change is None else change(made, skip)
         super().__init__(self._inner._variant_tensor)
 
@@ -317,65 +186,6 @@ class _Streamed(_Wrapping):
         return iter(self._inner)
 
 
-def _small(packed: Any) -> bool:
-    total: int = sum(array.nbytes for array in tf.nest.flatten(packed))
-    return total <= _WHOLE_BYTES
-
-
-def _gathered(packed: Any, rows: Any, used: int, size: int, skip: int) -> Any:
-    """Batches of large arrays, in the order of the variable `rows` (None: their own), made one ahead of the step."""
-    with tf.device("CPU:0"):
-        tensors = tf.nest.map_structure(tf.convert_to_tensor, packed)
-
-    def batch(index: Any) -> Any:
-        start, stop = index * size, tf.minimum((index + 1) * size, used)
-        picked = tf.range(start, stop) if rows is None else rows[start:stop]
-        return tf.nest.map_structure(lambda tensor: sized(tf.gather(tensor, picked)), tensors)
-
-    def sized(tensor: Any) -> Any:
-        tensor.set_shape([None if used % size else size, *tensor.shape[1:]])
-        return tensor
-
-    return _fixed(tf.data.Dataset.range(skip, math.ceil(used / size)).map(batch).prefetch(2))
-
-
-def _slices(packed: Any, batch_size: int) -> Any:
-    """Arrays in their own order, a slice for each batch, the last one shorter."""
-    return _joined(_cut(packed, batch_size))
-
-
-def _cut(packed: Any, batch_size: int) -> list[Any]:
-    """The whole batches of arrays as an axis in front, and what is left as one more batch; either may be missing."""
-    rows = tf.nest.flatten(packed)[0].shape[0]
-    full = rows - rows % batch_size
-
-    def whole(array: Any) -> Any:
-        shape = (full // batch_size, batch_size, *array.shape[1:])
-        return array[:full].reshape(shape) if isinstance(array, np.ndarray) else tf.reshape(array[:full], shape)
-
-    parts = [tf.nest.map_structure(whole, packed)] if full else []
-    return parts + ([tf.nest.map_structure(lambda array: array[None, full:], packed)] if rows > full else [])
-
-
-def _joined(parts: list[Any]) -> Any:
-    with tf.device("CPU:0"):
-        return _fixed(_behind(parts))
-
-
-def _behind(parts: list[Any]) -> Any:
-    """The batches of one part behind those of the other."""
-    made = [tf.data.Dataset.from_tensor_slices(part) for part in parts]
-    return made[0] if len(made) == 1 else made[0].concatenate(made[1])
-
-
-def _fixed(batches: Any) -> Any:
-    options = tf.data.Options()
-    options.autotune.enabled = False  # its thread is started and stopped with every epoch, which costs milliseconds
-    options.experimental_optimization.apply_default_optimizations = False  # they would copy every tensor, to no end
-    options.deterministic = True
-    return batches.with_options(options)
-
-
 def epoch_setter(epoch: tf.Variable) -> Any:
     """A keras.callbacks.Callback that sets `epoch` to the number of each epoch as it begins, from 0."""
     import keras
@@ -383,16 +193,19 @@ def epoch_setter(epoch: tf.Variable) -> Any:
     return keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: epoch.assign(number))
 
 
-def steps_per_execution(steps: int, work: float) -> int:
+def steps_per_execution(steps: int, work: float, *, most: int | None = None) -> int:
     """How many steps Keras should run in one call, for an epoch of `steps` of `work` multiply-adds each.
 
-    As many as take a fifth of a second, at most 64 and at most the epoch; then no more than spreads the epoch evenly
-    over its calls. The last call may run fewer: Keras stops at the end of the data, counts every batch, and the bits
-    are those of one step at a time. Only for fit and evaluate: predict unrolls the steps, so compile it with 1.
+    As many as take a second on a slow machine, at most `most` and the epoch; a divisor of `steps` where there is one
+    above half of that, so that one iterator goes through many epochs (`Shuffled`). The bits are those of one step at a
+    time. Only for fit and evaluate: predict unrolls the steps, so compile it with 1.
     """
     seconds = 3e-4 + 3 * work / _RATE
-    most = max(1, min(steps, _MOST_STEPS, int(_CALL_SECONDS / seconds)))
-    return math.ceil(steps / math.ceil(steps / most)) if steps > 0 else 1
+    if seconds > _LONG_SECONDS or steps < 1:
+        return 1
+    limit = max(1, min(steps, most or steps, _MOST_STEPS, int(_CALL_SECONDS / seconds)))
+    whole = next((number for number in range(limit, limit // 2, -1) if steps % number == 0), None)
+    return whole or math.ceil(steps / math.ceil(steps / limit))
 
 
 def to_predict(work: float, least: int) -> int:

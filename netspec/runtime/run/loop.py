@@ -242,7 +242,7 @@ def train(
             cut=cut,
             change=None if augmentation is None else lambda data, done: augmentation.batches(data, epoch, done),
             skip=skip,
-            whole=model.steps_per_execution >= steps(checked, part.rows),  # an epoch is one call
+            whole=steps(checked, part.rows) % model.steps_per_execution == 0,  # no call of Keras is cut short
         )
 
     held = None

@@ -190,18 +190,11 @@ class _Attempt:
             )
         check_memory(checked)
         engine.keras()
-        from netspec.runtime.data import batches
-        from netspec.runtime.run import by_length, counting, keeping, loop, scoring
+        from netspec.runtime.run import by_length, calls, counting, keeping, loop, scoring
 
         steps = loop.steps(checked, parts.train.rows)
         own = callbacks(checked)
-        at_once = checked.fit.steps_per_execution or (
-            1
-            if any(loop.listens(each) for each in own)
-            else batches.steps_per_execution(steps, batches.work(checked.typed, loop.batch_size(checked)))
-        )
-        if resumed is not None:
-            at_once = resumed.steps_per_execution
+        at_once = calls.steps_at_once(checked, steps, own) if resumed is None else resumed.steps_per_execution
         deterministic = loop.repeatable(seed, jit=checked.fit.jit)
         train = parts.train
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
@@ -268,7 +261,7 @@ class _Attempt:
             (
                 *(each.said for each in self._begun),
                 *_notes(parts),
-                *_one_by_one(checked, own),
+                *calls.one_by_one(checked, own),
                 *by_length.notes(model, checked, parts.train, seed),
                 *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
             ),
@@ -399,16 +392,6 @@ def _notes(parts: Splits) -> tuple[str, ...]:
         if part is not None:
             found.extend(part.said)
     return tuple(found)
-
-
-def _one_by_one(checked: Checked, own: Sequence[Any]) -> tuple[str, ...]:
-    """That a callback makes each step a call of its own, where nothing else would."""
-    from netspec.runtime.run import loop
-
-    heard = [type(each).__name__ for each in own if loop.listens(each)]
-    if not heard or checked.fit.steps_per_execution is not None:
-        return ()
-    return (f"`{heard[0]}` looks at every batch, so each step is a call of its own, which is slower for small models",)
 
 
 def _left_out(checked: Checked, part: Part, size: int, drops: bool) -> tuple[str, ...]:
