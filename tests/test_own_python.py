@@ -228,12 +228,19 @@ TOP = "inputs: {x: [4]}\nlayers:\n"
         (TOP + "  - Dense: 1\nlosses: mse\noptimizer: {Adam: {learning_rate: {python: f}}}\n", "NS315", 5, 'got `"f"`'),
         (TOP + "  - Dense: 1\nlosses: mse\nfit: {callbacks: [{python: m:f, wth: {}}]}\n", "NS201", 5, "no key `wth`"),
         (TOP + "  - python: mine:Gate\n    shape: [3]\n  - Reshape: [2, 2]\n", "NS404", 5, ""),
+        (
+            TOP
+            + "  - Dense: 1\nlosses: mse\nmetrics: {python: mine:m}\nfit: {callbacks: [{EarlyStopping: {monitor: m}}]}",
+            "NS207",
+            6,
+            "needs `mode` for `m`",
+        ),
     ],
 )
 def test_a_form_that_is_wrong(text: str, code: str, line: int, words: str) -> None:
     (found,) = said(text)
     assert found[:2] == (code, line) and words in found[2]
-    if code not in ("NS209", "NS303", "NS404"):  # a schema cannot tell
+    if code not in ("NS207", "NS209", "NS303", "NS404"):  # a schema cannot tell
         assert not passes(document_of(text).data)
 
 

@@ -363,5 +363,7 @@ def _unsaid(callback: KerasObject, watched: str, training: Training, outputs: tu
     if len(outputs) > 1 or watched not in found:
         return True
     metric = found[watched]
+    if isinstance(metric, KerasObject) and metric.own is not None:
+        return not metric.own.stem[:1].isupper()  # of a function Keras knows nothing, a class may have told it
     entry = catalog.find("metric", metric if isinstance(metric, str) else metric.cls)
     return entry is not None and entry.name in _NO_DIRECTION

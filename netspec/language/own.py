@@ -50,7 +50,11 @@ def own(raw: Mapping[str, Any], path: Path, kind: str, report: Report, beside: t
 def _unknown(key: Any, raw: Mapping[str, Any], path: Path, kind: str, known: Sequence[str], report: Report) -> None:
     known = [each for each in known if each not in raw]
     close = nearest(key, known) if isinstance(key, str) else None
-    cure = f"did you mean `{close}`?" if close else f"its arguments stand under `with`: `with: {{{key}: …}}`"
+    cure = (
+        f"did you mean `{close}`?"
+        if close
+        else f"its arguments stand under `with`: `with: {{{printable(str(key)[:40])}: …}}`"
+    )
     if kind == "loss" and key == "weight":
         cure = f"write `{{loss: {{python: {describe(raw['python'])}}}, weight: {describe(raw[key])}}}`"
     said = f"a {kind} of your own has no key `{printable(str(key)[:80])}`"
