@@ -287,8 +287,8 @@ def _failed(own: Own, error: BaseException, note: str) -> OwnCodeError:
 def first_line(text: str) -> str:
     """The first line of what went wrong inside, without what Keras puts around it.
 
-    >>> first_line("Could not automatically infer the output shape. Error encountered:\\n\\nname 'x' is not defined.")
-    "name 'x' is not defined"
+    >>> first_line("Could not automatically infer the output shape of it. Error encountered: no such name.")
+    'no such name'
     """
     for around in _AROUND:
         if inner := around.search(text):
