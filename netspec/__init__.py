@@ -27,7 +27,7 @@ _HOMES = {
     "Analysis": "netspec.pipeline",
     "analyze": "netspec.pipeline",
     "SourceError": "netspec.language.source",
-    "SpecError": "netspec.api",
+    "SpecError": "netspec.verdict",
     "build": "netspec.api",
     "evaluate": "netspec.api",
     "fit": "netspec.api",
@@ -39,9 +39,10 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from netspec.again import reproduce, resume
-    from netspec.api import SpecError, build, evaluate, fit, generate, predict
+    from netspec.api import build, evaluate, fit, generate, predict
     from netspec.language.source import SourceError
     from netspec.pipeline import Analysis, analyze
+    from netspec.verdict import SpecError
 
 
 def __getattr__(name: str) -> Any:

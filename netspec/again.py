@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.api import PathLike, find_run, of_run, require_engine, settings, sound
+from netspec.api import PathLike, find_run, of_run, require_engine, settings
 from netspec.pipeline import Analysis, analyze, analyze_text
+from netspec.verdict import own_python, sound
 
 if TYPE_CHECKING:
     from netspec.runtime.run.reproducing import Reproduction
@@ -43,11 +44,10 @@ def resume(
     path = None if spec is None else os.fspath(spec)
     given = settings(overrides)
     plan, text, analysis = resumable(Path(run), path, given)
-    from netspec.runtime.data import own
     from netspec.runtime.run import resuming, training
 
     spec_ = sound(analysis)
-    with own.trusting(trust):
+    with own_python(analysis, trust, Path(run)):
         return training.fit(
             spec_,
             text,
@@ -92,14 +92,14 @@ def trained_again(
     command: Sequence[str] = (),
 ) -> Reproduction:
     """The second half of `reproduce`, once it has been said what has changed."""
-    from netspec.runtime.data import own
     from netspec.runtime.run import reproducing, runs, training
 
     kept = (f"fit.seed={record.seed}", f"fit.steps_per_execution={record.steps_per_execution}")
     text, original = json.dumps({**record.spec, "name": record.name}), record.path / runs.SPEC
     shown = str(record.path / runs.RESOLVED)
-    spec = sound(analyze_text(text, shown=shown, folder=str(record.folder), overrides=kept))
-    with own.trusting(trust):
+    analysis = analyze_text(text, shown=shown, folder=str(record.folder), overrides=kept)
+    spec = sound(analysis)
+    with own_python(analysis, trust, record.path):
         made = training.fit(
             spec,
             original.read_bytes() if original.is_file() else b"",

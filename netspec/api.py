@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.diagnostics import Diagnostic
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
+from netspec.verdict import SpecError, own_python, sound
 
 if TYPE_CHECKING:
     from netspec.runtime.data.tables import Rows
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
 _FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
 PathLike = str | os.PathLike[str]
-
-
-class SpecError(NetspecError):
-    """A spec with errors. `diagnostics` holds them all, `str()` shows them with their places."""
-
-    exit_code = 1
-
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        from netspec.render import findings
-
-        super().__init__(findings.text(diagnostics))
-        self.diagnostics = tuple(diagnostics)
 
 
 def settings(overrides: Mapping[str, Any]) -> list[str]:
@@ -66,18 +54,12 @@ def checked(path: PathLike, overrides: Sequence[str] = ()) -> Checked:
     return sound(analyze(path, overrides=overrides))
 
 
-def sound(analysis: Analysis) -> Checked:
-    """What an analysis has found sound. Raises SpecError."""
-    if analysis.checked is None:
-        raise SpecError(analysis.refusals)
-    return analysis.checked
-
-
-def build(path: PathLike, **overrides: Any) -> Any:
+def build(path: PathLike, *, trust: bool = False, **overrides: Any) -> Any:
     """Build and compile the model of a spec.
 
     Args:
         path: a spec.
+        trust: let the spec's own Python run, such as a layer of one's own.
         **overrides: values laid over the spec: `epochs`, `batch_size`, `seed`, or any path, as in
             `build("vqa.yaml", **{"vars.size": 32})`.
 
@@ -92,11 +74,13 @@ def build(path: PathLike, **overrides: Any) -> Any:
         netspec.runtime.model.build.BuildError: Keras refuses a layer.
         netspec.runtime.model.build.TooBig: the weights do not fit into memory.
     """
-    spec = checked(path, settings(overrides))
+    analysis = analyze(path, overrides=settings(overrides))
+    spec = sound(analysis)
     require_engine()
     from netspec.runtime.model import build as lowering
 
-    return lowering.build(spec)
+    with own_python(analysis, trust):
+        return lowering.build(spec)
 
 
 def fit(
@@ -133,10 +117,9 @@ def fit(
     analysis = analyze(path, overrides=settings(overrides))
     spec = sound(analysis)
     require_engine()
-    from netspec.runtime.data import own
     from netspec.runtime.run import training
 
-    with own.trusting(trust):
+    with own_python(analysis, trust):
         return training.fit(
             spec,
             Path(path).read_bytes(),
@@ -189,13 +172,13 @@ def evaluate(
         raise NetspecError("the best weights or those of the checkpoint, not both", help="leave one of them out")
     number = positive("batch_size", batch_size)
     folder = find_run(run)
-    from netspec.runtime.data import own
     from netspec.runtime.run import evaluating
 
-    with own.trusting(trust):
+    found = analysis_of(folder)
+    with own_python(found, trust, folder):
         return evaluating.evaluate(
             folder,
-            of_run(folder),
+            sound(found),
             data=None if data is None else Path(data),
             split=split,
             by=(by,) if isinstance(by, str) else tuple(by),
@@ -215,6 +198,7 @@ def predict(
     force: bool = False,
     best: bool = False,
     batch_size: int | None = None,
+    trust: bool = False,
 ) -> Predictions:
     """Predictions of a run for the raw rows of a file, one for each row, in order.
 
@@ -226,6 +210,7 @@ def predict(
         force: write over `out`.
         best: the best weights of the run instead of the last.
         batch_size: rows in a batch; chosen for speed if left out.
+        trust: let the spec's own Python run, such as a layer of one's own.
 
     Returns:
         All predictions, in memory: `.outputs` by output name, each (rows, …); `.write(stream)` writes them as CSV.
@@ -237,16 +222,18 @@ def predict(
     folder = find_run(run)
     from netspec.runtime.run import inference
 
-    return inference.predict(
-        folder,
-        of_run(folder),
-        Path(data),
-        keep=(keep,) if isinstance(keep, str) else tuple(keep),
-        out=None if out is None else Path(out),
-        force=force,
-        best=best,
-        batch_size=positive("batch_size", batch_size),
-    )
+    found = analysis_of(folder)
+    with own_python(found, trust, folder):
+        return inference.predict(
+            folder,
+            sound(found),
+            Path(data),
+            keep=(keep,) if isinstance(keep, str) else tuple(keep),
+            out=None if out is None else Path(out),
+            force=force,
+            best=best,
+            batch_size=positive("batch_size", batch_size),
+        )
 
 
 def generate(
@@ -260,6 +247,7 @@ def generate(
     output: str | None = None,
     best: bool = False,
     heard: Callable[[str], None] | None = None,
+    trust: bool = False,
 ) -> Generated:
     """Text from a run whose output is a distribution over the tokens of its text input.
 
@@ -273,6 +261,7 @@ def generate(
         output: which output to draw from, where several would do.
         best: the best weights of the run instead of the last.
         heard: is called with each piece of text as it is written.
+        trust: let the spec's own Python run, such as a layer of one's own.
 
     Returns:
         The text: `.text` is what was written, `str()` of it has the prompt in front.
@@ -289,18 +278,20 @@ def generate(
     folder = find_run(run)
     from netspec.runtime.run import generating
 
-    return generating.generate(
-        folder,
-        of_run(folder),
-        prompt=prompt,
-        length=wanted or 200,
-        temperature=float(temperature),
-        seed=seed,
-        top_k=most,
-        output=output,
-        best=best,
-        heard=heard,
-    )
+    found = analysis_of(folder)
+    with own_python(found, trust, folder):
+        return generating.generate(
+            folder,
+            sound(found),
+            prompt=prompt,
+            length=wanted or 200,
+            temperature=float(temperature),
+            seed=seed,
+            top_k=most,
+            output=output,
+            best=best,
+            heard=heard,
+        )
 
 
 def survey(path: PathLike, *, rows: int = 3, quiet: bool = True, trust: bool = False, **overrides: Any) -> Survey:
@@ -321,10 +312,10 @@ def survey(path: PathLike, *, rows: int = 3, quiet: bool = True, trust: bool = F
     from netspec.runtime import engine
 
     engine.require(("numpy", "pyarrow", "rich"))
-    from netspec.runtime.data import own
+    from netspec.runtime import trusted
     from netspec.runtime.run import survey as surveying
 
-    with own.trusting(trust):
+    with trusted.trusting(trust):
         return surveying.survey(spec, rows=rows, quiet=quiet)
 
 
@@ -438,10 +429,15 @@ def find_run(run: PathLike, *, trains: bool = True) -> Path:
 
 def of_run(folder: Path) -> Checked:
     """The spec that a run was trained with, every value as it was then."""
+    return sound(analysis_of(folder))
+
+
+def analysis_of(folder: Path) -> Analysis:
+    """The analysis of that spec."""
     from netspec.runtime.run import runs
 
     record = runs.load(folder)
     text = json.dumps({**record.spec, "name": record.name})
     shown = str(folder / "resolved.json")
     # The files that it was trained on may have changed since, which is no mistake of the run's.
-    return sound(analyze_text(text, shown=shown, folder=str(record.folder), look_at_data=False))
+    return analyze_text(text, shown=shown, folder=str(record.folder), look_at_data=False)

@@ -69,6 +69,8 @@ NS311 unused-shared          warning
 NS312 chain-from-head        warning
 NS313 bad-use                error
 NS314 shared-once            warning
+NS315 bad-python             error
+NS316 declared-shape         error
 NS401 merge-mismatch         error
 NS402 wrong-rank             error
 NS403 bad-axis               error
@@ -103,6 +105,9 @@ NS522 huge-learning-rate     warning
 NS523 activation-twice       warning
 NS524 schedule-and-plateau   error
 NS525 one-length             error
+NS530 untrusted-python       error
+NS531 unusable-python        error
+NS532 failing-python         error
 NS601 too-big                warning
 NS602 over-budget            error
 NS603 many-steps             warning

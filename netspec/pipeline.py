@@ -170,7 +170,8 @@ def _seen_by_data(spec: Spec, typed: TypedGraph, plan: Training) -> Model:
         outputs |= {name: typed.types[tensor] for name, tensor in graph.outputs.items()}
     raw = spec.losses
     by_output = raw if isinstance(raw, dict) else {}
-    losses = {name: loss_class(loss) for name, loss in plan.losses.items()}
+    losses: dict[str, Any] = {name: loss_class(loss) for name, loss in plan.losses.items()}
+    losses |= {name: UNKNOWN for name, loss in losses.items() if isinstance(loss, str) and ":" in loss}  # a user's own
     refused = [name for name in outputs if losses.get(name) is None and by_output.get(name, raw) is not None]
     if "losses" in spec.meant:
         refused = list(outputs)

@@ -39,15 +39,25 @@ EDGES: Mapping[str, set[str]] = {
         "language.spec",
         *GROUND,
     },
-    "graph": {"catalog", "language.limits", "language.parse", "language.schema", "language.spec", *GROUND},
+    "graph": {
+        "catalog",
+        "language.limits",
+        "language.own",
+        "language.parse",
+        "language.schema",
+        "language.spec",
+        *GROUND,
+    },
     "pipeline": {"catalog.types", "graph", "language", "probe", *GROUND},
     "fixing": {"language.document", "language.source", "pipeline", *GROUND},
     "coverage": {"catalog", "pipeline", *TYPES, *GROUND},
-    "render": {"catalog", "rules", "graph.costs", "graph.infer", "language.moments", *TYPES, *GROUND},
+    "render": {"catalog", "rules", "graph.costs", "graph.infer", "language.moments", "language.own", *TYPES, *GROUND},
     "runtime": {
         "catalog",
         "graph.infer",
         "graph.limits",
+        "graph.names",
+        "graph.own",
         "graph.padding",
         "graph.training",
         "language.dates",
@@ -63,8 +73,9 @@ EDGES: Mapping[str, set[str]] = {
         *TYPES,
         *GROUND,
     },
-    "api": {"pipeline", "render", *TYPES, *GROUND},
-    "again": {"api", "pipeline", *TYPES, *GROUND},
+    "verdict": {"graph.own", "language.source", "pipeline", "render", *TYPES, *GROUND},
+    "api": {"pipeline", "render", "verdict", *TYPES, *GROUND},
+    "again": {"api", "pipeline", "verdict", *TYPES, *GROUND},
     "cli": {
         "",
         "again",
@@ -77,14 +88,15 @@ EDGES: Mapping[str, set[str]] = {
         "pipeline",
         "render",
         "rules",
+        "verdict",
         *TYPES,
         *GROUND,
     },
-    "": {"again", "api", "language.source", "pipeline", "errors"},
+    "": {"again", "api", "language.source", "pipeline", "verdict", "errors"},
     "__main__": {"cli"},
 }
 # Rooms that may import runtime, but only inside a function.
-LATE = {"again", "api", "cli"}
+LATE = {"again", "api", "cli", "verdict"}
 
 
 @dataclass(frozen=True, slots=True)

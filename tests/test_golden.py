@@ -21,8 +21,12 @@ WRITE = os.environ.get("NETSPEC_GOLDEN") == "write"
 
 ELSEWHERE = {  # codes that no file can show here, and where they come from
     "NS211": "--set (tests/test_overrides.py)",
+    "NS316": "validate --exact --trust",
     "NS408": "validate --exact",
     "NS409": "validate --exact",
+    "NS530": "whatever runs a user's own Python (tests/test_own_python.py)",
+    "NS531": "whatever runs a user's own Python (tests/test_own_python.py)",
+    "NS532": "whatever runs a user's own Python (tests/test_own_python.py)",
     "NS604": "whatever imports Keras (tests/test_catalog_verbs.py)",
     "NS801": "runs",
     "NS802": "fit",

@@ -19,13 +19,14 @@ import pyarrow.parquet  # noqa: E402
 
 from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.language.schema import Category, Data, Feature, Source, Target, Text  # noqa: E402
-from netspec.runtime.data import arrays, columnar, json_lines, own, sources, store, text_files  # noqa: E402
+from netspec.runtime.data import arrays, columnar, json_lines, sources, store, text_files  # noqa: E402
 from netspec.runtime.data.columns import numbers, texts  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.learning import fit  # noqa: E402
 from netspec.runtime.data.sources import Stream, opened, read  # noqa: E402
 from netspec.runtime.data.store import Gatherer, Held, Store  # noqa: E402
 from netspec.runtime.data.tables import Rows, Table, chosen  # noqa: E402
+from netspec.runtime.trusted import trusting  # noqa: E402
 
 WORDS = ["the", "a", "Keras", "layer's", "model", "é", "naïve", "loss,", "and", "ünits", "42", "x_y"]
 
@@ -317,7 +318,7 @@ def test_rows_of_ones_own_python_run_only_when_trusted(tmp_path: Path) -> None:
     assert caught.value.code == "NS709" and "--trust" in str(caught.value.help)
     assert not (tmp_path / "ran").exists() and not Path("ran").exists()
     (tmp_path / "mine.py").write_text(OWN)
-    with own.trusting(True):
+    with trusting(True):
         found = opened(Source(python="mine:rows"), tmp_path)
         assert isinstance(found, Stream) and found.rows == 10_000 and found.names == ("a", "b", "c")
         for _ in range(2):
@@ -330,7 +331,7 @@ def test_rows_of_ones_own_python_run_only_when_trusted(tmp_path: Path) -> None:
             ("odd", "yields a int, expected a mapping"),
             ("broken", "ends with an error of its own: KeyError: 'what'"),
             ("mixed", "column `a`: expected numbers, text or lists, got int, str"),
-            ("nine", "`mine` has no function `nine`"),
+            ("nine", "`mine` has nothing named `nine`"),
         ):
             with pytest.raises(DataError) as caught:
                 sources.read(Source(python=f"mine:{name}"), tmp_path)

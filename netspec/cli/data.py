@@ -41,11 +41,11 @@ def data(
     if plot is not None:
         _check_free(plot, force, (".html", ".htm"))
     from netspec.render import survey as render
-    from netspec.runtime.data import own
+    from netspec.runtime import trusted
     from netspec.runtime.run.concerns import concerns
     from netspec.runtime.run.survey import survey
 
-    with own.trusting(trust):
+    with trusted.trusting(trust):
         found = survey(checked, rows=rows, quiet=False)
     said = concerns(found)
     if plot is not None:

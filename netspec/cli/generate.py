@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netspec.cli.terminal import emit, talk, verb
-from netspec.cli.train import BestOption, QuietOption, RunArgument
+from netspec.cli.train import BestOption, QuietOption, RunArgument, TrustOption
 from netspec.diagnostics import printable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def generate(
     output: Annotated[str | None, typer.Option(help="Which output to draw from, where several would do.")] = None,
     best: BestOption = False,
     quiet: QuietOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Example: netspec generate specs/char_lstm.yaml --prompt "The old miller" --temperature 0.5 --seed 1
 
@@ -63,6 +64,7 @@ def generate(
             output=output,
             best=best,
             heard=heard,
+            trust=trust,
         )
     finally:
         if begun:

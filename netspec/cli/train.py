@@ -26,7 +26,7 @@ RunArgument = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
 TrustOption = Annotated[
-    bool, typer.Option("--trust", help="Let the spec's own Python run, such as a generator of rows.")
+    bool, typer.Option("--trust", help="Let the spec's own Python run: layers, losses, generators of rows and so on.")
 ]
 BestOption = Annotated[bool, typer.Option("--best", help="The best weights of the run instead of the last.")]
 
@@ -46,6 +46,7 @@ def build(
     ] = None,
     settings: SetOption = None,
     force: ForceOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Example: netspec build specs/mlp_softmax.yaml -o mlp.keras
 
@@ -63,12 +64,16 @@ def build(
         complain(f"`{target}` exists", help="--force overwrites it")
         raise typer.Exit(USAGE)
     from netspec.runtime.model import build as lowering
+    from netspec.verdict import own_python
 
     try:
-        size, parameters = lowering.save(checked, target)
+        with own_python(analysis, trust):
+            size, parameters = lowering.save(checked, target)
     except lowering.BuildError as error:
         raise _placed(error, analysis) from None
     emit(f"{target}: {parameters:,} parameters, {size:,} bytes")
+    if not lowering.saves_training(checked):
+        talk("note: losses, metrics and optimizer are not in the file, for some of them are Python of your own")
 
 
 @verb
@@ -120,16 +125,16 @@ def fit(
     if resume is None:
         source = Path(str(spec)).read_bytes()
     from netspec.render import results
-    from netspec.runtime.data import own
     from netspec.runtime.model import build as lowering
     from netspec.runtime.run import resuming, training
+    from netspec.verdict import own_python
 
     going_on = None if record is None else resuming.resumed(record, checked)
     for note in going_on.notes if going_on is not None and not quiet else ():
         talk(note)
     heard = partial(_told, results.event) if log is LogFormat.json else None
     try:
-        with own.trusting(trust):
+        with own_python(analysis, trust, resume):
             result = training.fit(
                 checked,
                 source,
@@ -228,6 +233,7 @@ def predict(
     best: BestOption = False,
     force: ForceOption = False,
     quiet: QuietOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Example: netspec predict specs/twitter.yaml --data rows.csv --keep id -o predictions.csv
 
@@ -237,11 +243,15 @@ def predict(
 
     folder = api.find_run(run)
     from netspec.runtime.run import inference
+    from netspec.verdict import own_python, sound
 
     target = sys.stdout.buffer if out is None else out
-    rows = inference.write_predictions(
-        folder, api.of_run(folder), data, target, keep=keep or (), force=force, best=best, quiet=quiet
-    )
+    found = api.analysis_of(folder)
+    checked = sound(found)
+    with own_python(found, trust, folder):
+        rows = inference.write_predictions(
+            folder, checked, data, target, keep=keep or (), force=force, best=best, quiet=quiet
+        )
     if out is None:
         sys.stdout.flush()
     else:

@@ -50,6 +50,10 @@ def _layer(raw: object, path: Path, objects: Objects, report: Report) -> LayerDe
     expr = layer_expr(raw, path, report)
     if expr is None:
         return None
+    if expr.own is not None:
+        said, cure = "a layer of your own cannot augment: it may draw at random in Python", "take one of Keras's"
+        report.add("NS315", expr.path, said, key=True, help=cure)
+        return None
     entry = catalog.find("layer", expr.cls)
     reason = None if entry is None or entry.excluded else why_not(entry.name)
     if reason is not None:

@@ -30,6 +30,8 @@ def by_position(step: Step, layer: LayerDef | Graph, taken: Fed, report: Report)
             report.add("NS309", where, message, help=f"its inputs are {listed(layer.inputs)}")
             return None
         return {"inputs": taken[0] if isinstance(taken, tuple) and given == 1 else taken}
+    if layer.own is not None:  # whether it takes one tensor or a list is known to its own Python alone
+        return {"inputs": taken}
     if layer.cls.startswith(catalog.OPS):
         return _operands(step, layer, taken, where, report)
     names, required = tensor_arguments(layer), _required_tensors(layer)
@@ -104,6 +106,9 @@ def by_name(
 ) -> Mapping[str, Fed] | None:
     """`from: {query: x, value: memory}`: tensors by the call's arguments, or by a nested model's inputs."""
     model = isinstance(layer, Graph)
+    if isinstance(layer, LayerDef) and layer.own is not None:
+        fed = {name: value for name, value in taken.items() if value is not None}
+        return fed if fed and len(fed) == len(taken) else None
     known = list(layer.inputs) if isinstance(layer, Graph) else tensor_arguments(layer)
     needed = known if isinstance(layer, Graph) else _required_tensors(layer)
     of = f"model `{layer.name}`" if model else f"`{layer.cls}`"
@@ -177,6 +182,8 @@ def references(step: Step, layer: LayerDef | Graph) -> tuple[Path, ...]:
     if not isinstance(step.source, dict):
         return _each(step.source, where)
     known = layer.inputs if isinstance(layer, Graph) else tensor_arguments(layer)
+    if isinstance(layer, LayerDef) and layer.own is not None:
+        known = list(step.source)
     return tuple(path for name in known if name in step.source for path in _each(step.source[name], (*where, name)))
 
 
@@ -188,6 +195,8 @@ def call_arguments(step: Step, layer: LayerDef | Graph, report: Report) -> Mappi
     """Plain arguments of the call, such as `training: true`; None where one is wrong."""
     if not step.call:
         return {}
+    if isinstance(layer, LayerDef) and layer.own is not None:
+        return step.call
     if isinstance(layer, Graph):
         known, cls = ["training"], "a model"
     else:

@@ -16,6 +16,7 @@ from netspec.diagnostics import Report
 from netspec.graph.blame import InnerError, Refused, report_refused
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 from netspec.language.schema import Input
+from netspec.language.spec import Own
 
 _NOTHING = TensorType(UNKNOWN, UNKNOWN)
 _MOST_KNOWN = 2_000  # answers that are kept, over all specs of a process
@@ -119,6 +120,8 @@ class _Inference:
 
     def _answer(self, layer: LayerDef, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> Inferred:
         """What the layer's rule says; a layer like one before, on the same types, is not worked out again."""
+        if layer.own is not None:
+            return _of_own(layer.own, inputs)
         args = layer.args if not self.uncast or layer.cls.startswith(OPS) else {**layer.args, "autocast": False}
         key = _key(layer.cls, args, inputs, arguments)
         if key is None:
@@ -218,6 +221,15 @@ class _Inference:
         for own in own_weights(graph, self.weights).values():
             trainable, fixed = plus(trainable, own.trainable), plus(fixed, own.non_trainable)
         return Weights(trainable, fixed)
+
+
+def _of_own(own: Own, inputs: Mapping[str, Any]) -> Inferred:
+    """What a layer of the user's own says that it gives; nothing is known of its weights."""
+    first = next(iter(inputs.values()), _NOTHING)
+    first = first[0] if isinstance(first, list) else first
+    batch = UNKNOWN if isinstance(first.shape, Unknown) or not first.shape else first.shape[0]
+    outputs = tuple(TensorType((batch, *shape), UNKNOWN) for shape in own.shape or ())
+    return Inferred(outputs or (_NOTHING,), Weights(UNKNOWN, UNKNOWN))
 
 
 def _held(cls: str, result: Inferred) -> Inferred:

@@ -12,23 +12,29 @@ from typing import Any
 from netspec.catalog.types import TensorType, Weights
 from netspec.diagnostics import Path
 from netspec.language.schema import Data, Fit, Input
+from netspec.language.spec import Own
 
 
 @dataclass(frozen=True, slots=True)
 class KerasObject:
-    """A Keras object that an argument holds: an initializer, a regularizer, a schedule, a cell, a loss…"""
+    """A Keras object that an argument holds: an initializer, a regularizer, a schedule, a cell, a loss…
+
+    One of the user's `own` Python has `module:name` for its class, which is no name of Keras.
+    """
 
     kind: str  # a kind of the catalogue
     cls: str  # canonical Keras name
     args: Mapping[str, Any]
     path: Path
+    own: Own | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerDef:
     """One layer, that is one set of weights. Arguments are plain values, KerasObjects or inner layers.
 
-    `sound` is False where an argument was refused: such a layer is never built, and its outputs are unknown.
+    `sound` is False where an argument was refused: such a layer is never built, and its outputs are unknown. A layer
+    of the user's `own` has `module:name` for its class, and of its arguments here `trainable: false` alone.
     """
 
     cls: str
@@ -37,6 +43,7 @@ class LayerDef:
     path: Path
     shared: bool = False
     sound: bool = True
+    own: Own | None = None
 
 
 @dataclass(frozen=True, slots=True)

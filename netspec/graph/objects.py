@@ -19,6 +19,7 @@ from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
 from netspec.graph.feeding import fed_arguments
 from netspec.graph.ir import Graph, KerasObject, LayerDef
+from netspec.graph.own import own_object
 from netspec.language.parse import layer_expr
 from netspec.language.spec import LayerExpr
 
@@ -52,6 +53,9 @@ class Objects:
 
     def layer(self, expr: LayerExpr, name: str | None, *, shared: bool = False, depth: int = 0) -> LayerDef | None:
         """The layer that `expr` says, or None where there is no such layer (reported)."""
+        if expr.own is not None:
+            given = {"trainable": False} if expr.own.args.get("trainable") is False else {}
+            return LayerDef(expr.cls, given, name or self._auto(expr.own.stem), expr.path, shared, own=expr.own)
         if expr.cls.startswith(OPS):
             message, cure = f"`{printable(expr.cls)}` is an operation, so it cannot stand inside a layer", None
             if shared:
@@ -174,7 +178,7 @@ class Objects:
         """Arguments by name, and the path they stand under (None: a bare value, which stands at `path` itself)."""
         if raw is None:
             return {}, path
-        if isinstance(raw, dict) and len(raw) != 1:  # else it may be a layer
+        if isinstance(raw, dict) and len(raw) != 1 and "python" not in raw:  # else it may be a layer
             return raw, path
         first = next((param for param in entry.params if param.name not in fed and not param.keyword), None)
         if isinstance(raw, dict) and not (first is not None and self._is_layer(entry, first.name, raw)):
@@ -198,8 +202,10 @@ class Objects:
 
     def _is_layer(self, entry: Entry, first: str, raw: Mapping[str, Any]) -> bool:
         """Whether a mapping is itself a layer: one key that is a layer's name, `use` or `model`."""
-        if len(raw) != 1 or meaning(entry, first).object_kind not in ("layer", "cell", "cells"):
+        if meaning(entry, first).object_kind not in ("layer", "cell", "cells"):
             return False
+        if len(raw) != 1 or "python" in raw:
+            return "python" in raw and first not in raw
         (key,) = raw
         return key in ("use", "model") or (
             entry.param(key) is None
@@ -327,6 +333,8 @@ class Objects:
             # A metric keeps the name that it is written by, which is what it is logged under.
             return KerasObject(kind, entry.name, {}, path) if entry.form == "class" and kind != "metric" else raw
         word = _word(kind)
+        if isinstance(raw, dict) and "python" in raw:
+            return own_object(kind, _word(kind), raw, path, self._report) or BAD
         if not isinstance(raw, dict) or len(raw) != 1:
             got = f"{len(raw)} keys" if isinstance(raw, dict) else f"`{describe(raw)}`"
             message = f"expected one {word}, by its name or as `{{Name: {{…}}}}`, got {got}"
@@ -361,6 +369,8 @@ class Objects:
                 return self._inner_use(entry, raw["use"], (*path, "use"))
             if "model" in raw and what.object_kind == "layer":
                 return self._nest(raw["model"], (*path, "model")) or BAD
+        if what.object_kind != "layer" and isinstance(raw, dict) and "python" in raw:
+            return own_object("cell", "cell", raw, path, self._report) or BAD
         expr = layer_expr(raw, path, self._report)
         if expr is None:
             return BAD

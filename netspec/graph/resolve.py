@@ -136,7 +136,7 @@ class _Resolver:
         if what is None:
             return None
         if step.repeat is not None:
-            name = what.cls  # a pattern: each repetition is named on its own
+            name = what.own.stem if what.own else what.cls  # a pattern: each repetition is named on its own
         layer = self._objects.step(what, name, step.source)
         return layer if layer is not None and layer.sound else None
 
@@ -197,7 +197,8 @@ class _Resolver:
         name: str,
         sources: tuple[Path, ...] = (),
     ) -> Call:
-        outputs = _output_names(layer, arguments)
+        several = isinstance(layer, LayerDef) and layer.own is not None and len(step.names) > 1
+        outputs = step.names if several else _output_names(layer, arguments)
         call = Call(name, layer, fed, arguments, outputs, bool(step.names), step.path, sources)
         self._calls.append(call)
         if isinstance(step.what, Use):
@@ -256,9 +257,7 @@ class _Resolver:
                 each: LayerDef | Graph = layer
                 call_name = names[turn] if name else self._names.auto(step.what.target)
             else:
-                call_name = (
-                    names[turn] if name else self._names.auto(layer.cls if isinstance(layer, LayerDef) else "Model")
-                )
+                call_name = names[turn] if name else self._names.auto(_stem(layer))
                 each = renewed(layer, call_name)
             self._call(
                 step, each, {argument: current}, arguments, call_name, references(step, layer) if turn == 0 else ()
@@ -407,6 +406,13 @@ def _referred(source: Any) -> list[str]:
     values = list(source.values()) if isinstance(source, dict) else [source]
     flat = [each for value in values for each in (value if isinstance(value, list) else [value])]
     return [each.partition(".")[0] for each in flat if isinstance(each, str)]
+
+
+def _stem(layer: LayerDef | Graph) -> str:
+    """What the name of a layer without one is made of."""
+    if isinstance(layer, Graph):
+        return "Model"
+    return layer.cls if layer.own is None else layer.own.stem
 
 
 def _output_names(layer: LayerDef | Graph, arguments: Mapping[str, Any]) -> tuple[str, ...]:

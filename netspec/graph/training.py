@@ -78,9 +78,11 @@ def declared_outputs(spec: Spec, graph: Graph) -> tuple[str, ...]:
 
 
 def loss_class(loss: KerasObject | str | None) -> str | None:
-    """The canonical class of a loss, whichever way it was written; None for no loss."""
+    """The canonical class of a loss, whichever way it was written, `module:name` of a user's own; None for no loss."""
     if loss is None:
         return None
+    if isinstance(loss, KerasObject) and loss.own is not None:
+        return loss.cls
     entry = catalog.find("loss", loss if isinstance(loss, str) else loss.cls)
     return entry.name if entry else None
 
@@ -104,6 +106,8 @@ def metric_name(metric: KerasObject | str) -> str:
         return metric
     if metric.args.get("name") is not None:
         return str(metric.args["name"])
+    if metric.own is not None:
+        return snake(metric.own.stem) if metric.own.stem[:1].isupper() else metric.own.stem
     entry = catalog.find("metric", metric.cls)
     param = entry.param("name") if entry else None
     return str(param.default) if param is not None and param.default else snake(metric.cls)
@@ -150,7 +154,7 @@ def _by_output(raw: Mapping[str, Any], outputs: tuple[str, ...]) -> bool:
     """Whether a mapping is output by output: keys that are outputs win, then names of losses."""
     if any(name in outputs for name in raw) or not raw:
         return True
-    if raw.keys() & {"loss", "weight"}:
+    if raw.keys() & {"loss", "weight", "python"}:
         return False
     (first, *more) = raw
     return bool(more) or (catalog.find("loss", first) is None and not first[:1].isupper())
@@ -190,7 +194,7 @@ def _loss(raw: Any, path: Path, objects: Objects, report: Report) -> tuple[Any, 
     weight = None
     if raw is None:
         return None, None
-    if isinstance(raw, dict) and raw.keys() & {"loss", "weight"}:
+    if isinstance(raw, dict) and raw.keys() & {"loss", "weight"} and "python" not in raw:
         for key in raw:
             if key not in ("loss", "weight"):
                 keys = [each for each in ("loss", "weight") if each not in raw]
@@ -241,7 +245,8 @@ def _metrics(
     if raw is None:
         return {}
     if isinstance(raw, dict) and not (
-        len(raw) == 1 and catalog.find("metric", next(iter(raw))) and not raw.keys() & set(outputs)
+        (("python" in raw) or (len(raw) == 1 and catalog.find("metric", next(iter(raw)))))
+        and not raw.keys() & set(outputs)
     ):
         found = {}
         for name, value in raw.items():
@@ -265,13 +270,21 @@ def _metric_list(raw: Any, path: Path, objects: Objects, report: Report) -> tupl
         if name == "loss" or name.startswith("val_"):
             what = "the loss" if name == "loss" else "validation"
             where = at if isinstance(metric, str) else (*metric.path, "name")
+            if not isinstance(metric, str) and metric.own is not None:
+                where = (*metric.own.path, "with", "name") if "name" in metric.args else metric.path
             cure = f"`{name.removeprefix('val_')}` is logged without being listed" if isinstance(metric, str) else None
             cure = "take it out: " + cure if cure else "choose another `name`"
             report.add("NS209", where, f"`{name}` cannot be a metric's name: {what} is logged under it", help=cure)
         if name in found:
-            report.add("NS303", at, f"metric `{name}` is listed twice", help="a `name` tells two of a class apart")
+            report.add("NS303", at, f"metric `{name}` is listed twice", help=_told_apart(metric))
         found[name] = metric
     return tuple(found.values())
+
+
+def _told_apart(metric: KerasObject | str) -> str:
+    if isinstance(metric, str) or metric.own is None:
+        return "a `name` tells two of a class apart"
+    return "`name` under `with` is what it is logged as: `with: {name: …}`"
 
 
 # checks against the model
@@ -350,5 +363,7 @@ def _unsaid(callback: KerasObject, watched: str, training: Training, outputs: tu
     if len(outputs) > 1 or watched not in found:
         return True
     metric = found[watched]
+    if isinstance(metric, KerasObject) and metric.own is not None:
+        return not metric.own.stem[:1].isupper()  # of a function Keras knows nothing, a class may have told it
     entry = catalog.find("metric", metric if isinstance(metric, str) else metric.cls)
     return entry is not None and entry.name in _NO_DIRECTION

@@ -16,6 +16,7 @@ from netspec.catalog.types import CALL_TENSORS
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.envelope import budget_part, data_part, fit_part, input_part
+from netspec.language.own import own
 from netspec.language.schema import Input
 from netspec.language.spec import LayerExpr, ModelPart, Spec, Step, Use
 
@@ -192,6 +193,8 @@ def layer_expr(raw: Any, path: Path, report: Report) -> LayerExpr | None:
     """A layer without the keys of a step: `Flatten`, `{LSTM: 64}`."""
     if isinstance(raw, str):
         return LayerExpr(raw, None, path)
+    if isinstance(raw, dict) and "python" in raw:
+        return _own_layer(raw, path, report)
     if isinstance(raw, dict) and len(raw) == 1:
         ((cls, args),) = raw.items()
         return LayerExpr(cls, args, (*path, cls))
@@ -200,6 +203,33 @@ def layer_expr(raw: Any, path: Path, report: Report) -> LayerExpr | None:
         "NS208", path, f"expected one layer, got {got}", help="a layer is its name and its arguments: `{LSTM: 64}`"
     )
     return None
+
+
+def _means_python(key: Any, value: Any, path: Path, report: Report) -> bool:
+    """Whether a key is a misspelt `python` (reported), as its value tells."""
+    named = isinstance(value, str) and ":" in value and isinstance(key, str) and key.islower()
+    if not named or not nearest(key, ("python",)):
+        return False
+    fix = rename(key, ("python",))
+    report.add("NS201", path, f"a step has no key `{key}`", key=True, help="did you mean `python`?", fix=fix)
+    return True
+
+
+def _own_layer(raw: Mapping[str, Any], path: Path, report: Report, beside: tuple[str, ...] = ()) -> LayerExpr | None:
+    """A layer of the user's own, or None where its form is wrong."""
+    others = [
+        key
+        for key in raw
+        if key in ("use", "model") or (isinstance(key, str) and (key.startswith(OPS) or find("layer", key) is not None))
+    ]
+    if others:
+        said, cure = f"one layer is expected, got `python` and {listed(others)}", "leave out one of them"
+        if beside:
+            said, cure = f"a step is one layer, got `python` and {listed(others)}", "begin a new step with a dash"
+        report.add("NS208", (*path, others[0]), said, key=True, spans=[((*path, "python"), "a layer", True)], help=cure)
+        return None
+    found = own(raw, path, "layer", report, beside)
+    return None if found is None else LayerExpr(found.name, None, found.at, found)
 
 
 def _steps(raw: Any, path: Path, report: Report) -> tuple[Step, ...]:
@@ -231,7 +261,11 @@ def _step(raw: Any, path: Path, report: Report) -> Step:
 
 def _what(raw: Mapping[str, Any], path: Path, report: Report) -> LayerExpr | Use | ModelPart | None:
     """The one thing that a step calls. The key that is no step key is the layer, known or not."""
+    if "python" in raw:
+        return _own_layer(raw, path, report, _STEP_KEYS)
     keys = [key for key in raw if key not in _STEP_KEYS]
+    if any(_means_python(key, raw[key], (*path, key), report) for key in keys):
+        return None
     if "class_name" in raw:
         cls, config = (raw.get(key) for key in ("class_name", "config"))
         args = describe(config) if isinstance(config, dict) and config else "…"

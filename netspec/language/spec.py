@@ -11,16 +11,41 @@ from netspec.language.schema import Budget, Data, Fit, Input
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A user's own Python: `module:name`, and the arguments that it gets. `path` leads to the mapping that says so.
+
+    `shape` is what a layer says that each of its outputs is, without the batch; None where it says nothing.
+    """
+
+    kind: str
+    name: str
+    args: Mapping[str, Any]
+    path: Path
+    shape: tuple[tuple[int | None, ...], ...] | None = None
+
+    @property
+    def at(self) -> Path:
+        """Where its name stands."""
+        return (*self.path, "python")
+
+    @property
+    def stem(self) -> str:
+        """The name without its module, as it may stand in the name of a layer."""
+        return self.name.rpartition(":")[2].lstrip("_") or "own"
+
+
+@dataclass(frozen=True, slots=True)
 class LayerExpr:
     """A layer by its Keras name, with its constructor arguments as they stand in the file.
 
     `args` is the raw value behind the name: a mapping, a scalar or a list for the first argument, or None.
-    `path` leads to the name (its value), so an argument stands at `path + (argument,)`.
+    `path` leads to the name (its value), so an argument stands at `path + (argument,)`. `own`: it is a user's.
     """
 
     cls: str
     args: Any
     path: Path
+    own: Own | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,15 @@ def canonical(loss: str | None) -> str:
     return (loss or "").replace("_", "").lower()
 
 
+def is_own(loss: str) -> bool:
+    """Whether a loss is a user's own, so that nothing is known of what labels it takes.
+
+    >>> is_own("mylosses:focal"), is_own("huber")
+    (True, False)
+    """
+    return ":" in loss
+
+
 _SINGLY = frozenset(map(canonical, LOSSES))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from netspec.catalog.types import TensorType, Unknown
 from netspec.catalog.types import show as show_shape
 from netspec.language.schema import Data, Feature, Source
-from netspec.probe.forms import ONE_HOT, SPARSE, Dims, canonical, dims_of
+from netspec.probe.forms import ONE_HOT, SPARSE, Dims, canonical, dims_of, is_own
 
 MADE = "made"  # the start of a path that means where an output is made
 Segment = tuple[int, int]  # the first token and the one behind the last, counted over all files
@@ -126,11 +126,11 @@ def plan(
 
 def _target(output: str, loss: str, dims: Dims, length: int, vocabulary: int) -> tuple[str, bool]:
     name = canonical(loss)
-    if name != SPARSE and name not in ONE_HOT:
+    if name != SPARSE and name not in ONE_HOT and not is_own(name):
         cure = "say `sparse_categorical_crossentropy`"
         said = f"output `{output}` is to give the next token, which `{loss}` is not for"
         raise Misfit("NS711", ("losses", output), said, cure)
-    form = "classes" if name == SPARSE else "one_hot"
+    form = "one_hot" if name in ONE_HOT else "classes"
     if dims is None:
         return form, False
     shape = show_shape((None, *dims))

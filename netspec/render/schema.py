@@ -34,7 +34,7 @@ from netspec.render.schema_forms import (
     ref,
     union,
 )
-from netspec.render.schema_objects import Objects, usable
+from netspec.render.schema_objects import Objects, one_object, own, usable
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 MOST_REPEATS = 1_000_000
@@ -146,14 +146,18 @@ def _step(objects: Objects) -> Form:
         "from": union(names, named(names, words.REFERENCE), VARIABLE),
         "name": {"default": None, **union(NAME, {"title": "names", **many(NAME)}, NULL)},
         "repeat": {"default": None, **flexible({"type": ["integer", "null"], "minimum": 0, "maximum": MOST_REPEATS})},
-        "call": {"default": None, **union(mapping(flags), NULL, VARIABLE)},
+        "call": {"default": None, **union({"type": "object"}, NULL, VARIABLE)},
         "use": {"type": "string", "minLength": 1},
         "model": ref("model"),
     }
     properties = {key: {"description": words.STEP[key], **form} for key, form in step_keys.items()}
-    properties |= objects.by_name("layer") | objects.by_name("op")
+    properties |= own("layer") | objects.by_name("layer") | objects.by_name("op")
     known: Form = {"propertyNames": {"enum": list(properties)}}  # an unknown key is a mistake of its own
-    one = mapping(properties, allOf=[{"if": known, "then": _exactly_one(_STEP_KEYS)}])
+    # What a call of a layer of one's own takes is known to its own Python alone.
+    call = {"description": words.STEP["call"], **union(mapping(flags), NULL, VARIABLE)}
+    one_of_keras: Form = {"allOf": [_exactly_one(_STEP_KEYS), {"properties": {"call": call}}]}
+    exactly = one_object("layer", _STEP_KEYS, one_of_keras)
+    one = mapping(properties, allOf=[{"if": known, "then": exactly}])
     says = "a step: a layer by its name, or a mapping from its name to its arguments"
     return choice("step", one, says, *objects.alone("layer", "op"), VARIABLE)
 
@@ -174,10 +178,10 @@ def _exactly_one(beside: tuple[str, ...], there: int = 0) -> Form:
 def _shared(objects: Objects) -> Form:
     """Under `shared`: a layer, or a model with its keys beside each other or under `model`."""
     nested: Form = {"description": words.STEP["model"], **ref("model")}
-    part: Form = mapping({**_model_keys(), "model": nested, **objects.by_name("layer")})
+    part: Form = mapping({**_model_keys(), "model": nested, **own("layer"), **objects.by_name("layer")})
     part["if"] = {"type": "object", "anyOf": [{"required": ["inputs"]}, {"required": ["layers"]}]}
     part["then"] = ref("model")
-    part["else"] = {"minProperties": 1, "maxProperties": 1}
+    part["else"] = one_object("layer")
     says = "a layer, or a model with `inputs` and `layers`"
     return choice("shared", part, says, *objects.alone("layer"), VARIABLE)
 

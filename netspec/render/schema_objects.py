@@ -14,9 +14,10 @@ from functools import cache
 from netspec import catalog
 from netspec.catalog import Entry, words
 from netspec.catalog.arguments import meaning
-from netspec.catalog.values import any_case
+from netspec.catalog.values import LARGEST, any_case
+from netspec.language.own import ARGUMENT, KINDS, NAME, keys_of
 from netspec.render.schema_forms import NULL, VARIABLE, Form, choice, closed, flexible, many, mapping, ref, union
-from netspec.render.schema_words import STEP
+from netspec.render.schema_words import OWN, STEP
 
 _SHORT = 48  # a form of up to so many characters is written out where it is used
 # What editors offer for an argument that is null if left out.
@@ -52,6 +53,35 @@ def required(entry: Entry) -> tuple[str, ...]:
     return tuple(name for name in entry.required if name not in tensors)
 
 
+def own(kind: str) -> dict[str, Form]:
+    """The keys of a user's own Python for an object of the kind."""
+    named: Form = {"type": "string", "pattern": f"^{NAME}$", "patternErrorMessage": "expected module:name"}
+    arguments: Form = {"type": ["object", "null"], "propertyNames": {"pattern": f"^{ARGUMENT}$"}}
+    if kind == "layer":
+        arguments["not"] = {"type": "object", "required": ["name"]}
+    sizes: Form = {"type": "array", "items": {"type": ["integer", "null"], "minimum": 1, "maximum": LARGEST}}
+    forms: dict[str, Form] = {
+        "python": union(named, VARIABLE),
+        "with": {"default": {}, **union(arguments, VARIABLE)},
+        "shape": {"default": None, **union(flexible(sizes), many(flexible(sizes)), NULL, VARIABLE)},
+    }
+    return {key: {"description": OWN[key], **forms[key]} for key in keys_of(kind)}
+
+
+def one_object(kind: str, beside: tuple[str, ...] = (), otherwise: Form | None = None) -> Form:
+    """That a mapping names one object: one key, or `python` with what belongs to it; `beside` may stand there too."""
+    one: Form = otherwise or {"minProperties": 1, "maxProperties": 1}
+    if kind not in KINDS:
+        return one
+    keys = keys_of(kind)
+    return {
+        "if": {"type": "object", "required": ["python"]},
+        "then": {"propertyNames": {"enum": [*keys, *beside]}},
+        "else": one,
+        "dependencies": {key: ["python"] for key in keys[1:]},
+    }
+
+
 class Objects:
     """The definitions that the arguments and kinds of Keras objects need, each made when it is first asked for."""
 
@@ -67,7 +97,7 @@ class Objects:
             alone = self.alone(kind)
             if kind == "optimizer":
                 alone.append({"type": "string", "pattern": _other_case(kind)})
-            more: Form = {"minProperties": 1, "maxProperties": 1}
+            more: Form = one_object(kind)
             if null and kind in _EXAMPLES:
                 more["examples"] = [_EXAMPLES[kind]]
             one = choice(kind, self._one(kind), says(kind), *alone, VARIABLE, null=null, **more)
@@ -83,6 +113,8 @@ class Objects:
             if kind == "layer":
                 properties["use"] = {"description": STEP["use"], "type": "string", "minLength": 1}
                 properties["model"] = {"description": STEP["model"], **ref("model")}
+            if kind in KINDS:
+                properties |= own(kind)
             one: Form = {"properties": properties, "additionalProperties": False}
             if kind == "optimizer":
                 one["patternProperties"] = {_other_case(kind): {}}

@@ -22,6 +22,11 @@ MODEL = {
     "layers": "the steps: each one layer by its Keras name, which takes the step above unless it says `from`",
     "outputs": "a list of steps, or public name to step; the last step if left out",
 }
+OWN = {
+    "python": "a class or a function of one's own, as module:name; runs only with --trust, never in validate",
+    "with": "the arguments that it gets, by name, as plain values",
+    "shape": "what the layer gives, without the batch; a list of such lists for several outputs; unknown if left out",
+}
 STEP = {
     "from": "what the step takes: a name, a list of names for layers that merge, or call argument to names",
     "name": "what other steps call it by; a list names several outputs",

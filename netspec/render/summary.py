@@ -176,7 +176,7 @@ def _section(typed: TypedGraph, costs: Iterable[Row]) -> Section:
     seen: set[int] = set()
     for cost in costs:
         call = cost.call
-        params, trainable = _count(cost.parameters.exact), _text(cost.trainable or "")
+        params, trainable = _count(cost.parameters.exact), "" if cost.trainable is None else _text(cost.trainable)
         shared = id(call.layer) in several
         if shared and id(call.layer) not in seen:
             seen.add(id(call.layer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import sys
 import tempfile
@@ -118,7 +119,8 @@ def with_deep_stack(work: Callable[[], _T], nodes: int) -> _T:
     limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
     sys.setrecursionlimit(max(limit, 40 * nodes + 10_000))
     try:
-        thread = threading.Thread(target=run, name="netspec-build")
+        here = contextvars.copy_context()  # as what is trusted
+        thread = threading.Thread(target=lambda: here.run(run), name="netspec-build")
         thread.start()
         thread.join()
     finally:

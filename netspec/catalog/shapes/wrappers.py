@@ -102,7 +102,7 @@ def bidirectional(ask: Ask) -> Inferred:
     """
     layer, backward = ask.args["layer"], ask.get("backward_layer", None)
     cls = getattr(layer, "cls", None)
-    if cls is None or (cls == "RNN" and cells_of(layer.args) is None):
+    if cls is None or ":" in cls or (cls == "RNN" and cells_of(layer.args) is None):
         return NOTHING_KNOWN
     if cls not in RECURRENT:
         raise bad_argument(ask, "layer", f"only a recurrent layer can run backwards, got `{cls}`")
@@ -190,7 +190,8 @@ def spectral_normalization(ask: Ask) -> Inferred:
     if ask.get("power_iterations", 1) <= 0:
         raise bad_argument(ask, "power_iterations", "`power_iterations` must be positive")
     if getattr(layer, "cls", None) not in _WITH_KERNEL or layer.args.get("lora_rank") or layer.args.get("dtype"):
-        if getattr(layer, "cls", "EinsumDense") not in (*_WITH_KERNEL, *_KERNEL_TOO):
+        cls = str(getattr(layer, "cls", "EinsumDense"))
+        if ":" not in cls and cls not in (*_WITH_KERNEL, *_KERNEL_TOO):
             raise bad_argument(ask, "layer", f"there is no kernel to normalize in `{layer.cls}`")
         return NOTHING_KNOWN
     dims = need_rank_from(ask, 1)

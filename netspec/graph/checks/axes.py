@@ -23,7 +23,9 @@ def check_axes(typed: TypedGraph, plan: Training, report: Report) -> None:
         if isinstance(shape, Unknown):
             continue
         for made in (plan.losses.get(name), *plan.metrics.get(name, ())):
-            if isinstance(made, KerasObject) and made.path not in told and _wrong(made, name, shape, report):
+            if not isinstance(made, KerasObject) or made.own is not None or made.path in told:
+                continue
+            if _wrong(made, name, shape, report):
                 told.add(made.path)
 
 

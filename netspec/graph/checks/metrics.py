@@ -43,7 +43,8 @@ def check_metrics(spec: Spec, found: Survey, plan: Training, report: Report) -> 
         last = None if isinstance(shape, Unknown) or not shape else shape[-1]
         units = last if isinstance(last, int) else None
         tail, loss = endings.tail(typed, tensor), plan.losses.get(name)
-        logits = isinstance(loss, KerasObject) and loss.args.get("from_logits") is True and tail.activation == "linear"
+        logits = isinstance(loss, KerasObject) and loss.own is None and loss.args.get("from_logits") is True
+        logits = logits and tail.activation == "linear"
         for at, metric in enumerate(metrics):
             said = _fault(metric, name, tail, units, loss_class(loss), logits) or _masked(
                 metric, name, loss, shape, spec

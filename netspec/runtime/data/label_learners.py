@@ -227,7 +227,7 @@ def _are_names(label: Label, table: Table) -> bool:
     column = label.columns[0]
     if label.form == "multi_label":
         return multi.is_named(table, column)
-    classes = (label.loss in CLASSES or label.form != "numbers") and not label.array
+    classes = (label.loss in CLASSES or forms.is_own(label.loss) or label.form != "numbers") and not label.array
     if label.steps is not None:
         return classes and is_text_lists(table, column)
     return len(label.columns) == 1 and classes and is_text(table, column) and not looks_numeric(table, column)

@@ -186,7 +186,10 @@ class Label:
     def _single(self, table: Table) -> np.ndarray:
         if self.form == "numbers":
             array = self._named(table)[:, None] if self.names else self._numbers(table)
-            return narrow(table, self.columns, self._fitted(self._normalized(array), self.dims), np.float32)
+            found = self._normalized(array)
+            fitted = reshaped(found, self.dims) if forms.is_own(self.loss) else self._fitted(found, self.dims)
+            fitted = found.reshape(len(found), -1) if fitted is None else fitted
+            return narrow(table, self.columns, fitted, np.float32)
         ids = self._ids(table)
         ids = self._fitted(ids, None if self.dims is None else self.dims[:-1])
         if self.form == "classes":

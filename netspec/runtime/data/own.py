@@ -7,19 +7,16 @@ column to value for each row, or to arrays for many; it is called for each pass,
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from netspec.runtime import trusted
 from netspec.runtime.data import columnar
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Column, Table, missing_column
@@ -27,49 +24,17 @@ from netspec.runtime.data.tables import Column, Table, missing_column
 _ROWS = 4096  # rows that are yielded one by one are put together to blocks of so many
 
 
-_trusted: ContextVar[bool] = ContextVar("trusted", default=False)
-
-
-@contextlib.contextmanager
-def trusting(trust: bool) -> Iterator[None]:
-    """In this block a spec's own Python may run, if `trust`: what `--trust` says for a whole verb."""
-    token = _trusted.set(trust)
-    try:
-        yield
-    finally:
-        _trusted.reset(token)
-
-
 def function(name: str, folder: Path) -> Callable[[], Iterable[Any]]:
     """The function that `module:function` names.
 
     Raises DataError: NS709 where it is not trusted, or not there.
     """
-    if not _trusted.get():
-        said = f"`{name}` is Python code, which runs only if you say that you trust it"
-        raise DataError("NS709", said, "look at it, then say --trust")
-    module_name, _, attribute = name.partition(":")
-    path = folder.joinpath(*module_name.split(".")).with_suffix(".py")
     try:
-        if path.is_file():
-            spec = importlib.util.spec_from_file_location(module_name, path)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[module_name] = module
-            spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(module_name)
-        found = getattr(module, attribute, None)
-    except ModuleNotFoundError as error:
-        raise DataError(
-            "NS709", f"`{name}`: {error}", f"looked for {path}, and for a module that is installed"
-        ) from None
-    except Exception as error:
-        raise DataError("NS709", f"`{name}`: importing it fails: {_said(error)}") from error
+        found = trusted.found(name, folder)
+    except trusted.Unusable as error:
+        raise DataError("NS709", error.message, error.help) from error.__cause__
     if not callable(found):
-        functions = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
-        cure = "it has " + ", ".join(f"`{each}`" for each in functions[:10]) if functions else None
-        raise DataError("NS709", f"`{module_name}` has no function `{attribute}`", cure)
+        raise DataError("NS709", f"`{name}` is no function, but {type(found).__name__}")
     made: Callable[[], Iterable[Any]] = found
     return made
 
@@ -107,7 +72,7 @@ def _items(call: Callable[[], Iterable[Any]], origin: str) -> Iterator[Mapping[s
     except DataError:
         raise
     except Exception as error:
-        raise DataError("NS705", f"`{origin}` ends with an error of its own: {_said(error)}") from error
+        raise DataError("NS705", f"`{origin}` ends with an error of its own: {trusted.in_a_line(error)}") from error
 
 
 def _is_block(item: Mapping[str, Any]) -> bool:
@@ -149,7 +114,3 @@ def _column(values: Any, name: str, origin: str) -> Column:
         kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
         raise DataError("NS705", f"`{origin}`, column `{name}`: expected numbers, text or lists, got {kinds}")
     return array
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"

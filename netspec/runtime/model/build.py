@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,10 +16,12 @@ from netspec.diagnostics import Path
 from netspec.errors import NetspecError
 from netspec.graph.infer import own_weights
 from netspec.graph.ir import Call, Checked, Graph, KerasObject, LayerDef, Tensor, Training, TypedGraph
+from netspec.graph.own import owned
 from netspec.graph.training import metric_name
+from netspec.language.spec import Own
 from netspec.runtime.engine import keras as load_keras
 from netspec.runtime.engine import with_deep_stack
-from netspec.runtime.model import operations
+from netspec.runtime.model import operations, own_code
 
 
 class BuildError(NetspecError):
@@ -28,8 +30,8 @@ class BuildError(NetspecError):
     code = "NS408"
     exit_code = 1
 
-    def __init__(self, path: Path, cause: Exception) -> None:
-        cure = "change this part as Keras asks; `netspec layers NAME` lists what a layer takes"
+    def __init__(self, path: Path, cause: Exception, *, help: str | None = None) -> None:
+        cure = help or "change this part as Keras asks; `netspec layers NAME` lists what a layer takes"
         super().__init__(_first_line(cause), help=cure)
         self.path = path
         self.__cause__ = cause
@@ -82,7 +84,7 @@ def lower(checked: Checked, *, dry: bool = False) -> Any:
     """
     load_keras()
     graph = checked.typed.graph
-    return with_deep_stack(lambda: _Builder(dry).whole(graph), _nodes(checked.typed))
+    return with_deep_stack(lambda: _Builder(checked.folder, dry).whole(graph), _nodes(checked.typed))
 
 
 def save(checked: Checked, target: FilePath) -> tuple[int, int]:
@@ -96,9 +98,10 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
         OSError: the folder is missing or cannot be written.
     """
     _check_memory(checked, 3)  # the model, its file's content, and the model that is read back
-    model = build(checked)
+    model = build(checked, compiled=saves_training(checked))
     keras = load_keras()
     nodes = _nodes(checked.typed)
+    mine, own_folder = [own for own in owned(checked) if own.kind in LAYERS], FilePath(checked.folder)
     try:
         beside = tempfile.TemporaryDirectory(prefix=".netspec-", dir=target.parent)
     except OSError as error:
@@ -110,7 +113,7 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
         with warnings.catch_warnings():
             # True of every optimizer that has not trained yet: it has no slots to read.
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
-            again = with_deep_stack(lambda: keras.models.load_model(path), nodes)
+            again = with_deep_stack(lambda: _read_back(keras, path, mine, own_folder, target), nodes)
         if again.count_params() != model.count_params():
             raise BuildError((), ValueError(f"`{target}` does not read back as it was written"))
         with open(path, "rb") as file:
@@ -118,6 +121,27 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
         size = os.path.getsize(path)
         os.replace(path, target)
     return size, model.count_params()
+
+
+LAYERS = ("layer", "cell")  # kinds of a user's own that a saved model holds
+
+
+def saves_training(checked: Checked) -> bool:
+    """Whether a saved model holds losses, metrics and optimizer: not where some of them are a user's own Python."""
+    return all(own.kind in (*LAYERS, "callback") for own in owned(checked))
+
+
+def _read_back(keras: Any, path: str, mine: Sequence[Own], folder: FilePath, target: FilePath) -> Any:
+    if not mine:
+        return keras.models.load_model(path)
+    try:
+        return keras.models.load_model(path, custom_objects=own_code.custom_objects(mine, folder))
+    except Exception as error:
+        said = own_code.unreadable(error, mine, target)
+        if said is None:
+            cure = "its layers of your own need a `get_config` with all arguments of their constructors"
+            raise BuildError((), ValueError(f"`{target}` does not read back: {error}"), help=cure) from error
+        raise said from error
 
 
 def _nodes(typed: TypedGraph) -> int:
@@ -139,9 +163,10 @@ def compile_model(
     """
     plan = checked.training
     outputs = tuple(checked.typed.graph.outputs)
-    losses = {name: _made(plan.losses.get(name), ("losses",)) for name in outputs}
+    folder = checked.folder
+    losses = {name: _made(plan.losses.get(name), ("losses",), folder) for name in outputs}
     metrics = {
-        name: [_made(metric, ("metrics",)) for metric in plan.metrics[name]]
+        name: [_made(metric, ("metrics",), folder) for metric in plan.metrics[name]]
         for name in outputs
         if plan.metrics.get(name) and (scored is None or name in scored)
     }
@@ -158,7 +183,7 @@ def compile_model(
     else:
         arguments = {}
     model.compile(
-        optimizer=_made(plan.optimizer, ("optimizer",)),
+        optimizer=_made(plan.optimizer, ("optimizer",), folder),
         steps_per_execution=steps_per_execution,
         jit_compile=True if checked.fit.jit else "auto",
         **arguments,
@@ -173,7 +198,7 @@ def _weights(plan: Training, weights: dict[str, float], several: bool) -> Any:
 
 def callbacks(checked: Checked) -> list[Any]:
     """The callbacks of the spec as Keras objects."""
-    return [_made(callback, ("fit", "callbacks")) for callback in checked.training.callbacks]
+    return [_made(callback, ("fit", "callbacks"), checked.folder) for callback in checked.training.callbacks]
 
 
 def layers(made: Sequence[LayerDef]) -> list[Any]:
@@ -181,10 +206,12 @@ def layers(made: Sequence[LayerDef]) -> list[Any]:
     return [_made(layer, layer.path) for layer in made]
 
 
-def _made(value: Any, path: Path) -> Any:
+def _made(value: Any, path: Path, folder: str = "") -> Any:
     """A Keras object outside the model; what Keras refuses is said at the object, or at `path` for a bare name."""
     try:
-        return _Builder().value(value)
+        return _Builder(folder).value(value)
+    except own_code.OwnCodeError:
+        raise
     except Exception as error:
         raise BuildError(value.path if isinstance(value, KerasObject) else path, error) from error
 
@@ -212,8 +239,8 @@ def _reserve(keras: Any, graph: Graph) -> None:
 class _Builder:
     """Makes Keras objects, each layer once however often it is called."""
 
-    def __init__(self, dry: bool = False) -> None:
-        self._keras, self._dry = load_keras(), dry
+    def __init__(self, folder: str, dry: bool = False) -> None:
+        self._keras, self._dry, self._folder = load_keras(), dry, FilePath(folder)
         self._layers: dict[int, Any] = {}
         self._frozen: list[Any] = []  # Keras forgets `trainable: false` of a layer for the layers inside it
         kinds = self._keras
@@ -257,9 +284,11 @@ class _Builder:
         for call in graph.live_calls():
             try:
                 outputs = self._called(call, tensors)
-            except BuildError:
+            except (BuildError, own_code.OwnCodeError):
                 raise
             except Exception as error:
+                if isinstance(call.layer, LayerDef) and call.layer.own is not None:
+                    raise own_code.failed(call.layer.own, error, self._folder) from error
                 path = call.layer.path if isinstance(call.layer, LayerDef) and not call.layer.shared else call.path
                 raise BuildError(path, error) from error
             for index, output in enumerate(outputs):
@@ -288,11 +317,21 @@ class _Builder:
         layer = self.layer(call.layer)
         if isinstance(fed.get("initial_state"), list):
             fed["initial_state"] = by_cell(call.layer.cls, call.layer.args, fed["initial_state"])
+        if isinstance(call.layer, LayerDef) and call.layer.own is not None:
+            return self._own(call.layer.own, layer, fed, call)
         first, *rest = fed
         result = layer(fed[first], **{name: fed[name] for name in rest}, **call.arguments)
         if isinstance(result, dict):
             return [result[name] for name in call.outputs]
         return list(self._keras.tree.flatten(result))  # the states of a stack of cells come cell by cell
+
+    def _own(self, own: Own, layer: Any, fed: Mapping[str, Any], call: Call) -> list[Any]:
+        """What a layer of the user's own gives; its tensors go in by name where `from` names them."""
+        alone = fed.keys() == {"inputs"}
+        result = layer(fed["inputs"], **call.arguments) if alone else layer(**fed, **call.arguments)
+        outputs = list(self._keras.tree.flatten(result))
+        own_code.check_outputs(own, call.layer.name, outputs, len(call.outputs))
+        return outputs
 
     def layer(self, layer: LayerDef | Graph) -> Any:
         """The Keras layer (or nested model) of a definition, made on first use."""
@@ -300,6 +339,10 @@ class _Builder:
         if made is None:
             if isinstance(layer, Graph):
                 made = self.model(layer)
+            elif layer.own is not None:
+                made = self._constructed(layer.own, lambda own: own_code.layer(own, layer.name, self._folder))
+                if layer.args.get("trainable") is False:
+                    self._frozen.append(made)
             else:
                 arguments = {name: self.value(value) for name, value in layer.args.items()}
                 if isinstance(arguments.get("ngrams"), list):
@@ -316,6 +359,8 @@ class _Builder:
         """A constructor argument as Keras takes it."""
         if isinstance(value, LayerDef | Graph):
             return self.layer(value)
+        if isinstance(value, KerasObject) and value.own is not None:
+            return self._constructed(value.own, lambda own: own_code.made(own, self._folder))
         if isinstance(value, KerasObject):
             arguments = {name: self.value(inner) for name, inner in value.args.items()}
             if value.kind == "metric":
@@ -324,6 +369,14 @@ class _Builder:
         if isinstance(value, list) and any(isinstance(each, LayerDef | Graph | KerasObject) for each in value):
             return [self.value(each) for each in value]
         return value
+
+    def _constructed(self, own: Own, make: Callable[[Own], Any]) -> Any:
+        try:
+            return make(own)
+        except own_code.OwnCodeError:
+            raise
+        except Exception as error:
+            raise own_code.failed(own, error, self._folder) from error
 
 
 def _check_memory(checked: Checked, copies: int) -> None:
@@ -358,6 +411,4 @@ def free_memory() -> int | None:
 
 def _first_line(error: Exception) -> str:
     """What Keras says, without the lines about its own insides."""
-    text = str(error).strip() or type(error).__name__
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return own_code.first_line(str(error)) or type(error).__name__

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from netspec.catalog.types import TensorType, Unknown, show
 from netspec.diagnostics import Report
 from netspec.graph.ir import Checked
+from netspec.graph.own import owned
 from netspec.runtime.engine import keras as load_keras
-from netspec.runtime.model import build
+from netspec.runtime.model import build, own_code
 
 
 @contextmanager
@@ -43,19 +45,32 @@ def dry_model(checked: Checked) -> Any:
 
 
 def verify(checked: Checked, report: Report) -> None:
-    """Build `checked` dry and report where Keras refuses it (NS408) or answers differently than we do (NS409)."""
+    """Build `checked` dry and report where Keras refuses it (NS408) or answers differently than we do (NS409).
+
+    A user's own Python must be trusted, and is looked at first.
+    """
+    mine, folder = owned(checked), Path(checked.folder)
+    before = report.mark()
+    own_code.preflight(mine, folder, report)
+    if report.mark() > before:
+        return
     try:
         model = dry_model(checked)
         build.compile_model(model, checked)
         build.callbacks(checked)
-    except build.BuildError as error:
+    except (build.BuildError, own_code.OwnCodeError) as error:
+        own = own_code.blamed(error, mine, folder)
+        if own is not None:
+            own.tell(report)
+            return
+        assert isinstance(error, build.BuildError)
         report.add("NS408", error.path, f"Keras refuses this: {error}", help=error.help)
         return
     typed = checked.typed
     outputs = dict(zip(typed.graph.outputs, _in_order(model, tuple(typed.graph.outputs)), strict=True))
     for name, tensor in typed.graph.outputs.items():
         ours, theirs = typed.types[tensor], TensorType(tuple(outputs[name].shape), outputs[name].dtype)
-        if not _agree(ours, theirs):
+        if not mine and not _agree(ours, theirs):
             message = (
                 f"output `{name}` is {show(ours.shape)} {ours.dtype} here, {show(theirs.shape)} {theirs.dtype} in Keras"
             )

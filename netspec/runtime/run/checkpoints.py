@@ -29,9 +29,9 @@ class Checkpoint:
     """Where training stood: `epoch` epochs were complete, and `step` steps of the next one.
 
     `history` has a row for each complete epoch, put in when it is written. `best` is the lowest value of what was
-    watched, that of `best_epoch` (0: none). `callbacks` holds the attributes of each callback that are numbers, words
-    or arrays. `stopped`: a callback has ended the training. `data` is a mark of the prepared training rows, `seconds`
-    what it took so far.
+    watched, that of `best_epoch` (0: none). `callbacks` holds the attributes of each callback that are numbers, words,
+    lists and mappings of them, or arrays. `stopped`: a callback has ended the training. `data` is a mark of the
+    prepared training rows, `seconds` what it took so far.
     """
 
     epoch: int
@@ -64,11 +64,11 @@ def write(run: Path, checkpoint: Checkpoint) -> None:
     arrays = [_kept(f"a{at}", array, packed) for at, array in enumerate(checkpoint.arrays)]
     callbacks = []
     for at, state in enumerate(checkpoint.callbacks):
-        plain = {name: value for name, value in state.items() if not isinstance(value, list)}
+        plain = {name: value for name, value in state.items() if not _is_arrays(value)}
         lists = {
             name: [_kept(f"c{at}.{name}.{number}", array, packed) for number, array in enumerate(value)]
             for name, value in state.items()
-            if isinstance(value, list)
+            if _is_arrays(value)
         }
         callbacks.append({"plain": plain, "arrays": lists})
     state = {
@@ -126,6 +126,10 @@ def read(run: Path) -> Checkpoint | None:
         raise RunError(
             f"`{path}` is damaged: {error}", help="remove it to begin at the first epoch again, with the same seed"
         ) from error
+
+
+def _is_arrays(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(each, np.ndarray) for each in value)
 
 
 def _kept(name: str, array: np.ndarray, packed: dict[str, np.ndarray]) -> tuple[str, str]:

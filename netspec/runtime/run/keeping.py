@@ -7,6 +7,7 @@ An epoch's numbers wait in memory until a checkpoint is due or training ends, ho
 from __future__ import annotations
 
 import contextlib
+import copy
 import csv
 import errno
 import io
@@ -296,20 +297,39 @@ def _rows(epoch: int, rows: Sequence[Mapping[str, Number]]) -> bytes:
 
 
 def _state(callback: Any) -> dict[str, Any]:
-    """What of a callback's attributes a checkpoint can hold: numbers, words, and lists of arrays."""
+    """What of a callback's attributes a checkpoint can hold: numbers, words, lists and mappings of them, and lists of
+    arrays.
+    """
     found: dict[str, Any] = {}
     for name, value in vars(callback).items():
         arrays = isinstance(value, list) and value and all(isinstance(each, np.ndarray) for each in value)
-        if isinstance(value, np.generic):
-            found[name] = value.item()
-        elif value is None or isinstance(value, bool | int | float | str) or arrays:
-            found[name] = value
+        kept = value if arrays else _plain(value)
+        if kept is not _LOST and name != "params":  # which Keras sets
+            found[name] = kept
     return found
+
+
+_LOST = object()  # what no checkpoint can hold
+
+
+def _plain(value: Any) -> Any:
+    """A copy of a value that JSON gives back as it was, else `_LOST`."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) is list:
+        several = [_plain(each) for each in value]
+        return _LOST if _LOST in several else several
+    if type(value) is dict and all(type(name) is str for name in value):
+        named = {name: _plain(each) for name, each in value.items()}
+        return _LOST if _LOST in named.values() else named
+    return _LOST
 
 
 def _restore(callbacks: Sequence[Any], states: Sequence[Mapping[str, Any]]) -> None:
     for callback, state in zip(callbacks, states, strict=False):
-        vars(callback).update({name: value for name, value in state.items() if name in vars(callback)})
+        vars(callback).update(copy.deepcopy(dict(state)))  # it is put back twice in the middle of an epoch
 
 
 def check_finite(epoch: int, what: str, value: Any, where: str = "") -> None:

@@ -34,7 +34,8 @@ from netspec.runtime.run.telling import Pace
 if TYPE_CHECKING:
     from netspec.runtime.data.augmenting import Augmentation
 
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end", *_TEST_HOOKS)
 
 
 def repeatable(seed: int, *, jit: bool = False) -> bool:
@@ -80,7 +81,11 @@ def steps(checked: Checked, rows: int) -> int:
 
 def listens(callback: Any) -> bool:
     """Whether a callback wants to hear of every batch, so that each step has to be a call of its own."""
-    return any(getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook) for hook in _BATCH_HOOKS)
+    return _has(callback, _BATCH_HOOKS)
+
+
+def _has(callback: Any, hooks: Sequence[str]) -> bool:
+    return any(getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook) for hook in hooks)
 
 
 class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
@@ -102,6 +107,7 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
         every = [*callbacks] if keeper is None else [*callbacks, keeper]
         super().__init__(every, add_history=True, model=model, verbose=0, **params)
         self._heard = any(listens(each) for each in every)
+        self._tested = any(_has(each, _TEST_HOOKS) for each in every)  # a user's own, for none of Keras's has
         self._keeper, self._progress, self._pace = keeper, progress, Pace()
         self._epoch = 0
         self._begun = False
@@ -150,10 +156,14 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
             raise
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Nobody asks."""
+        """Passed on to those who asked."""
+        if self._tested:
+            super().on_test_batch_begin(batch, logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Nobody asks."""
+        """Passed on to those who asked; stops where Ctrl-C was pressed."""
+        if self._tested:
+            super().on_test_batch_end(batch, logs)
         stopping.check()
 
     def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:

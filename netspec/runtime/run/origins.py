@@ -16,8 +16,10 @@ from typing import Any
 
 from netspec.catalog import keras_version
 from netspec.graph.ir import Checked
+from netspec.graph.own import owned
 from netspec.language.names import expanded
 from netspec.probe.pictures import pictures
+from netspec.runtime import trusted
 from netspec.runtime.run import runs
 
 _PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow")
@@ -41,6 +43,21 @@ def environment(folder: str, *, seed: int, command: Sequence[str], started: date
     if state is not None:
         found["git"] = state
     return found
+
+
+def again(checked: Checked, command: Sequence[str], at: datetime) -> dict[str, Any]:
+    """What environment.json says of a run that is gone on with."""
+    return {"at": iso(at), "command": list(command), "versions": versions(), **python(checked)}
+
+
+def python(checked: Checked) -> dict[str, Any]:
+    """`python`: size and hash of the files of a user's own Python, by absolute path; nothing where there is none."""
+    names = [own.name for own in owned(checked)]
+    if checked.data is not None:
+        parts = (checked.data.validation, checked.data.test)
+        sources = (checked.data.train, *(part.source for part in parts if part is not None))
+        names += [source.python for source in sources if source is not None and source.python]
+    return {"python": trusted.marks(names, Path(checked.folder))} if names else {}
 
 
 def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
@@ -154,11 +171,15 @@ def git(folder: str) -> dict[str, Any] | None:
 
 
 def differences(record: runs.RunRecord) -> tuple[str, ...]:
-    """Versions that were others when the run was made, a sentence each."""
-    then, now = record.environment.get("versions"), versions()
+    """Versions, and Python of the user's own, that were others when the run was made, a sentence each."""
+    then, now, code = record.environment.get("versions"), versions(), record.environment.get("python")
+    told = tuple(
+        f"`{name}`, Python of your own, has changed since the run was made"
+        for name in trusted.changed(code if isinstance(code, dict) else {})
+    )
     if not isinstance(then, dict):
-        return ()
-    return tuple(
+        return told
+    return told + tuple(
         f"the run was made with {package} {then[package]}, this is {now[package]}"
         for package in ("netspec", "keras", "tensorflow")
         if package in then and package in now and then[package] != now[package]

@@ -298,7 +298,7 @@ class _Attempt:
         """Make the folder, with everything that is known before the first step."""
         checked = self._checked
         self._environment = origins.environment(checked.folder, seed=seed, command=self._command, started=self._started)
-        self._environment |= {"steps_per_execution": at_once, "deterministic": deterministic}
+        self._environment |= {"steps_per_execution": at_once, "deterministic": deterministic, **origins.python(checked)}
         if self._begun:
             self._environment["weights"] = [vars(each) for each in self._begun]
         resolved = runs.resolved(checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
@@ -326,7 +326,7 @@ class _Attempt:
             self._environment = origins.environment(
                 self._checked.folder, seed=seed, command=self._command, started=self._started
             )
-        again = {"at": origins.iso(self._started), "command": list(self._command), "versions": origins.versions()}
+        again = origins.again(self._checked, self._command, self._started)
         self._environment |= {"state": runs.RUNNING, "resumed": [*self._environment.get("resumed", ()), again]}
         for file in (runs.METRICS, runs.EVIDENCE, runs.REPORT):
             (run / file).unlink(missing_ok=True)
