@@ -95,6 +95,14 @@ class Browser:
         """Move the mouse there."""
         self.tell("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
+    def click(self, script: str) -> None:
+        """Press the mouse on the element that the expression gives, wherever on the page it is."""
+        place = f"const e = {script}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); "
+        place += "const r = e.getClientRects()[0]; return [r.x + r.width / 2, r.y + r.height / 2]"
+        x, y = self.run(place)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.tell("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def close(self) -> None:
         """End it."""
         self._call(self._session, method="DELETE")
