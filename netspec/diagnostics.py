@@ -103,6 +103,7 @@ NS522 huge-learning-rate     warning
 NS523 activation-twice       warning
 NS524 schedule-and-plateau   error
 NS525 one-length             error
+NS534 low-precision          warning
 NS601 too-big                warning
 NS602 over-budget            error
 NS603 many-steps             warning

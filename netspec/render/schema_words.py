@@ -9,6 +9,7 @@ TOP = {
     "netspec": "the version of the language",
     "name": "names the run folders: letters, digits, _ and -; the file's name if left out",
     "vars": "names and values for $name; $(width * 2) is arithmetic with them",
+    "dtype_policy": "what layers without a dtype of their own compute in: mixed_bfloat16 keeps weights in float32",
     "losses": "what training makes small: one loss for all outputs, or output by output, {loss, weight}",
     "metrics": "what is measured: a list for every output, or output by output",
     "optimizer": "how weights are changed: a name such as adam, or {SGD: {momentum: 0.9}}",

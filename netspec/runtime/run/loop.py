@@ -27,7 +27,7 @@ from netspec.runtime.run.keeping import Keeper
 from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
-from netspec.runtime.run.snapshots import forget
+from netspec.runtime.run.snapshots import averages, forget
 from netspec.runtime.run.splits import Part, output_types
 from netspec.runtime.run.telling import Pace
 
@@ -288,7 +288,7 @@ def train(
         except REFUSALS as error:
             raise refused(error, ()) from error
     keeper.flush()
-    if callbacks or getattr(model.optimizer, "use_ema", False):
+    if callbacks or averages(model.optimizer):
         keeper.save()  # what they put in place of the last epoch's weights
 
 
@@ -382,7 +382,12 @@ def predict(
     outputs = checked.typed.graph.outputs
     by_name = found if isinstance(found, dict) else {next(iter(outputs)): found}
     back = slice(rows) if places is None else np.argsort(places)
-    return {name: np.asarray(by_name[name])[back] for name in outputs}
+    return {name: _plain(np.asarray(by_name[name]))[back] for name in outputs}
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Numbers of 16 bits as float32, which every file and every step behind this one takes."""
+    return array.astype(np.float32) if array.dtype.name in ("float16", "bfloat16") else array
 
 
 def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict[str, Number]:
