@@ -104,6 +104,7 @@ NS523 activation-twice       warning
 NS524 schedule-and-plateau   error
 NS525 one-length             error
 NS534 low-precision          warning
+NS535 eager-jit              error
 NS601 too-big                warning
 NS602 over-budget            error
 NS603 many-steps             warning

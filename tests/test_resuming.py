@@ -59,6 +59,8 @@ SPECS = {
     "in mixed precision": "netspec: 1\ninputs: {x: [6]}\ndtype_policy: mixed_float16\nlayers:\n  - Dense: 8\n"
     "  - Dropout: 0.2\n  - Dense: {units: 1, dtype: float32}\nlosses: mse\noptimizer: {Adam: {use_ema: true}}\n"
     "fit: {epochs: 2, seed: 6, batch_size: 8, checkpoint: {steps: 3}}",
+    "step by step": _LAYERS
+    + "optimizer: adam\nfit: {epochs: 2, seed: 8, batch_size: 16, eager: true, checkpoint: {steps: 3}}",
     "of any length": "netspec: 1\ninputs: {x: [null, 3]}\nlayers:\n"
     "  - LSTM: {units: 4, return_sequences: true, dropout: 0.2}\n  - Dense: 1\nlosses: mse\nmetrics: [mae]\n"
     "fit: {epochs: 2, seed: 7, batch_size: 8, checkpoint: {steps: 3}}",

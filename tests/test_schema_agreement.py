@@ -35,6 +35,7 @@ INEXPRESSIBLE = {
     "NS509": "what is logged follows from losses and metrics",
     "NS51": "training is checked over the whole model",
     "NS52": "training is checked over the whole model",
+    "NS53": "training is checked over the whole model",
     "NS6": "sizes are inferred",
     "NS70": "data is looked at",
     "NS71": "data is looked at",

@@ -188,6 +188,7 @@ FIELDS = {
         "drop_remainder": "leave out a last batch that is not full",
         "steps_per_execution": "batches that Keras runs at a time; null: chosen for speed",
         "jit": "compile the training step with XLA",
+        "eager": "run every operation by itself, which is slow, so that a mistake in a step is told of its layer",
         "weights": "a run whose weights the training begins with, step by step by their names",
         "checkpoint": "how often an unfinished run is kept, to go on from with --resume; null: once a minute",
         "by_length": "batches of rows of like length, without the padding that all have; null: where no layer sees it",

@@ -179,6 +179,7 @@ def compile_model(
         optimizer=_made(plan.optimizer, ("optimizer",)),
         steps_per_execution=steps_per_execution,
         jit_compile=True if checked.fit.jit else "auto",
+        run_eagerly=checked.fit.eager,
         **arguments,
     )
 

@@ -20,7 +20,7 @@ from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
-from netspec.runtime.run import by_length, stopping
+from netspec.runtime.run import by_length, eagerly, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
@@ -277,7 +277,7 @@ def train(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
         try:
-            with stopping.between_steps():
+            with stopping.between_steps(), eagerly.told(checked.fit.eager):
                 if since is not None and since.step:
                     followers.skipped, followers.last = since.step, False
                     run(fed(since.step), start, start + 1)
@@ -286,7 +286,7 @@ def train(
                     start, stopped = start + 1, model.stop_training
                 run(fed(0), epochs if stopped else start, epochs)
         except REFUSALS as error:
-            raise refused(error, ()) from error
+            raise refused(error, *eagerly.at_fault(error, checked)) from error
     keeper.flush()
     if callbacks or averages(model.optimizer):
         keeper.save()  # what they put in place of the last epoch's weights

@@ -22,7 +22,7 @@ from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks
-from netspec.runtime.run import origins, reporting, runs, splits, timing
+from netspec.runtime.run import grouping, origins, reporting, runs, splits, timing
 from netspec.runtime.run.cadence import SECONDS, Cadence
 from netspec.runtime.run.progress import Heard, progress
 from netspec.runtime.run.runs import RunError
@@ -190,18 +190,13 @@ class _Attempt:
             )
         check_memory(checked)
         engine.keras()
-        from netspec.runtime.data import batches
         from netspec.runtime.run import by_length, counting, keeping, loop, scoring, snapshots
 
         steps = loop.steps(checked, parts.train.rows)
         own = callbacks(checked)
-        at_once = checked.fit.steps_per_execution or (
-            1
-            if any(loop.listens(each) for each in own)
-            else batches.steps_per_execution(steps, batches.work(checked.typed, loop.batch_size(checked)))
-        )
-        if resumed is not None:
-            at_once = resumed.steps_per_execution
+        at_once = grouping.steps_at_once(checked, steps, own, None if resumed is None else resumed.steps_per_execution)
+        if checked.fit.eager and not quiet:
+            say(sys.stderr, f"note: {grouping.SLOWLY}")
         deterministic = loop.repeatable(seed, jit=checked.fit.jit)
         train = parts.train
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
@@ -217,7 +212,7 @@ class _Attempt:
         if resumed is None:
             self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
         else:
-            self._go_on(resumed, spec_text, parts, seed, at_once, dummy)
+            self._go_on(resumed, spec_text, parts, seed, dummy)
         run = self.run
         assert run is not None
         monitor = "val_loss" if parts.validation else "loss"
@@ -268,7 +263,7 @@ class _Attempt:
             (
                 *(each.said for each in self._begun),
                 *_notes(parts),
-                *_one_by_one(checked, own),
+                *grouping.one_by_one(checked, own),
                 *by_length.notes(model, checked, parts.train, seed),
                 *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
             ),
@@ -323,9 +318,7 @@ class _Attempt:
         runs.write(run / runs.SPEC, spec_text)
         self._keep_features(run, parts)
 
-    def _go_on(
-        self, resumed: Resumed, spec_text: bytes, parts: Splits, seed: int, at_once: int, dummy: int | None
-    ) -> None:
+    def _go_on(self, resumed: Resumed, spec_text: bytes, parts: Splits, seed: int, dummy: int | None) -> None:
         """The same for a run that is there: what it was begun with stays, and what has changed is noted."""
         run = self.run = resumed.run
         self._environment = dict(resumed.environment)
@@ -337,6 +330,7 @@ class _Attempt:
         self._environment |= {"state": runs.RUNNING, "resumed": [*self._environment.get("resumed", ()), again]}
         for file in (runs.METRICS, runs.EVIDENCE, runs.REPORT):
             (run / file).unlink(missing_ok=True)
+        at_once = resumed.steps_per_execution  # as it was, whatever is done to look for a mistake
         runs.write_json(
             run / runs.RESOLVED, runs.resolved(self._checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         )
@@ -399,16 +393,6 @@ def _notes(parts: Splits) -> tuple[str, ...]:
         if part is not None:
             found.extend(part.said)
     return tuple(found)
-
-
-def _one_by_one(checked: Checked, own: Sequence[Any]) -> tuple[str, ...]:
-    """That a callback makes each step a call of its own, where nothing else would."""
-    from netspec.runtime.run import loop
-
-    heard = [type(each).__name__ for each in own if loop.listens(each)]
-    if not heard or checked.fit.steps_per_execution is not None:
-        return ()
-    return (f"`{heard[0]}` looks at every batch, so each step is a call of its own, which is slower for small models",)
 
 
 def _left_out(checked: Checked, part: Part, size: int, drops: bool) -> tuple[str, ...]:
