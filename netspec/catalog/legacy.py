@@ -26,7 +26,7 @@ _REFUSED: dict[tuple[str, str], str] = {
     ("callback", "LambdaCallback"): _RUNS_CODE,
     ("callback", "LearningRateScheduler"): f"{_RUNS_CODE}; give the optimizer's `learning_rate` a schedule instead",
     ("callback", "RemoteMonitor"): "it sends data over the network",
-    ("callback", "TensorBoard"): _WRITES,
+    ("callback", "TensorBoard"): f"{_WRITES}; `netspec fit --tensorboard`, or `tensorboard: true` under `fit`, does it",
     ("callback", "CSVLogger"): f"{_WRITES}; every run has its history.csv without it",
     ("callback", "ModelCheckpoint"): f"{_WRITES}; every run keeps its last and best weights without it",
     ("callback", "OrbaxCheckpoint"): f"{_WRITES}; every run keeps its last and best weights without it",

@@ -84,6 +84,9 @@ def fit(
     eager: Annotated[
         bool, typer.Option("--eager", help="Short for --set fit.eager=true: slow steps, whose errors name their layer.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Short for --set fit.tensorboard=true: curves for TensorBoard.")
+    ] = False,
     dummy: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Train on N generated examples instead of the spec's data.")
     ] = None,
@@ -103,6 +106,7 @@ def fit(
     from netspec import again, api
 
     short = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "eager": eager or None}
+    short["tensorboard"] = tensorboard or None
     given = [*(settings or []), *api.settings(short)]
     if resume is not None and (dummy is not None or out is not None or force):
         complain(

@@ -280,6 +280,7 @@ class Fit(Closed):
     jit: bool = False
     eager: bool = False  # every operation by itself, for looking for mistakes
     weights: Weights | None = None  # left out: drawn by the initializers
+    tensorboard: bool = False  # event files in the run
     checkpoint: Checkpoint | None = None  # left out: a minute after the last one
     by_length: bool | None = None  # rows of like length together, and less padding; left out: where no layer sees it
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()

@@ -14,7 +14,7 @@ from netspec.runtime.run.differing import differences
 from netspec.runtime.run.runs import RunError, RunRecord
 
 # What does not touch the numbers that a run goes on from.
-_FREE = (("name",), ("vars",), ("budget",))
+_FREE = (("name",), ("vars",), ("budget",), ("fit", "tensorboard"))
 _FREE += (("fit", "epochs"), ("fit", "checkpoint"), ("fit", "callbacks"), ("fit", "eager"))  # but for the last digits
 _CALLBACKS = ("fit", "callbacks")
 _MOST_SHOWN = 8

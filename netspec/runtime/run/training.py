@@ -24,7 +24,7 @@ from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks
 from netspec.runtime.run import grouping, origins, reporting, runs, splits, timing
 from netspec.runtime.run.cadence import SECONDS, Cadence
-from netspec.runtime.run.progress import Heard, progress
+from netspec.runtime.run.progress import Heard, Progress, progress
 from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
 from netspec.runtime.run.sizing import check_memory
@@ -216,9 +216,13 @@ class _Attempt:
         run = self.run
         assert run is not None
         monitor = "val_loss" if parts.validation else "loss"
-        shown = timing.Timed(
+        shown: Progress = timing.Timed(
             progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard), run, model.optimizer
         )
+        if checked.fit.tensorboard:
+            from netspec.runtime.run.curves import Curves
+
+            shown = Curves(shown, run, model.optimizer, () if since is None else since.history)
         keeper = self._keeper = keeping.Keeper(
             run,
             monitor,
@@ -266,6 +270,7 @@ class _Attempt:
                 *grouping.one_by_one(checked, own),
                 *by_length.notes(model, checked, parts.train, seed),
                 *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
+                *((f"`tensorboard --logdir {run / runs.TENSORBOARD}` shows the curves",) * checked.fit.tensorboard),
             ),
             dummy,
         )
