@@ -298,3 +298,17 @@ def test_kill_nine(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     api.fit(tmp_path / "spec.yaml", out=whole)
     assert kills.marks(tmp_path / "run") == kills.marks(whole) and hit <= 2
+
+
+@pytest.mark.parametrize("gone", [(runs.METRICS,), (runs.METRICS, runs.REPORT, runs.EVIDENCE, runs.HISTORY, runs.LAST)])
+def test_what_a_kill_after_the_last_checkpoint_left_out_is_made(points: Path, run: Run, gone: tuple[str, ...]) -> None:
+    made = fitted(SPEC, points).run
+    before = _marks(made)
+    for name in gone:
+        (made / name).unlink()
+    done = run("fit", "--resume", str(made), cwd=points)
+    assert done.rc == 0 and "epoch 4" not in done.stderr, done.stderr
+    assert (made / runs.REPORT).is_file() and _marks(made) == before
+    done = run("fit", "--resume", str(made), cwd=points)
+    assert done.rc == 2 and "is finished after epoch 3" in done.stderr and "`--set fit.epochs=6`" in done.stderr
+    assert run("fit", "--resume", str(made), "--set", "fit.epochs=4", cwd=points).rc == 0

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
+from netspec.graph.training import by_output
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks
 from netspec.runtime.run import grouping, origins, reporting, runs, splits, timing
@@ -216,9 +217,9 @@ class _Attempt:
         run = self.run
         assert run is not None
         monitor = "val_loss" if parts.validation else "loss"
-        shown: Progress = timing.Timed(
-            progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard), run, model.optimizer
-        )
+        groups = by_output(checked.training, tuple(checked.typed.graph.outputs))
+        bare = progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard, groups=groups)
+        shown: Progress = timing.Timed(bare, run, model.optimizer)
         if checked.fit.tensorboard:
             from netspec.runtime.run.curves import Curves
 
