@@ -180,6 +180,17 @@ def test_the_global_policy_is_what_it_was_and_no_part_of_a_spec() -> None:
     assert keras.config.dtype_policy().name == "float32"
 
 
+@pytest.mark.keras
+def test_a_deep_model_which_another_thread_builds_has_its_policy_too() -> None:
+    from netspec.runtime.model import build
+
+    text = "dtype_policy: bfloat16\ninputs: {x: [4]}\nlayers: [{Activation: relu, repeat: 250}]\n"
+    deep = analyze_text(text).checked
+    assert deep is not None
+    model = build.lower(deep)
+    assert model.outputs[0].dtype == "bfloat16" and model.dtype_policy.name == "bfloat16"
+
+
 def test_memory_is_that_of_the_policys_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     from netspec.runtime.model import build
 
