@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from netspec.runtime.run.surveyed import Survey
     from netspec.runtime.run.training import FitResult
 
-_FIT = ("epochs", "batch_size", "seed")  # short for fit.epochs and so on
+_FIT = ("epochs", "batch_size", "seed", "eager", "tensorboard")  # short for fit.epochs and so on
 PathLike = str | os.PathLike[str]
 
 
 def settings(overrides: Mapping[str, Any]) -> list[str]:
-    """Overrides by name as `--set` takes them; `epochs`, `batch_size` and `seed` are short for those of `fit`.
+    """Overrides by name as `--set` takes them; those of `_FIT`, such as `epochs`, are short for `fit.epochs`.
 
     >>> settings({"epochs": 3, "vars.width": 8, "fit.seed": None})
     ['fit.epochs=3', 'vars.width=8']
@@ -60,8 +60,8 @@ def build(path: PathLike, *, trust: bool = False, **overrides: Any) -> Any:
     Args:
         path: a spec.
         trust: let the spec's own Python run, such as a layer of one's own.
-        **overrides: values laid over the spec: `epochs`, `batch_size`, `seed`, or any path, as in
-            `build("vqa.yaml", **{"vars.size": 32})`.
+        **overrides: values laid over the spec: `epochs`, `batch_size`, `seed`, `eager`, `tensorboard`,
+            or any path, as in `build("vqa.yaml", **{"vars.size": 32})`.
 
     Returns:
         A compiled `keras.Model`, its weights initialized and untrained. Several inputs are fed by name or as a list

@@ -108,6 +108,8 @@ NS525 one-length             error
 NS530 untrusted-python       error
 NS531 unusable-python        error
 NS532 failing-python         error
+NS534 low-precision          warning
+NS535 eager-jit              error
 NS601 too-big                warning
 NS602 over-budget            error
 NS603 many-steps             warning

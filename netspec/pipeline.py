@@ -134,7 +134,7 @@ def _analyze(
     spec = parse(data, document.file, report)
     if spec is None:
         return _told(document, report, settings)
-    graph = resolve(spec.model, spec.name, tuple(spec.variables), report)
+    graph = resolve(spec.model, spec.name, tuple(spec.variables), report, spec.policy)
     resolved = report.ok
     typed = infer(graph, report)
     spec = _batched(spec, graph)
@@ -149,7 +149,7 @@ def _analyze(
         looked = check_data(spec.data, _seen_by_data(spec, typed, plan), FilePath(folder), report)
     checked = None
     if report.ok and graph.outputs:
-        checked = Checked(spec.name, typed, plan, spec.data, spec.fit, folder, data)
+        checked = Checked(spec.name, typed, plan, spec.data, spec.fit, folder, data, spec.policy)
     return replace(_told(document, report, settings, typed, checked), looked=looked, batch_size=spec.fit.batch_size)
 
 

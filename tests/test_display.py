@@ -17,6 +17,8 @@ import pytest
 from conftest import ROOT, Run
 from test_training import SPEC, points  # noqa: F401
 
+from netspec.graph.ir import Training
+from netspec.graph.training import by_output
 from netspec.runtime.run import progress
 from netspec.runtime.run.display import Display
 
@@ -51,6 +53,34 @@ def test_a_terminal_shows_epoch_speed_time_metrics_best_and_memory(monkeypatch: 
     assert re.search(r"a_accuracy +0\.7500 +0\.7500 +0\.7000", text), text[-800:]
     if sys.platform == "linux":
         assert re.search(r"\d MB", text)
+
+
+def test_what_is_logged_of_several_outputs_stands_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Training({"b_c": "mse", "b": "mse", "free": None}, {}, {"b": ("mae", "c_x"), "free": ("mae",)}, "sgd")
+    groups = by_output(plan, ("b_c", "b", "free"))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = _Terminal()
+    shown = progress.progress(1, 4, "val_loss", Path("run"), quiet=False, stream=stream, groups=groups)
+    shown.epoch_begins(1)
+    names = ("b_c_loss", "b_c_x", "b_loss", "b_mae", "free_mae", "loss")  # as Keras has it, by the alphabet
+    shown.stepped(2, {name: np.float32(at) for at, name in enumerate(names)})
+    shown.close()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    rows = [line.split() for line in text[text.rindex("now") :].splitlines()[1:]]
+    assert rows[:6] == [
+        ["loss", "5.0000"],
+        ["b_c", "loss", "0.0000"],
+        ["b", "loss", "2.0000"],
+        ["mae", "3.0000"],
+        ["c_x", "1.0000"],
+        ["free", "mae", "4.0000"],
+    ]
+
+
+def test_one_output_has_no_column_for_its_name() -> None:
+    assert by_output(Training({"y": "mse"}, {}, {"y": ("mae",)}, "sgd"), ("y",)) == {}
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(20, 24), (1, 3), (300, 5)])

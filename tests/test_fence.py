@@ -21,7 +21,7 @@ HEAVY = frozenset({"h5py", "jax", "keras", "numpy", "pandas", "pyarrow", "scipy"
 
 # What each room may import; a dot names one module of a room, and TYPES hold the trees that flow between the stages.
 # graph meets layer expressions inside arguments, so it calls the parser; cli.find tells specs from other YAML files;
-# render and runtime ask graph.infer and graph.training about the weights and the metrics of a graph.
+# render and runtime ask graph.infer, graph.costs and graph.training about the weights and the metrics of a graph.
 GROUND = {"diagnostics", "errors"}
 TYPES = {"graph.ir", "language.names", "language.schema", "language.spec"}
 EDGES: Mapping[str, set[str]] = {
@@ -54,6 +54,7 @@ EDGES: Mapping[str, set[str]] = {
     "render": {"catalog", "rules", "graph.costs", "graph.infer", "language.moments", "language.own", *TYPES, *GROUND},
     "runtime": {
         "catalog",
+        "graph.costs",
         "graph.infer",
         "graph.limits",
         "graph.names",

@@ -246,7 +246,7 @@ TOP = [
     ("class_name: Sequential", "by their names"),
     ("compile: {loss: mse}", "`losses`"),
     ("fit_generator: {nb_epoch: 3}", "`fit`"),
-    ("run_eagerly: true", "leave it out"),
+    ("run_eagerly: true", "`eager: true` under `fit`"),
 ]
 
 
@@ -271,6 +271,7 @@ FIT = [
     *(("steps_per_epoch: 9", "leave it out"), ("verbose: 1", "--quiet"), ("class_weight: {0: 2}", "leave it out")),
     *(("initial_epoch: 3", "leave it out"), ("show_accuracy: true", "`metrics: [accuracy]`")),
     *(("max_q_size: 3", "leave it out"), ("use_multiprocessing: true", "leave it out"), ("jit_compile: true", "`jit`")),
+    ("run_eagerly: true", "use `eager`"),
     *(("loss: mse", "`losses`"), ("optimizer: sgd", "top of the spec"), ("lr: 0.1", "optimizer")),
 ]
 

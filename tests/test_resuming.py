@@ -56,6 +56,11 @@ SPECS = {
     "fit: {epochs: 2, seed: 5, checkpoint: {steps: 2}}",
     "in half precision": "netspec: 1\ninputs: {x: [6]}\nlayers:\n  - Dense: {units: 8, dtype: bfloat16}\n"
     "  - Dropout: 0.2\n  - Dense: 1\nlosses: mse\nfit: {epochs: 2, seed: 6, batch_size: 8, checkpoint: {steps: 3}}",
+    "in mixed precision": "netspec: 1\ninputs: {x: [6]}\ndtype_policy: mixed_float16\nlayers:\n  - Dense: 8\n"
+    "  - Dropout: 0.2\n  - Dense: {units: 1, dtype: float32}\nlosses: mse\noptimizer: {Adam: {use_ema: true}}\n"
+    "fit: {epochs: 2, seed: 6, batch_size: 8, checkpoint: {steps: 3}}",
+    "step by step": _LAYERS
+    + "optimizer: adam\nfit: {epochs: 2, seed: 8, batch_size: 16, eager: true, checkpoint: {steps: 3}}",
     "of any length": "netspec: 1\ninputs: {x: [null, 3]}\nlayers:\n"
     "  - LSTM: {units: 4, return_sequences: true, dropout: 0.2}\n  - Dense: 1\nlosses: mse\nmetrics: [mae]\n"
     "fit: {epochs: 2, seed: 7, batch_size: 8, checkpoint: {steps: 3}}",
@@ -293,3 +298,17 @@ def test_kill_nine(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     api.fit(tmp_path / "spec.yaml", out=whole)
     assert kills.marks(tmp_path / "run") == kills.marks(whole) and hit <= 2
+
+
+@pytest.mark.parametrize("gone", [(runs.METRICS,), (runs.METRICS, runs.REPORT, runs.EVIDENCE, runs.HISTORY, runs.LAST)])
+def test_what_a_kill_after_the_last_checkpoint_left_out_is_made(points: Path, run: Run, gone: tuple[str, ...]) -> None:
+    made = fitted(SPEC, points).run
+    before = _marks(made)
+    for name in gone:
+        (made / name).unlink()
+    done = run("fit", "--resume", str(made), cwd=points)
+    assert done.rc == 0 and "epoch 4" not in done.stderr, done.stderr
+    assert (made / runs.REPORT).is_file() and _marks(made) == before
+    done = run("fit", "--resume", str(made), cwd=points)
+    assert done.rc == 2 and "is finished after epoch 3" in done.stderr and "`--set fit.epochs=6`" in done.stderr
+    assert run("fit", "--resume", str(made), "--set", "fit.epochs=4", cwd=points).rc == 0

@@ -35,6 +35,7 @@ INEXPRESSIBLE = {
     "NS509": "what is logged follows from losses and metrics",
     "NS51": "training is checked over the whole model",
     "NS52": "training is checked over the whole model",
+    "NS53": "training is checked over the whole model",
     "NS6": "sizes are inferred",
     "NS70": "data is looked at",
     "NS71": "data is looked at",
@@ -51,6 +52,8 @@ EXPRESSIBLE = {"NS503", "NS507", "NS508", "NS510", "NS709"}
 # Mistakes of codes that a schema can otherwise express, by file and line.
 BEYOND = {
     ("ns206-bad-values", 5): "`64.0` is a whole number in JSON",
+    ("ns206-policy-of-layer", 4): "the dtype stands elsewhere",
+    ("ns206-policy-of-layer", 8): "the dtype stands elsewhere",
     ("ns206-operation", 9): "lists in a list that are not equally long",
 }
 

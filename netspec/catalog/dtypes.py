@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from netspec.catalog import Entry
@@ -14,6 +15,7 @@ complex64 complex128 float8_e4m3fn float8_e5m2
 """
 DTYPES = tuple(_NAMES.split())
 _POLICIES = ("mixed_float16", "mixed_bfloat16")
+POLICIES = (*_POLICIES, "float16", "bfloat16", "float32", "float64")  # that a whole model may have
 _NO_POLICY = ("int8", "float8")  # dtypes that Keras takes for the start of a quantized policy's name
 _QUANTIZED = re.compile(r"(int8|int4|float8|gptq|awq)(/[\d/-]+)?_from_\w+")
 
@@ -30,6 +32,28 @@ def dtype_rule(origin: str = KERAS) -> Rule:
 
     form = {"anyOf": [base.form, {"enum": ["int"]}, {"type": "string", "pattern": f"^({_QUANTIZED.pattern})$"}]}
     return Rule("the name of a dtype, such as `float32`", test, form)
+
+
+def model_policy(value: Any) -> Fault | None:
+    """What is wrong with the policy of a whole model; None where nothing is.
+
+    >>> model_policy("mixed_bfloat16"), model_policy("mixed_bfloat").help
+    (None, 'did you mean `mixed_bfloat16`?')
+    """
+    if isinstance(value, str) and _QUANTIZED.fullmatch(value):
+        return Fault(help="leave it out", text="a model is quantized after training, not by its policy")
+    if value in DTYPES and value not in POLICIES:
+        return Fault(
+            help="give single layers a `dtype` of their own", text=f"no model computes in `{value}` as a whole"
+        )
+    return one_of(*POLICIES).test(value)
+
+
+def takes_policy(entry: Entry, args: Mapping[str, Any]) -> bool:
+    """Whether a layer or cell without a `dtype` of its own has the one that all have."""
+    if entry.name == "HashedCrossing":
+        return bool(args.get("output_mode", "int") != "int")
+    return entry.kind in ("layer", "cell") and entry.name not in _OWN.split() and entry.param("dtype") is not None
 
 
 def policy_rule(entry: Entry) -> Rule:
@@ -74,6 +98,8 @@ _WHOLE_OR_COMPLEX = tuple(name for name in DTYPES if name.startswith(("bool", "i
 _TABLES = """
 Discretization Hashing HashedCrossing IntegerLookup StringLookup TextVectorization SpectralNormalization TimeDistributed
 """
+# Whose dtype is that of what they put out, whatever the policy of the others.
+_OWN = "Hashing IntegerLookup StringLookup TextVectorization"
 # Layers that TensorFlow runs on decimal numbers alone: weights, fractions, exponentials.
 _DECIMAL = """
 AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling3D AdditiveAttention

@@ -26,7 +26,7 @@ _REFUSED: dict[tuple[str, str], str] = {
     ("callback", "LambdaCallback"): _RUNS_CODE,
     ("callback", "LearningRateScheduler"): f"{_RUNS_CODE}; give the optimizer's `learning_rate` a schedule instead",
     ("callback", "RemoteMonitor"): "it sends data over the network",
-    ("callback", "TensorBoard"): _WRITES,
+    ("callback", "TensorBoard"): f"{_WRITES}; `netspec fit --tensorboard`, or `tensorboard: true` under `fit`, does it",
     ("callback", "CSVLogger"): f"{_WRITES}; every run has its history.csv without it",
     ("callback", "ModelCheckpoint"): f"{_WRITES}; every run keeps its last and best weights without it",
     ("callback", "OrbaxCheckpoint"): f"{_WRITES}; every run keeps its last and best weights without it",
@@ -211,7 +211,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "keras_version": "leave it out",
         "backend": "leave it out; netspec trains on TensorFlow",
         "fit_generator": "use `fit`",
-        "run_eagerly": "leave it out",
+        "run_eagerly": "write `eager: true` under `fit`",
         **dict.fromkeys(
             ("jit_compile", "steps_per_execution"), "write it under `fit`, as `jit` or `steps_per_execution`"
         ),
@@ -239,6 +239,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "initial_epoch": "leave it out; a run begins with its first epoch",
         "verbose": "leave it out; `netspec fit --quiet` shows no progress",
         "jit_compile": "use `jit`",
+        "run_eagerly": "use `eager`",
     },
     "data": {
         "validation_split": "use `validation`",

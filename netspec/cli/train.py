@@ -86,6 +86,12 @@ def fit(
     epochs: Annotated[int | None, typer.Option(help="Short for --set fit.epochs=…")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Short for --set fit.batch_size=…")] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set fit.seed=…")] = None,
+    eager: Annotated[
+        bool, typer.Option("--eager", help="Short for --set fit.eager=true: slow steps, whose errors name their layer.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Short for --set fit.tensorboard=true: curves for TensorBoard.")
+    ] = False,
     dummy: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Train on N generated examples instead of the spec's data.")
     ] = None,
@@ -104,7 +110,9 @@ def fit(
     """
     from netspec import again, api
 
-    given = [*(settings or []), *api.settings({"epochs": epochs, "batch_size": batch_size, "seed": seed})]
+    short = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "eager": eager or None}
+    short["tensorboard"] = tensorboard or None
+    given = [*(settings or []), *api.settings(short)]
     if resume is not None and (dummy is not None or out is not None or force):
         complain(
             "--resume goes on in the run's own folder and on its own data", help="leave out --dummy, --out, --force"

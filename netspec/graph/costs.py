@@ -174,6 +174,13 @@ def held(
                 yield each, of(number), of(size)
 
 
+def sized(typed: TypedGraph) -> Iterator[tuple[Weights, int]]:
+    """The weights of each layer's own with the bytes of one number in them, 4 where that is not known."""
+    own = own_weights(typed.graph, typed.weights)
+    for layer, number, size in held(typed.graph, own):
+        yield own.get(id(layer), _UNTOLD), size.known // number.known if number.known and size.known else 4
+
+
 @dataclass(slots=True)
 class _Costing:
     typed: TypedGraph

@@ -181,3 +181,4 @@ class Checked:
     fit: Fit
     folder: str  # what relative paths of the spec are relative to
     resolved: Mapping[str, Any]  # every value, after variables and --set
+    policy: str | None = None  # of every layer without a `dtype` of its own

@@ -12,6 +12,7 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog import OPS, Entry, legacy
 from netspec.catalog.arguments import Meaning, Problem, meaning
+from netspec.catalog.dtypes import takes_policy
 from netspec.catalog.fillers import cannot_fill, needs_one
 from netspec.catalog.nearest import fold, nearest, rename
 from netspec.catalog.together import at_odds
@@ -38,7 +39,8 @@ BAD = object()  # what a value becomes that was refused; the mistake is reported
 class Objects:
     """Makes Keras objects for one spec.
 
-    `use(name, path)` gives what stands under `shared`, `nest(raw, path)` a nested model, `auto(cls)` an unused name.
+    `use(name, path)` gives what stands under `shared`, `nest(raw, path)` a nested model, `auto(cls)` an unused name;
+    `policy` is the dtype of layers and cells that say none.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class Objects:
         use: Callable[[str, Path], LayerDef | Graph | None],
         nest: Callable[[Any, Path], Graph | None],
         auto: Callable[[str], str],
+        policy: str | None = None,
     ) -> None:
-        self._report, self._use, self._nest, self._auto = report, use, nest, auto
+        self._report, self._use, self._nest, self._auto, self._policy = report, use, nest, auto, policy
         self._problems = 0
 
     def layer(self, expr: LayerExpr, name: str | None, *, shared: bool = False, depth: int = 0) -> LayerDef | None:
@@ -131,6 +134,10 @@ class Objects:
         given, at = self._by_name(entry, raw, path, fed)
         if given is None or (at is None and isinstance(raw, list) and self._by_position(entry, given, raw, path)):
             return None
+        if self._policy is not None and given.get("dtype") is None and takes_policy(entry, given):
+            if not self._computes(entry, path):
+                return None
+            given = {**given, "dtype": self._policy}
         key = _key(entry, given)
         if key in _sound:
             return dict(given)
@@ -171,6 +178,14 @@ class Objects:
                 _sound.clear()
             _sound.add(key)
         return args if sound else None
+
+    def _computes(self, entry: Entry, path: Path) -> bool:
+        """Whether a layer or cell computes in the policy that all have (reported)."""
+        found = meaning(entry, "dtype").check(self._policy)
+        if found is not None:
+            said = f"{found.message}, which is the `dtype_policy` of the spec"
+            self._report.add("NS206", path, said, key=True, help="give it a `dtype` of its own, such as `float32`")
+        return found is None
 
     def _by_name(
         self, entry: Entry, raw: Any, path: Path, fed: tuple[str, ...]

@@ -28,15 +28,19 @@ _Cause = tuple[str, Place, str]  # what an error is known by
 
 @dataclass(slots=True)
 class _Budget:
-    """Calls that a spec may still make. `repeat` inside `repeat` multiplies, so this is counted over all its models."""
+    """What all scopes share: the policy, and how many calls there may still be: `repeat` in `repeat` multiplies."""
 
+    policy: str | None = None  # the dtype of layers that say none
     left: int = MOST_STEPS
     lost: dict[_Cause, int] = field(default_factory=dict)  # an error -> the steps that could not be checked for it
 
 
-def resolve(part: ModelPart, name: str, variables: tuple[str, ...], report: Report) -> Graph:
-    """The graph of a whole spec; steps that are wrong are reported and left out of it."""
-    budget = _Budget()
+def resolve(part: ModelPart, name: str, variables: tuple[str, ...], report: Report, policy: str | None = None) -> Graph:
+    """The graph of a whole spec; steps that are wrong are reported and left out of it.
+
+    `policy` is the dtype of layers that say none.
+    """
+    budget = _Budget(policy)
     graph = _Resolver(part, name, variables, report, nested=False, budget=budget).graph()
     for cause, lost in budget.lost.items():
         report.note(cause, not_checked(lost))
@@ -53,7 +57,7 @@ class _Resolver:
         self._names = declared_names(part, variables, report)
         self._scope = Scope(part, self._names, report, nested)
         self._scope.tensors.update({name: Tensor(name) for name in part.inputs})
-        self._objects = Objects(report, self._wrapped_thing, self._nested, self._names.auto)
+        self._objects = Objects(report, self._wrapped_thing, self._nested, self._names.auto, budget.policy)
         self._calls: list[Call] = []
         self._aside: list[Graph] = []  # models that are declared here, whether a call shows them or not
         self._causes: dict[str, _Cause] = {}  # the names of what is broken -> the error that it comes from

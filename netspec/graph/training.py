@@ -100,6 +100,18 @@ def logged(training: Training, outputs: tuple[str, ...]) -> list[str]:
     return names
 
 
+def by_output(training: Training, outputs: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """What is logged of each output, in order: Keras's name for it to the output and the rest of the name.
+
+    Empty for a model of one output, whose names have no more to them.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for output in outputs if len(outputs) > 1 else ():
+        for what in ("loss", *map(metric_name, training.metrics.get(output, ()))):
+            found[f"{output}_{what}"] = output, what
+    return found
+
+
 def metric_name(metric: KerasObject | str) -> str:
     """The name that a metric is logged under."""
     if isinstance(metric, str):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from netspec.catalog import legacy
 from netspec.catalog.arguments import DTYPES
+from netspec.catalog.dtypes import POLICIES, model_policy
 from netspec.catalog.nearest import nearest, rename, sure
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
@@ -183,6 +184,18 @@ def input_part(value: Any, path: Path, report: Report) -> Input | None:
         )
         return None
     return made
+
+
+def policy_part(value: Any, report: Report) -> str | None:
+    """The dtype policy of the whole model; the one that is surely meant where it is misspelt."""
+    fault = None if value is None else model_policy(value)
+    if fault is None:
+        return None if value is None else str(value)
+    expected = "one of " + ", ".join(f"`{name}`" for name in POLICIES)
+    said = f"`dtype_policy`: {fault.text or f'expected {expected}, got `{describe(value)}`'}"
+    fix = None if fault.fix is None else (value, fault.fix)
+    report.add("NS206", ("dtype_policy",), said, help=fault.help, fix=fix)
+    return None if fault.fix is None else str(fault.fix)
 
 
 def fit_part(value: Any, report: Report) -> Fit:

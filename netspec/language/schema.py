@@ -278,7 +278,9 @@ class Fit(Closed):
     drop_remainder: bool = False
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
+    eager: bool = False  # every operation by itself, for looking for mistakes
     weights: Weights | None = None  # left out: drawn by the initializers
+    tensorboard: bool = False  # event files in the run
     checkpoint: Checkpoint | None = None  # left out: a minute after the last one
     by_length: bool | None = None  # rows of like length together, and less padding; left out: where no layer sees it
     callbacks: Annotated[tuple[object, ...], Field(strict=False)] = ()

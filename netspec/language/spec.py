@@ -95,4 +95,5 @@ class Spec:
     data: Data | None
     fit: Fit
     budget: Budget | None = None
+    policy: str | None = None  # of every layer without a `dtype` of its own
     meant: frozenset[str] = frozenset()  # keys that stand there misspelt, which is said

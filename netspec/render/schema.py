@@ -10,7 +10,7 @@ from typing import Any
 
 from netspec import catalog
 from netspec.catalog.augmentations import LAYERS
-from netspec.catalog.dtypes import DTYPES
+from netspec.catalog.dtypes import DTYPES, POLICIES
 from netspec.language import schema as envelope
 from netspec.language.schema import KINDS, TABLES
 from netspec.render import schema_words as words
@@ -93,6 +93,7 @@ def _top_keys(objects: Objects) -> dict[str, Form]:
             "additionalProperties": {"description": words.VARIABLE},
         },
         **_model_keys(),
+        "dtype_policy": {"default": "float32", **flexible({"enum": [*POLICIES, None]})},
         "losses": {"default": None, **union(loss, weighted, by_output)},
         "metrics": {"default": None, **union(ref("metrics"), named(ref("metrics"), words.OUTPUT_METRICS), NULL)},
         "optimizer": {"default": "rmsprop", **objects.kind("optimizer", null=True)},

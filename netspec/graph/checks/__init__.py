@@ -46,6 +46,10 @@ def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, reso
     check_fitting(spec, found, plan, report)
     check_outputs(spec, found, plan, told, report)
     # What few specs need is loaded for those alone.
+    if spec.policy is not None and spec.losses is not None:
+        from netspec.graph.checks.precision import check_precision
+
+        check_precision(spec, found, plan, report)
     if found.unlike and "BatchNormalization" in found.classes:
         from netspec.graph.checks.freezing import check_freezing
 

@@ -133,6 +133,13 @@ class Endings:
                 break
         return Tail(tuple(activations), tuple(dropouts), linear)
 
+    def last(self, typed: TypedGraph, tensor: Tensor) -> tuple[LayerDef, str | None] | None:
+        """The layer or operation that makes a tensor, and the activation that it ends in; None for a wrapper."""
+        for _, call, _ in self._upwards(typed, tensor):
+            layer = call.layer
+            return (layer, _activation(layer)) if isinstance(layer, LayerDef) and layer is worker(call) else None
+        return None
+
     def _all_linear(self, typed: TypedGraph, call: Call) -> bool:
         """Whether every tensor of a call comes straight from a layer without an activation."""
         tails = (self.tail(typed, tensor, blended=False) for tensor in call.tensors())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -14,7 +15,7 @@ from netspec.catalog.shapes.recurrent import by_cell
 from netspec.catalog.types import show_bytes
 from netspec.diagnostics import Path
 from netspec.errors import NetspecError
-from netspec.graph.infer import own_weights
+from netspec.graph.costs import sized
 from netspec.graph.ir import Call, Checked, Graph, KerasObject, LayerDef, Tensor, Training, TypedGraph
 from netspec.graph.own import owned
 from netspec.graph.training import metric_name
@@ -84,7 +85,24 @@ def lower(checked: Checked, *, dry: bool = False) -> Any:
     """
     load_keras()
     graph = checked.typed.graph
-    return with_deep_stack(lambda: _Builder(checked.folder, dry).whole(graph), _nodes(checked.typed))
+
+    def whole() -> Any:
+        with policy(checked.policy):  # inside, for it holds for a thread alone
+            return _Builder(checked.folder, dry).whole(graph)
+
+    return with_deep_stack(whole, _nodes(checked.typed))
+
+
+@contextmanager
+def policy(name: str | None) -> Iterator[None]:
+    """Layers that say no dtype get this one, float32 if it is None, whatever was set before and is again after."""
+    config = load_keras().config
+    before = config.dtype_policy()
+    config.set_dtype_policy(name or "float32")
+    try:
+        yield
+    finally:
+        config.set_dtype_policy(before)
 
 
 def save(checked: Checked, target: FilePath) -> tuple[int, int]:
@@ -186,6 +204,7 @@ def compile_model(
         optimizer=_made(plan.optimizer, ("optimizer",), folder),
         steps_per_execution=steps_per_execution,
         jit_compile=True if checked.fit.jit else "auto",
+        run_eagerly=checked.fit.eager,
         **arguments,
     )
 
@@ -384,15 +403,15 @@ def _check_memory(checked: Checked, copies: int) -> None:
 
     A layer's first values are made beside the weights that take them.
     """
-    numbers = largest = 0
-    for own in own_weights(checked.typed.graph, checked.typed.weights).values():
-        mine = sum(part for part in (own.trainable, own.non_trainable) if isinstance(part, int))
-        numbers, largest = numbers + mine, max(largest, mine)
+    whole = largest = 0
+    for own, size in sized(checked.typed):
+        mine = size * sum(part for part in (own.trainable, own.non_trainable) if isinstance(part, int))
+        whole, largest = whole + mine, max(largest, mine)
     free = free_memory()
-    needed = max(numbers * copies, numbers + largest) * 4
+    needed = max(whole * copies, whole + largest)
     if free is not None and needed > free:
         raise TooBig(
-            f"the weights of `{checked.name}` take {show_bytes(numbers * 4)}, and {show_bytes(free)} of memory is free"
+            f"the weights of `{checked.name}` take {show_bytes(whole)}, and {show_bytes(free)} of memory is free"
             f"; to make {'and save ' if copies > 1 else ''}them takes {show_bytes(needed)}"
         )
 

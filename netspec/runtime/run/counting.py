@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from keras import ops, tree
+from keras import backend, ops, tree
 
 Scales = Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]  # (mean, std) by output
 
@@ -98,4 +98,5 @@ def _restored(tensors: Any, scales: Scales, outputs: tuple[str, ...]) -> Any:
 
 
 def _scaled(tensor: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
+    tensor = ops.cast(tensor, backend.result_type(tensor.dtype, "float32"))  # a column's units may not fit 16 bits
     return tensor * ops.convert_to_tensor(std, tensor.dtype) + ops.convert_to_tensor(mean, tensor.dtype)

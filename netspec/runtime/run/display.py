@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console, Group
@@ -29,9 +30,18 @@ class Display:
         steps: of an epoch.
         monitor: which of the logs says how good an epoch was; less is better.
         stream: the terminal.
+        groups: logged names with their output and the rest of their name, where there are several outputs.
     """
 
-    def __init__(self, epochs: int, steps: int, monitor: str, stream: TextIO) -> None:
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        monitor: str,
+        stream: TextIO,
+        groups: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    ) -> None:
+        self._groups, self._places = groups, {name: at for at, name in enumerate(groups)}
         self._epochs, self._steps, self._monitor = epochs, steps, monitor
         self._began = self._begun = time.perf_counter()
         self._number = self._done = self._base = 0
@@ -99,17 +109,22 @@ class Display:
         names = [
             name for name in {**self._now, **self._last} if not name.startswith("val_") and name != "learning_rate"
         ]
-        names = sorted(names, key=lambda name: name != "loss")[: max(1, self._console.height - 6)]
+        names = sorted(names, key=lambda name: (name != "loss", self._places.get(name, len(self._places))))
+        names = names[: max(1, self._console.height - 6)]
         if not names:
             return []
         validated = any(name.startswith("val_") for name in self._last)
         table = Table.grid(padding=(0, 2))
-        heads = ("", "now", "last epoch", *(("validation",) if validated else ()))
-        table.add_row(*(Text(head, style="dim") for head in heads))
+        heads = ("now", "last epoch", *(("validation",) if validated else ()))
+        table.add_row(*[""] * (2 if self._groups else 1), *(Text(head, style="dim") for head in heads))
+        above = ""
         for name in names:
+            output, what = self._groups.get(name, ("", name))
+            first = [Text("" if output == above else output)] if self._groups else []  # each output's name once
+            above = output
             cells = [self._now.get(name), self._last.get(name)]
             cells += [self._last.get(f"val_{name}")] if validated else []
-            table.add_row(Text(name), *(Text("" if cell is None else short(cell)) for cell in cells))
+            table.add_row(*first, Text(what), *(Text("" if cell is None else short(cell)) for cell in cells))
         return [table]
 
 

@@ -164,7 +164,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             OSError: the disk is full, or the folder cannot be written.
         """
         waiting = self._waiting
-        if waiting is not None and (self.written is None or self.written < (waiting.epoch, 0)):
+        if waiting is None:
+            return
+        if self.written is None or self.written < (waiting.epoch, 0) or self.saved < waiting.epoch:
             self._flush(waiting)
 
     def again(self) -> None:

@@ -20,14 +20,14 @@ from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
-from netspec.runtime.run import by_length, stopping
+from netspec.runtime.run import by_length, eagerly, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
 from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
-from netspec.runtime.run.snapshots import forget
+from netspec.runtime.run.snapshots import averages, forget
 from netspec.runtime.run.splits import Part, output_types
 from netspec.runtime.run.telling import Pace
 
@@ -287,7 +287,7 @@ def train(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
         try:
-            with stopping.between_steps():
+            with stopping.between_steps(), eagerly.told(checked.fit.eager):
                 if since is not None and since.step:
                     followers.skipped, followers.last = since.step, False
                     run(fed(since.step), start, start + 1)
@@ -296,9 +296,9 @@ def train(
                     start, stopped = start + 1, model.stop_training
                 run(fed(0), epochs if stopped else start, epochs)
         except REFUSALS as error:
-            raise refused(error, ()) from error
+            raise refused(error, *eagerly.at_fault(error, checked)) from error
     keeper.flush()
-    if callbacks or getattr(model.optimizer, "use_ema", False):
+    if callbacks or averages(model.optimizer):
         keeper.save()  # what they put in place of the last epoch's weights
 
 
@@ -392,7 +392,12 @@ def predict(
     outputs = checked.typed.graph.outputs
     by_name = found if isinstance(found, dict) else {next(iter(outputs)): found}
     back = slice(rows) if places is None else np.argsort(places)
-    return {name: np.asarray(by_name[name])[back] for name in outputs}
+    return {name: _plain(np.asarray(by_name[name]))[back] for name in outputs}
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Numbers of 16 bits as float32, which every file and every step behind this one takes."""
+    return array.astype(np.float32) if array.dtype.name in ("float16", "bfloat16") else array
 
 
 def _evaluate_fixed(model: Any, checked: Checked, part: Part, size: int) -> dict[str, Number]:

@@ -104,8 +104,12 @@ def progress(
     quiet: bool,
     heard: Heard | None = None,
     stream: TextIO | None = None,
+    groups: Mapping[str, tuple[str, str]] | None = None,
 ) -> Progress:
-    """The way to show progress that fits: to who listens, else on `stream`, which is stderr if left out."""
+    """The way to show progress that fits: to who listens, else on `stream`, which is stderr if left out.
+
+    `groups` are logged names with their output and the rest of their name, where there are several outputs.
+    """
     if heard is not None:
         return Events(epochs, steps, run, heard)
     stream = stream or sys.stderr
@@ -114,7 +118,7 @@ def progress(
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         from netspec.runtime.run.display import Display
 
-        return Display(epochs, steps, monitor, stream)
+        return Display(epochs, steps, monitor, stream, groups or {})
     return Lines(epochs, stream)
 
 

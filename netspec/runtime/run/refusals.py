@@ -6,17 +6,18 @@ import re
 
 import tensorflow as tf
 
+from netspec.diagnostics import Path
 from netspec.runtime.model.build import BuildError, TooBig
 
 REFUSALS = (tf.errors.OpError, ValueError, TypeError, MemoryError)
 
 
-def refused(error: Exception, path: tuple[str, ...]) -> BuildError | TooBig:
+def refused(error: Exception, path: Path, where: str = "") -> BuildError | TooBig:
     """What stopped a step, as one sentence about the part of the spec at `path`, or about memory."""
     told = told_by(str(error.message) if isinstance(error, tf.errors.OpError) else str(error))
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return TooBig(f"memory does not suffice: {told or type(error).__name__}", help="use a smaller `batch_size`")
-    return BuildError(path, ValueError(told or type(error).__name__))
+    return BuildError(path, ValueError(f"in {where}: " * bool(where) + (told or type(error).__name__)))
 
 
 def told_by(message: str) -> str:

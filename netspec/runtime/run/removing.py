@@ -40,7 +40,8 @@ def doomed(run: Path) -> Doomed:
     with _free(run):
         files = tuple(_files(run))
     ours = {*files, *_unfinished(run)}
-    others = sum(1 for each in run.iterdir() if each not in ours and each not in {file.parent for file in files})
+    folders = {above for file in files for above in file.parents}
+    others = sum(1 for each in run.iterdir() if each not in ours and each not in folders)
     return Doomed(run, files, sum(file.lstat().st_size for file in files), others)
 
 
@@ -57,7 +58,8 @@ def remove(run: Path) -> None:
             file.unlink(missing_ok=True)
     for folder in _unfinished(run):
         shutil.rmtree(folder, ignore_errors=True)
-    for folder in (run / runs.FEATURES, run):
+    made = {file.parent for file in files} - {run}
+    for folder in (*made, run / runs.FEATURES, run / runs.TENSORBOARD, run):
         with contextlib.suppress(OSError):  # something else lies in it
             folder.rmdir()
     if runs.stamp(run) is not None:
@@ -79,7 +81,7 @@ def _free(run: Path) -> Iterator[None]:
 def _files(run: Path) -> list[Path]:
     """All that a run may have written and that is there, resolved.json last."""
     found = [path for path in run.iterdir() if _LEFT.match(path.name) and not path.is_dir()]
-    found += _features(run / runs.FEATURES)
+    found += [*_features(run / runs.FEATURES), *runs.curves(run)]
     found += [run / name for name in runs.FILES if (run / name).is_file() or (run / name).is_symlink()]
     return found
 

@@ -14,7 +14,8 @@ from netspec.runtime.run.differing import differences
 from netspec.runtime.run.runs import RunError, RunRecord
 
 # What does not touch the numbers that a run goes on from.
-_FREE = (("name",), ("vars",), ("budget",), ("fit", "epochs"), ("fit", "checkpoint"), ("fit", "callbacks"))
+_FREE: tuple[tuple[str, ...], ...] = (("name",), ("vars",), ("budget",), ("fit", "tensorboard"))
+_FREE += (("fit", "epochs"), ("fit", "checkpoint"), ("fit", "callbacks"), ("fit", "eager"))  # but for the last digits
 _CALLBACKS = ("fit", "callbacks")
 _MOST_SHOWN = 8
 
@@ -68,7 +69,8 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
     finished = (record.path / runs.METRICS).is_file()
     if stood is not None and finished and (stood.epoch >= epochs or stood.stopped):
         why = "a callback has ended it" if stood.stopped and stood.epoch < epochs else "nothing is left to do"
-        cure = "change the callback" if stood.stopped else f"--epochs {2 * epochs} goes on, for example"
+        longer = f"`--epochs {2 * epochs}`, which is `--set fit.epochs={2 * epochs}`, trains on, for example"
+        cure = "change the callback to train on" if stood.stopped else longer
         raise RunError(f"`{record.path}` is finished after epoch {stood.epoch}: {why}", help=cure)
     notes = [each.said for each in different if each.path[:1] != ("vars",)]
     if others:

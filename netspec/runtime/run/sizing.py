@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from netspec.catalog.types import show_bytes
-from netspec.graph.infer import own_weights
+from netspec.graph.costs import sized
 from netspec.graph.ir import Checked, KerasObject
 from netspec.runtime.model.build import TooBig, free_memory
 
@@ -23,10 +23,10 @@ def check_memory(checked: Checked) -> None:
         TooBig: they take more than is free.
     """
     trained = other = 0
-    for own in own_weights(checked.typed.graph, checked.typed.weights).values():
-        trained += own.trainable if isinstance(own.trainable, int) else 0
-        other += own.non_trainable if isinstance(own.non_trainable, int) else 0
-    needed = 4 * (trained * (2 + slots(checked.training.optimizer)) + other)
+    for own, size in sized(checked.typed):
+        trained += own.trainable * size if isinstance(own.trainable, int) else 0
+        other += own.non_trainable * size if isinstance(own.non_trainable, int) else 0
+    needed = trained * (2 + slots(checked.training.optimizer)) + other
     free = free_memory()
     if free is not None and needed > free:
         raise TooBig(
@@ -41,6 +41,8 @@ def slots(optimizer: KerasObject | str) -> int:
     >>> slots("adam"), slots("sgd")
     (2, 0)
     """
+    if isinstance(optimizer, KerasObject) and "inner_optimizer" in optimizer.args:
+        optimizer = optimizer.args["inner_optimizer"]
     name = optimizer if isinstance(optimizer, str) else optimizer.cls
     args = {} if isinstance(optimizer, str) else optimizer.args
     count = _SLOTS.get(name.replace("_", "").lower(), 2)

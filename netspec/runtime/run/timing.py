@@ -30,9 +30,8 @@ class Timed:
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """Noted; an epoch that is run once more after a kill has a second line, which counts."""
-        rate = ""
-        with contextlib.suppress(Exception):  # an optimizer without one
-            rate = repr(float(self._optimizer.learning_rate))
+        found = learning_rate(self._optimizer)
+        rate = "" if found is None else repr(found)
         with contextlib.suppress(OSError), self._path.open("a", encoding="utf-8") as file:
             file.write(("" if file.tell() else "epoch,seconds,learning_rate\n") + f"{number},{seconds:.6f},{rate}\n")
         self._inner.epoch_ends(number, seconds, logs)
@@ -40,3 +39,10 @@ class Timed:
     def close(self) -> None:
         """Passed on."""
         self._inner.close()
+
+
+def learning_rate(optimizer: Any) -> float | None:
+    """The rate of the next step, None where there is none."""
+    with contextlib.suppress(Exception):
+        return float(optimizer.learning_rate)
+    return None

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
+from netspec.graph.training import by_output
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build, callbacks
-from netspec.runtime.run import origins, reporting, runs, splits, timing
+from netspec.runtime.run import calls, origins, reporting, runs, splits, timing
 from netspec.runtime.run.cadence import SECONDS, Cadence
-from netspec.runtime.run.progress import Heard, progress
+from netspec.runtime.run.progress import Heard, Progress, progress
 from netspec.runtime.run.runs import RunError
 from netspec.runtime.run.scores import Number, Scores
 from netspec.runtime.run.sizing import check_memory
@@ -190,11 +191,13 @@ class _Attempt:
             )
         check_memory(checked)
         engine.keras()
-        from netspec.runtime.run import by_length, calls, counting, keeping, loop, scoring
+        from netspec.runtime.run import by_length, counting, keeping, loop, scoring, snapshots
 
         steps = loop.steps(checked, parts.train.rows)
         own = callbacks(checked)
-        at_once = calls.steps_at_once(checked, steps, own) if resumed is None else resumed.steps_per_execution
+        at_once = calls.steps_at_once(checked, steps, own, None if resumed is None else resumed.steps_per_execution)
+        if checked.fit.eager and not quiet:
+            say(sys.stderr, f"note: {calls.SLOWLY}")
         deterministic = loop.repeatable(seed, jit=checked.fit.jit)
         train = parts.train
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
@@ -210,13 +213,17 @@ class _Attempt:
         if resumed is None:
             self._begin(spec_text, parts, out, force, seed, at_once, dummy, deterministic)
         else:
-            self._go_on(resumed, spec_text, parts, seed, at_once, dummy)
+            self._go_on(resumed, spec_text, parts, seed, dummy)
         run = self.run
         assert run is not None
         monitor = "val_loss" if parts.validation else "loss"
-        shown = timing.Timed(
-            progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard), run, model.optimizer
-        )
+        groups = by_output(checked.training, tuple(checked.typed.graph.outputs))
+        bare = progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard, groups=groups)
+        shown: Progress = timing.Timed(bare, run, model.optimizer)
+        if checked.fit.tensorboard:
+            from netspec.runtime.run.curves import Curves
+
+            shown = Curves(shown, run, model.optimizer, () if since is None else since.history)
         keeper = self._keeper = keeping.Keeper(
             run,
             monitor,
@@ -245,7 +252,7 @@ class _Attempt:
             raise self._not_finite(error) from None
         finally:
             shown.close()
-        anew = bool(own) or bool(getattr(model.optimizer, "use_ema", False))
+        anew = bool(own) or snapshots.averages(model.optimizer)
         found, counted = scoring.scored(model, checked, parts, keeper.history[-1], anew=anew)
         result = FitResult(
             run,
@@ -264,6 +271,7 @@ class _Attempt:
                 *calls.one_by_one(checked, own),
                 *by_length.notes(model, checked, parts.train, seed),
                 *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
+                *((f"`tensorboard --logdir {run / runs.TENSORBOARD}` shows the curves",) * checked.fit.tensorboard),
             ),
             dummy,
         )
@@ -316,9 +324,7 @@ class _Attempt:
         runs.write(run / runs.SPEC, spec_text)
         self._keep_features(run, parts)
 
-    def _go_on(
-        self, resumed: Resumed, spec_text: bytes, parts: Splits, seed: int, at_once: int, dummy: int | None
-    ) -> None:
+    def _go_on(self, resumed: Resumed, spec_text: bytes, parts: Splits, seed: int, dummy: int | None) -> None:
         """The same for a run that is there: what it was begun with stays, and what has changed is noted."""
         run = self.run = resumed.run
         self._environment = dict(resumed.environment)
@@ -330,6 +336,7 @@ class _Attempt:
         self._environment |= {"state": runs.RUNNING, "resumed": [*self._environment.get("resumed", ()), again]}
         for file in (runs.METRICS, runs.EVIDENCE, runs.REPORT):
             (run / file).unlink(missing_ok=True)
+        at_once = resumed.steps_per_execution  # as it was, whatever is done to look for a mistake
         runs.write_json(
             run / runs.RESOLVED, runs.resolved(self._checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         )
