@@ -85,6 +85,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._begun = 0.0
         self._waiting: Checkpoint | None = since if since and since.step == 0 else None  # of the last whole epoch
         self._best_waiting: Checkpoint | None = None
+        self._taken_before: list[tuple[np.ndarray, ...]] = []  # arrays of snapshots, for the next ones
         self.at = (since.epoch, since.step) if since else (0, 0)  # epochs and further steps that are done
         self._moved = False  # the model's numbers are no longer those of the last whole epoch
         self._size = self._finite_step = 0
@@ -184,7 +185,11 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _taken(self) -> Snapshot:
         """The model's numbers. Raises NotFinite."""
-        snapshot = snapshots.taken(self.model)
+        waiting = [each.arrays for each in (self._waiting, self._best_waiting) if each is not None]
+        unused = (arrays for arrays in self._taken_before if not any(arrays is each for each in waiting))
+        snapshot = snapshots.taken(self.model, next(unused, None))
+        if not any(snapshot.arrays is each for each in self._taken_before):
+            self._taken_before.append(snapshot.arrays)  # three at most
         path = snapshot.not_finite()
         if path is not None:
             epoch, step = self.at
