@@ -96,7 +96,7 @@ def build(path: PathLike, **overrides: Any) -> Any:
     require_engine()
     from netspec.runtime.model import build as lowering
 
-    return lowering.build(spec)
+    return lowering.build(spec, portable=True)
 
 
 def fit(

@@ -59,7 +59,10 @@ class ModelPart:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec. `losses`, `metrics` and `optimizer` stay raw: the catalogue knows the objects that they name."""
+    """A whole spec. `losses`, `metrics`, `optimizer` and `optimizers` stay raw: the catalogue knows what they name.
+
+    `freeze` holds names and patterns, each with its place; those of another type are left out.
+    """
 
     name: str
     variables: Mapping[str, Any]
@@ -71,3 +74,5 @@ class Spec:
     fit: Fit
     budget: Budget | None = None
     meant: frozenset[str] = frozenset()  # keys that stand there misspelt, which is said
+    freeze: tuple[tuple[str, Path], ...] = ()
+    optimizers: Mapping[str, Any] | None = None

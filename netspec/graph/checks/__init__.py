@@ -46,6 +46,10 @@ def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, reso
     check_fitting(spec, found, plan, report)
     check_outputs(spec, found, plan, told, report)
     # What few specs need is loaded for those alone.
+    if spec.freeze or spec.optimizers:
+        from netspec.graph.checks.idle import check_idle
+
+        check_idle(spec, found, report)
     if found.unlike and "BatchNormalization" in found.classes:
         from netspec.graph.checks.freezing import check_freezing
 

@@ -20,7 +20,7 @@ from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
-from netspec.runtime.run import by_length, stopping
+from netspec.runtime.run import by_length, rates, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
@@ -288,7 +288,7 @@ def train(
         except REFUSALS as error:
             raise refused(error, ()) from error
     keeper.flush()
-    if callbacks or getattr(model.optimizer, "use_ema", False):
+    if callbacks or rates.averages(model.optimizer):
         keeper.save()  # what they put in place of the last epoch's weights
 
 
