@@ -40,7 +40,7 @@ def grouped(
         path: Path = ("optimizers", pattern)
         things = picker.picked(pattern)
         if not things:
-            unmatched(spec.model, graph, picker, pattern, path, report, resolved=resolved, key=True)
+            unmatched(spec.model, picker, pattern, path, report, resolved=resolved, key=True)
         mine = {id(layer) for thing in things for layer in inside(thing)} - taken
         taken |= mine
         optimizer = _optimizer(raw, inner, path, objects, report)

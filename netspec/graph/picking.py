@@ -30,6 +30,8 @@ class Picker:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._scopes: dict[int, Mapping[str, tuple[Thing, ...]]] = {}
+        self._known: list[str] | None = None
+        self._calls: tuple[dict[str, Call], dict[str, Call]] | None = None
 
     def picked(self, pattern: str) -> list[Thing]:
         """The layers and models that a pattern means, each once; what they hold is not listed."""
@@ -46,7 +48,7 @@ class Picker:
         if isinstance(first, str):
             things: Iterable[Thing] = names.get(first, ()) if first else ()
         else:
-            things = (thing for name, named in names.items() if first.match(name) for thing in named)
+            things = (thing for name in filter(first.match, names) for thing in names[name])
         for thing in things:
             if not rest:
                 found[id(thing)] = thing
@@ -68,6 +70,20 @@ class Picker:
 
     def known(self) -> list[str]:
         """Names that can be written, those inside models too, up to a thousand."""
+        if self._known is None:
+            self._known = self._written()
+        return self._known
+
+    def calls(self) -> tuple[Mapping[str, Call], Mapping[str, Call]]:
+        """The calls of the whole model by each of their names, and the first without a name by its folded class."""
+        if self._calls is None:
+            calls = self._graph.calls
+            named = {name: call for call in calls for name in call.names}
+            unnamed = {fold(call.layer.cls): call for call in reversed(calls) if not call.names}
+            self._calls = named, unnamed
+        return self._calls
+
+    def _written(self) -> list[str]:
         found: dict[str, None] = {}
         stack: list[tuple[str, Graph]] = [("", self._graph)]
         while stack and len(found) < _MOST_SAID:
@@ -119,12 +135,14 @@ def frozen(spec: Spec, graph: Graph, report: Report, *, resolved: bool) -> Graph
         report: hears of names that mean nothing.
         resolved: every step was found right, so that no name is one of a step that is missing.
     """
-    picker, marked = Picker(graph), dict[int, Path]()
+    picker, marked, done = Picker(graph), dict[int, Path](), set[int]()
     for pattern, path in spec.freeze:
         things = picker.picked(pattern)
         if not things:
-            unmatched(spec.model, graph, picker, pattern, path, report, resolved=resolved)
-        for thing in things:
+            unmatched(spec.model, picker, pattern, path, report, resolved=resolved)
+        fresh = [thing for thing in things if id(thing) not in done]
+        done.update(map(id, fresh))
+        for thing in fresh:
             for layer in inside(thing):
                 if layer.args.get("trainable") is True:
                     _at_odds(layer, pattern, path, report)
@@ -181,7 +199,6 @@ class _Freezer:
 
 def unmatched(
     part: ModelPart,
-    graph: Graph,
     picker: Picker,
     pattern: str,
     path: Path,
@@ -192,18 +209,22 @@ def unmatched(
 ) -> None:
     """NS526: a name or a pattern that means no layer, with the one that was probably meant."""
     first = parts(pattern)[0]
-    written = {name for step in part.steps for name in step.names} | part.shared.keys()
+    written = (*part.shared, *(name for step in part.steps for name in step.names)) if not resolved else ()
     if not resolved and (part.open or any(_fits(first, name) for name in written)):
         return  # it may be a step that is broken
     shown = printable(pattern[:80])
+    if report.full:
+        report.add("NS526", path, "no step matches", key=key)
+        return
     message = f"no step matches `{shown}`" if wild(pattern) else f"there is no step or shared layer `{shown}`"
     fix = None
     names = picker.known()
-    call = next((call for call in graph.calls if any(_fits(first, name) for name in call.names)), None)
-    unnamed = next((call for call in graph.calls if not call.names and fold(call.layer.cls) == fold(pattern)), None)
+    named, classes = picker.calls()
+    call = named.get(pattern) if isinstance(first, str) else named.get(next(filter(first.match, named), ""))
+    unnamed = classes.get(fold(pattern))
     lower = next((name for name in names if name.endswith(f"/{pattern}")), None)
     stem = pattern.strip("*?/") if wild(pattern) else pattern
-    close = None if report.full else near(stem, names)
+    close = near(stem, names)
     if call is not None and call.layer.shared and "/" not in pattern:
         what = f"`{call.names[0]}`" if wild(pattern) else f"`{shown}`"
         message = f"{what} is a call of `{call.layer.name}`, whose weights all its calls share"

@@ -14,7 +14,7 @@ from typing import Any
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 
-_MOST = 100  # patterns with `*` or `?` in `freeze`, and entries of `optimizers`: each is held against every name
+_MOST = 50  # patterns with `*` or `?` in `freeze`, and entries of `optimizers`: each is held against every name
 LONGEST_PATTERN = 1_000
 _WILD = frozenset("*?[")
 
