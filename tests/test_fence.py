@@ -55,6 +55,7 @@ EDGES: Mapping[str, set[str]] = {
         "catalog",
         "rules",
         "graph.costs",
+        "graph.grouping",
         "graph.infer",
         "language.moments",
         "language.patterns",

@@ -21,6 +21,7 @@ from keras import layers, optimizers  # noqa: E402
 from netspec import again, api  # noqa: E402
 from netspec.graph.ir import Checked  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
+from netspec.render import summary  # noqa: E402
 from netspec.runtime.model import build, optimizing  # noqa: E402
 from netspec.runtime.run import epochs, rates, runs  # noqa: E402
 
@@ -395,6 +396,22 @@ def test_generated_specs_train_as_keras_does(seed: int) -> None:
         return
     for one, other in zip(trained(ours), trained(plain), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+
+
+def test_a_summary_says_what_each_optimizer_trains() -> None:
+    checked = checked_of(NESTED)
+    model = build.build(checked)
+    model.optimizer.build(model.trainable_variables)
+    text = json.loads(summary.as_json(checked.typed, 32, checked.training))["optimizers"]
+    told = {each["pattern"]: each["trainable"] for each in text}
+    assert list(told) == ["twin", "vision/*", None]
+    theirs = [sum(int(np.prod(v.shape)) for v in one._trainable_variables) for one in model.optimizer.optimizers]
+    assert list(told.values()) == theirs
+    assert text[1]["optimizer"] == "RMSprop: {learning_rate: 0.001}"
+    shown = summary.as_text(checked.typed, plan=checked.training)
+    assert "`vision/*`" in shown and "all others" in shown
+    alone = checked_of("inputs: {x: [6]}\nlayers: [{Dense: 1}]\nlosses: mse\n")
+    assert "optimizers" not in json.loads(summary.as_json(alone.typed, 32, alone.training))
 
 
 # faults of Keras that are worked round
