@@ -80,7 +80,7 @@ def build(path: PathLike, *, trust: bool = False, **overrides: Any) -> Any:
     from netspec.runtime.model import build as lowering
 
     with own_python(analysis, trust):
-        return lowering.build(spec)
+        return lowering.build(spec, portable=True)
 
 
 def fit(

@@ -105,6 +105,9 @@ NS522 huge-learning-rate     warning
 NS523 activation-twice       warning
 NS524 schedule-and-plateau   error
 NS525 one-length             error
+NS526 unmatched-pattern      error
+NS527 idle-pattern           warning
+NS528 frozen-and-trained     error
 NS530 untrusted-python       error
 NS531 unusable-python        error
 NS532 failing-python         error

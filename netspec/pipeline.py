@@ -136,9 +136,13 @@ def _analyze(
         return _told(document, report, settings)
     graph = resolve(spec.model, spec.name, tuple(spec.variables), report, spec.policy)
     resolved = report.ok
+    if spec.freeze:
+        from netspec.graph.picking import frozen  # few specs have any
+
+        graph = frozen(spec, graph, report, resolved=resolved)
     typed = infer(graph, report)
     spec = _batched(spec, graph)
-    plan = training(spec, typed, report)
+    plan = training(spec, typed, report, resolved=resolved)
     check(spec, typed, plan, report, resolved=resolved)
     if resolved:
         check_costs(spec, typed, report)

@@ -144,7 +144,8 @@ def test_fit_writes_a_page_that_stands_alone(made: Path) -> None:
 def test_times_stand_beside_the_history(made: Path) -> None:
     times = epochs.times(made)
     assert list(times) == [1, 2, 3, 4]
-    assert all(seconds and seconds > 0 and rate == pytest.approx(0.001) for seconds, rate in times.values())
+    assert all(list(each) == ["seconds", "learning_rate"] for each in times.values())
+    assert all(each["seconds"] and each["learning_rate"] == pytest.approx(0.001) for each in times.values())
     assert "seconds" not in (made / runs.HISTORY).read_text(encoding="utf-8")
 
 
@@ -155,7 +156,10 @@ def test_an_epoch_that_is_run_once_more_counts_for_its_last_time(tmp_path: Path)
     timing.Timed(Silent(), tmp_path, type("Fast", (), {"learning_rate": 0.5})()).epoch_ends(2, 4.0, {})
     with (tmp_path / runs.TIMES).open("a", encoding="utf-8") as file:
         file.write("3,1.")
-    assert epochs.times(tmp_path) == {1: (2.0, None), 2: (4.0, 0.5)}
+    assert epochs.times(tmp_path) == {
+        1: {"seconds": 2.0, "learning_rate": None},
+        2: {"seconds": 4.0, "learning_rate": 0.5},
+    }
     timing.Timed(Silent(), tmp_path / "gone", object()).epoch_ends(1, 2.0, {})
     assert epochs.times(tmp_path / "gone") == {}
 

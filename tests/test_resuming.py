@@ -28,6 +28,7 @@ netspec: 1
 inputs: {x: [6]}
 layers:
   - Dense: {units: 8, activation: relu}
+    name: dense
   - BatchNormalization
   - Dropout: 0.4
   - Dense: {units: 3, activation: softmax}
@@ -61,6 +62,14 @@ SPECS = {
     "fit: {epochs: 2, seed: 6, batch_size: 8, checkpoint: {steps: 3}}",
     "step by step": _LAYERS
     + "optimizer: adam\nfit: {epochs: 2, seed: 8, batch_size: 16, eager: true, checkpoint: {steps: 3}}",
+    "several optimizers": _LAYERS
+    + "freeze: dense\noptimizer: {Adam: {use_ema: true}}\n"
+    + "optimizers: {a: {learning_rate: 0.1, gradient_accumulation_steps: 2}, b: {SGD: {momentum: 0.9}}}\n"
+    + f"fit: {{epochs: 4, seed: 8, batch_size: 8, checkpoint: {{steps: 3}}, {_CALLBACKS}}}",
+    "several optimizers of a scaled loss": _LAYERS
+    + "optimizer: {LossScaleOptimizer: {inner_optimizer: adam, dynamic_growth_steps: 4}}\n"
+    + "optimizers: {a: 0.1, b: {SGD: {momentum: 0.9}}}\n"
+    + "fit: {epochs: 2, seed: 9, batch_size: 8, checkpoint: {steps: 3}}",
     "of any length": "netspec: 1\ninputs: {x: [null, 3]}\nlayers:\n"
     "  - LSTM: {units: 4, return_sequences: true, dropout: 0.2}\n  - Dense: 1\nlosses: mse\nmetrics: [mae]\n"
     "fit: {epochs: 2, seed: 7, batch_size: 8, checkpoint: {steps: 3}}",

@@ -53,8 +53,11 @@ EXCLUDED: dict[tuple[str, str], str] = {
     ("metric", "Mean"): "it averages plain values and takes no labels",
     ("metric", "Sum"): "it adds up plain values and takes no labels",
     ("optimizer", "Optimizer"): BASE,
-    ("optimizer", "OptimizerMap"): "it maps the weights of a built model, which a spec cannot name",
-    ("optimizer", "MultiOptimizer"): "it maps the weights of a built model, which a spec cannot name",
+    ("optimizer", "OptimizerMap"): "it maps the weights of a built model; write `optimizers`, with the names of steps",
+    (
+        "optimizer",
+        "MultiOptimizer",
+    ): "it maps the weights of a built model; write `optimizers`, with the names of steps",
     ("schedule", "LearningRateSchedule"): BASE,
     ("initializer", "Initializer"): BASE,
     ("regularizer", "Regularizer"): BASE,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# What scales the loss of a whole model: optimizers and their arguments that are none of some layers alone.
+SCALING = frozenset(("LossScaleOptimizer", "inner_optimizer", "loss_scale_factor"))
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _BY_CLASS = {"IoU": None, "OneHotIoU": None, "BinaryIoU": 2}
 

@@ -330,7 +330,11 @@ def summary(
     if typed is None or any(each.code != "NS602" for each in errors):  # what costs too much can still be shown
         raise typer.Exit(ERRORS)
     size = batch_size or analysis.batch_size
-    emit(render.as_json(typed, size) if format is Table.json else render.as_text(typed, width(sys.stdout), size))
+    plan = None if analysis.checked is None else analysis.checked.training
+    if format is Table.json:
+        emit(render.as_json(typed, size, plan))
+    else:
+        emit(render.as_text(typed, width(sys.stdout), size, plan))
     if analysis.checked is None:
         raise typer.Exit(ERRORS)
 
@@ -352,7 +356,8 @@ def _list(format: Table, settings: list[str], batch_size: int | None) -> None:
             broken.append(name)
             continue
         rows.append(render.as_line(analysis.checked.name, analysis.checked.typed))
-        reports.append(render.as_json(analysis.checked.typed, batch_size or analysis.batch_size))
+        size = batch_size or analysis.batch_size
+        reports.append(render.as_json(analysis.checked.typed, size, analysis.checked.training))
     if not names:
         complain("no spec found", help="a spec is a YAML mapping with `inputs` and `layers`; name a file")
         raise typer.Exit(NO_SPEC)

@@ -174,11 +174,12 @@ def held(
                 yield each, of(number), of(size)
 
 
-def sized(typed: TypedGraph) -> Iterator[tuple[Weights, int]]:
-    """The weights of each layer's own with the bytes of one number in them, 4 where that is not known."""
+def sized(typed: TypedGraph) -> Iterator[tuple[int, Weights, int]]:
+    """Each layer by identity with the weights of its own, and the bytes of one number in them, 4 if not known."""
     own = own_weights(typed.graph, typed.weights)
     for layer, number, size in held(typed.graph, own):
-        yield own.get(id(layer), _UNTOLD), size.known // number.known if number.known and size.known else 4
+        bytes_ = size.known // number.known if number.known and size.known else 4
+        yield id(layer), own.get(id(layer), _UNTOLD), bytes_
 
 
 @dataclass(slots=True)

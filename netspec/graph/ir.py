@@ -34,7 +34,8 @@ class LayerDef:
     """One layer, that is one set of weights. Arguments are plain values, KerasObjects or inner layers.
 
     `sound` is False where an argument was refused: such a layer is never built, and its outputs are unknown. A layer
-    of the user's `own` has `module:name` for its class, and of its arguments here `trainable: false` alone.
+    of the user's `own` has `module:name` for its class, and of its arguments here `trainable: false` alone. `frozen`
+    is where `freeze` names it, or the model that it stands in; its `trainable` is then false.
     """
 
     cls: str
@@ -44,6 +45,7 @@ class LayerDef:
     shared: bool = False
     sound: bool = True
     own: Own | None = None
+    frozen: Path = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Call:
     """One use of a layer or of a nested model: Keras's node.
 
     `inputs` maps the call's argument names to a Tensor or a tuple of Tensors, the first argument first.
-    `outputs` names the outputs; `name` is unique in its graph and is what `from` refers to, if `named`.
+    `outputs` names the outputs; `name` is unique in its graph and is what `from` refers to, if `named`. `names` are
+    all that the spec calls it: a name for each output, or that of one repetition and of all.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Call:
     named: bool
     path: Path
     sources: tuple[Path, ...] = ()  # where each of `tensors()` is referred to; empty where they come from above
+    names: tuple[str, ...] = ()
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor that goes in, in order."""
@@ -158,9 +162,30 @@ class TypedGraph:
     nested: Mapping[int, TypedGraph] = field(default_factory=dict)  # id(Graph) -> its own types
 
 
+REST = "optimizer"  # the name of the optimizer of all layers that `optimizers` does not name
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Layers with an optimizer of their own, as `optimizers` says: those that `pattern` is the first to match.
+
+    `name` is the pattern as Keras can name an optimizer by it; `layers` holds the LayerDefs by identity, those inside
+    models and wrappers listed on their own.
+    """
+
+    pattern: str
+    name: str
+    optimizer: KerasObject
+    layers: frozenset[int]
+    path: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Losses, weights, metrics by output name; the optimizer; callbacks; what augments an input, by its name."""
+    """Losses, weights, metrics by output name; the optimizer; callbacks; what augments an input, by its name.
+
+    `groups` are layers that another optimizer than `optimizer` trains.
+    """
 
     losses: Mapping[str, KerasObject | str | None]
     loss_weights: Mapping[str, float]
@@ -168,6 +193,7 @@ class Training:
     optimizer: KerasObject | str
     callbacks: tuple[KerasObject, ...] = ()
     augment: Mapping[str, tuple[LayerDef, ...]] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from netspec.diagnostics import Path, Report, printable
 from netspec.graph.feeding import fed_arguments
 from netspec.graph.ir import Graph, KerasObject, LayerDef
 from netspec.graph.own import own_object
+from netspec.graph.unknown import or_operation, replaced
 from netspec.language.parse import layer_expr
 from netspec.language.spec import LayerExpr
 
@@ -113,9 +114,9 @@ class Objects:
         if kind == "layer" and not renamed and not close:
             cure = "`netspec` knows Keras's built-in layers by their class names, such as `Dense`"
         known = catalog.identifiers(kind)
-        fix = _replaced(name, renamed, known) if renamed else rename(name, known)
+        fix = replaced(name, renamed, known) if renamed else rename(name, known)
         if kind in ("layer", "op") and not renamed:
-            cure, fix = _or_operation(kind, name, close, cure, fix)
+            cure, fix = or_operation(kind, name, close, cure, fix)
         layer, colon, value = name.partition(":")
         if kind == "layer" and colon and value:
             cure, fix = f"put a space after the colon: `{printable(f'{layer}: {value}'[:80])}`", None
@@ -236,7 +237,7 @@ class Objects:
         gone = legacy.removed(entry.kind, entry.name, name)
         if gone is not None:
             message = f"Keras has dropped `{name}` of `{entry.name}`"
-            self._report.add("NS212", where, message, key=True, help=gone, fix=_replaced(name, gone, free))
+            self._report.add("NS212", where, message, key=True, help=gone, fix=replaced(name, gone, free))
             return
         close = nearest(name, known) or _part_of(name, (param.name for param in entry.params if param.required), free)
         cure = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{k}`" for k in known[:12])
@@ -415,12 +416,6 @@ def _part_of(name: str, required: Iterable[str], free: Sequence[str]) -> str | N
     return found[0] if len(found) == 1 else None
 
 
-def _replaced(name: str, cure: str, known: Sequence[str]) -> tuple[str, str] | None:
-    """The fix for a name that Keras has dropped, where the cure is nothing but the name of today."""
-    today = cure.removeprefix("use `").removesuffix("`")
-    return (name, today) if cure == f"use `{today}`" and today in known else None
-
-
 def _one_of(raw: Any) -> str | None:
     """How one object is written that stands in a list, or whose arguments stand beside its name."""
     if isinstance(raw, list) and len(raw) == 1 and isinstance(raw[0], str):
@@ -432,22 +427,6 @@ def _one_of(raw: Any) -> str | None:
 
 def _word(kind: str) -> str:
     return _WORDS.get(kind, kind)
-
-
-def _or_operation(
-    kind: str, name: str, close: str | None, cure: str, fix: tuple[str, str] | None
-) -> tuple[str, tuple[str, str] | None]:
-    """The cure and the fix for an unknown step: a layer, or an operation where that is nearer."""
-    from netspec.catalog import operations  # for a mistake alone
-
-    guess, meant = operations.near(name)
-    if guess is None:
-        return (cure if kind == "layer" else "`netspec ops` lists what can be written"), fix
-    alike = fold(guess.rpartition(".")[2]) == fold(name.rpartition(".")[2])
-    if kind == "op" or close is None or (alike and fold(close) != fold(name)):
-        return f"did you mean `{guess}`?", None if meant is None else (name, meant)
-    either = alike and name.islower()  # as operations are written
-    return f"did you mean `{close}`, or the operation `{guess}`?" if either else cure, fix
 
 
 def _key(entry: Entry, given: Mapping[str, Any]) -> tuple[Any, ...] | None:

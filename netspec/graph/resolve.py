@@ -203,7 +203,8 @@ class _Resolver:
     ) -> Call:
         several = isinstance(layer, LayerDef) and layer.own is not None and len(step.names) > 1
         outputs = step.names if several else _output_names(layer, arguments)
-        call = Call(name, layer, fed, arguments, outputs, bool(step.names), step.path, sources)
+        names = (name, *step.names) if step.names and step.repeat is not None else step.names
+        call = Call(name, layer, fed, arguments, outputs, bool(step.names), step.path, sources, names)
         self._calls.append(call)
         if isinstance(step.what, Use):
             self._scope.calls_of.setdefault(step.what.target, []).append(call)

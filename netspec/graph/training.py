@@ -9,7 +9,7 @@ from netspec import catalog
 from netspec.catalog.nearest import near, nearest, rename
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report, printable
-from netspec.graph.ir import Graph, KerasObject, Training, TypedGraph
+from netspec.graph.ir import REST, Graph, Group, KerasObject, Training, TypedGraph
 from netspec.graph.names import snake
 from netspec.graph.objects import BAD, Objects
 from netspec.language.parse import listed
@@ -20,8 +20,11 @@ _DEFAULT_OPTIMIZER = "rmsprop"  # what Keras's compile takes
 _MOST_METRICS = 50_000
 
 
-def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
-    """What to train for and how. Mistakes are reported; the result is complete only where there was none."""
+def training(spec: Spec, typed: TypedGraph, report: Report, *, resolved: bool = True) -> Training:
+    """What to train for and how. Mistakes are reported; the result is complete only where there was none.
+
+    `resolved` as in `frozen`.
+    """
     objects = Objects(report, use=lambda name, path: None, nest=lambda raw, path: None, auto=snake)
     outputs = declared_outputs(spec, typed.graph)
     before = len(report)
@@ -50,8 +53,13 @@ def training(spec: Spec, typed: TypedGraph, report: Report) -> Training:
         from netspec.graph.augmenting import augmentation  # few specs have any
 
         augment = augmentation(spec.data, typed, objects, report)
+    groups: tuple[Group, ...] = ()
+    if spec.optimizers:
+        from netspec.graph.grouping import grouped  # nor optimizers of their own
+
+        groups = grouped(spec, typed.graph, None if optimizer is BAD else optimizer, objects, report, resolved=resolved)
     optimizer = _DEFAULT_OPTIMIZER if optimizer is BAD else optimizer
-    result = Training(losses, weights, metrics, optimizer, tuple(callbacks), augment)
+    result = Training(losses, weights, metrics, optimizer, tuple(callbacks), augment, groups)
     if spec.fit.weights is not None:
         _check_renamed(spec.fit.weights.was, typed, report)
     if outputs and sound and not spec.meant & {"losses", "metrics"}:
@@ -110,6 +118,11 @@ def by_output(training: Training, outputs: tuple[str, ...]) -> dict[str, tuple[s
         for what in ("loss", *map(metric_name, training.metrics.get(output, ()))):
             found[f"{output}_{what}"] = output, what
     return found
+
+
+def rate_names(training: Training) -> list[str]:
+    """What Keras calls the optimizers where there are several, that of all other layers last."""
+    return [*(group.name for group in training.groups), REST]
 
 
 def metric_name(metric: KerasObject | str) -> str:
@@ -330,9 +343,10 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
         return
     names = logged(training, outputs)
     validated = spec.data is None or spec.data.validation is not None
-    known = [*names, *(f"val_{name}" for name in names), "learning_rate"]
+    rates = [f"learning_rate_{name}" for name in rate_names(training)] if training.groups else ["learning_rate"]
+    known = [*names, *(f"val_{name}" for name in names), *rates]
     is_known = frozenset(known)
-    usable = known if validated else [*names, "learning_rate"]
+    usable = known if validated else [*names, *rates]
     for callback in training.callbacks:
         entry = catalog.find("callback", callback.cls)
         param = entry.param("monitor") if entry else None

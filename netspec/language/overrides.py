@@ -119,6 +119,8 @@ def _expanded(child: Any, path: list[str | int], part: str | int) -> Any:
         return {"loss": child}
     if isinstance(child, str) and part == child and catalog.find_step(child) is not None:
         return {child: None}
+    if section == "optimizers" and len(path) == 2 and isinstance(child, int | float):
+        return {"learning_rate": child}
     if path == ["optimizer"] and isinstance(child, str):
         return _optimizer(child, part)
     operation = catalog.find("op", name) if name.startswith(catalog.OPS) else None

@@ -17,12 +17,13 @@ from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language.envelope import budget_part, data_part, fit_part, input_part, policy_part
 from netspec.language.own import own
+from netspec.language.patterns import freezing, rates
 from netspec.language.schema import Input
 from netspec.language.spec import LayerExpr, ModelPart, Spec, Step, Use
 
 VERSION = 1
 _MODEL_KEYS = ("inputs", "shared", "layers", "outputs")
-_TRAINING_KEYS = ("losses", "metrics", "optimizer", "data", "fit", "budget")
+_TRAINING_KEYS = ("losses", "metrics", "freeze", "optimizer", "optimizers", "data", "fit", "budget")
 _TOP_KEYS = ("netspec", "name", "vars", *_MODEL_KEYS, "dtype_policy", *_TRAINING_KEYS)
 _STEP_KEYS = ("from", "name", "repeat", "call")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")  # what Keras builds and TensorFlow also takes in fit
@@ -54,6 +55,8 @@ def parse(data: Any, file: str, report: Report) -> Spec | None:
         budget=budget_part(data["budget"], report) if data.get("budget") is not None else None,
         policy=policy_part(data.get("dtype_policy"), report),
         meant=frozenset(meant - data.keys()),
+        freeze=freezing(data.get("freeze"), report),
+        optimizers=rates(data.get("optimizers"), report),
     )
 
 

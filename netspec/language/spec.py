@@ -84,7 +84,10 @@ class ModelPart:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec. `losses`, `metrics` and `optimizer` stay raw: the catalogue knows the objects that they name."""
+    """A whole spec. `losses`, `metrics`, `optimizer` and `optimizers` stay raw: the catalogue knows what they name.
+
+    `freeze` holds names and patterns, each with its place; those of another type are left out.
+    """
 
     name: str
     variables: Mapping[str, Any]
@@ -97,3 +100,5 @@ class Spec:
     budget: Budget | None = None
     policy: str | None = None  # of every layer without a `dtype` of its own
     meant: frozenset[str] = frozenset()  # keys that stand there misspelt, which is said
+    freeze: tuple[tuple[str, Path], ...] = ()
+    optimizers: Mapping[str, Any] | None = None

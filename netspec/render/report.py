@@ -115,12 +115,28 @@ def _curves(story: Story) -> str:
             found.append(Chart(title(base, output), "epoch", x, there if len(there) > 1 else there[:1] or lines[:1]))
         drawn = charts.charts(found)
         sections.append(f"<h3>{safe(output)}</h3>{drawn}" if len(story.outputs) > 1 else drawn)
-    seconds = [story.times.get(at, (None, None))[0] for at in x]
-    rates = [story.times.get(at, (None, None))[1] for at in x]
-    more = [Chart("learning rate", "epoch", x, [Line("", rates)]), Chart("seconds", "epoch", x, [Line("", seconds)])]
+    seconds = [story.times.get(at, {}).get("seconds") for at in x]
+    rates = {name: [story.times.get(at, {}).get(name) for at in x] for name in _rates(story)}
+    # On one page, each under its own name, for they may be ten thousand times apart.
+    more = [Chart(_worded(name), "epoch", x, [Line("", values)]) for name, values in rates.items()]
+    more.append(Chart("seconds", "epoch", x, [Line("", seconds)]))
     drawn = charts.charts(more)
     sections.append(f"<h3>Pace</h3>{drawn}" if drawn else "")
     return "".join(sections) + _numbers(rows, seconds, rates)
+
+
+def _rates(story: Story) -> list[str]:
+    """The columns of times.csv that hold learning rates."""
+    return [name for name in next(iter(story.times.values()), {}) if name.startswith(_PASSING)]
+
+
+def _worded(name: str) -> str:
+    """A column of learning rates in words.
+
+    >>> _worded("learning_rate"), _worded("learning_rate_encoder")
+    ('learning rate', 'learning rate, encoder')
+    """
+    return "learning rate" + name.removeprefix(_PASSING).replace("_", ", ", 1)
 
 
 def by_output(row: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, list[str]]:
@@ -132,7 +148,7 @@ def by_output(row: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, list[
     found: dict[str, list[str]] = {}
     bases = dict.fromkeys(name.removeprefix(_VALIDATION) for name in row)
     for base in bases:
-        if base == _PASSING:
+        if base == _PASSING or base.startswith(f"{_PASSING}_"):
             continue
         owners = [name for name in outputs if base.startswith(f"{name}_")] if len(outputs) > 1 else list(outputs)
         # The longest name: `a_b_mae` is of `a_b` rather than of `a`.
@@ -158,9 +174,11 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> list[float | None]:
     return found
 
 
-def _numbers(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float | None], rates: Sequence[float | None]) -> str:
+def _numbers(
+    rows: Sequence[Mapping[str, Any]], seconds: Sequence[float | None], rates: Mapping[str, Sequence[float | None]]
+) -> str:
     names = list(rows[0])
-    more = [("learning rate", rates), ("seconds", seconds)]
+    more = [*((_worded(name), values) for name, values in rates.items()), ("seconds", seconds)]
     more = [(name, values) for name, values in more if any(value is not None for value in values)]
     shown = []
     first = max(0, len(rows) - _ROWS)

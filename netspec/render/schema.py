@@ -11,6 +11,7 @@ from typing import Any
 from netspec import catalog
 from netspec.catalog.augmentations import LAYERS
 from netspec.catalog.dtypes import DTYPES, POLICIES
+from netspec.catalog.together import SCALING
 from netspec.language import schema as envelope
 from netspec.language.schema import KINDS, TABLES
 from netspec.render import schema_words as words
@@ -19,6 +20,7 @@ from netspec.render.schema_forms import (
     NAME,
     NULL,
     OUTPUT,
+    PATTERN,
     TABLE,
     TEXT,
     VARIABLE,
@@ -96,7 +98,14 @@ def _top_keys(objects: Objects) -> dict[str, Form]:
         "dtype_policy": {"default": "float32", **flexible({"enum": [*POLICIES, None]})},
         "losses": {"default": None, **union(loss, weighted, by_output)},
         "metrics": {"default": None, **union(ref("metrics"), named(ref("metrics"), words.OUTPUT_METRICS), NULL)},
+        "freeze": {"default": None, **union(PATTERN, many(PATTERN, 0), NULL)},
         "optimizer": {"default": "rmsprop", **objects.kind("optimizer", null=True)},
+        "optimizers": {
+            "default": None,
+            "type": ["object", "null"],
+            "propertyNames": PATTERN,
+            "additionalProperties": {"description": words.GROUP, **objects.changed("optimizer", without=SCALING)},
+        },
         "budget": {"default": None, **_part("Budget", null=True)},
         "data": {"default": None, **_part("Data", null=True)},
         "fit": {"default": {}, **_part("Fit", null=True)},

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.language.names import PACKED, SUFFIXES, TEXTS
+from netspec.language.patterns import LONGEST_PATTERN
 
 Form = dict[str, Any]
 
@@ -25,6 +26,7 @@ VARIABLE_KEY: Form = {
     "patternErrorMessage": "expected a variable's name: letters, digits and `_`, starting with a letter",
 }
 TEXT: Form = {"type": "string"}
+PATTERN: Form = {"type": "string", "minLength": 1, "maxLength": LONGEST_PATTERN}
 OUTPUT: Form = {
     "type": "string",
     "pattern": f"^([^.]*|{_VARIABLE})$",

@@ -121,6 +121,31 @@ class Objects:
             self.definitions[name] = one
         return ref(name)
 
+    def changed(self, kind: str, *, without: Collection[str]) -> Form:
+        """Any object of a kind, or the first argument or arguments of one that is said elsewhere."""
+        name = f"changed-{kind}"
+        if name not in self.definitions:
+            entries = {each: entry for each, entry in usable(kind).items() if entry.name not in without}
+            given: dict[str, Form] = {}
+            for entry in entries.values():
+                for param in entry.params:
+                    if param.name not in given and param.name not in without and param.name != "name":
+                        form = self._argument(entry, param.name)
+                        given[param.name] = {key: value for key, value in form.items() if key != "default"}
+            objects = {each: form for each, form in self.by_name(kind).items() if each in entries}
+            one: Form = {"properties": {**objects, **given}, "additionalProperties": False, "minProperties": 1}
+            one["patternProperties"] = {_other_case(kind): {}}
+            one["if"], one["else"] = {"propertyNames": {"enum": list(given)}}, {"maxProperties": 1}
+            first = next(iter(entries.values()))
+            alone = [
+                *self.alone(kind),
+                {"type": "string", "pattern": _other_case(kind)},
+                *self._bare(first, *_first(first)),
+            ]
+            expects = f"{says(kind)}; or arguments of the one that stands above"
+            self.definitions[name] = choice(f"{kind}, changed", one, expects, *alone, VARIABLE)
+        return ref(name)
+
     def some(self, kind: str, names: Collection[str], word: str) -> Form:
         """Any of some objects of a kind, by their canonical names or aliases; `word` is what they are called."""
         if word not in self.definitions:

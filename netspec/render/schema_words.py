@@ -13,6 +13,8 @@ TOP = {
     "losses": "what training makes small: one loss for all outputs, or output by output, {loss, weight}",
     "metrics": "what is measured: a list for every output, or output by output",
     "optimizer": "how weights are changed: a name such as adam, or {SGD: {momentum: 0.9}}",
+    "freeze": "names or patterns of layers that training leaves as they are, model/step inside models",
+    "optimizers": "another optimizer or other arguments for layers by name or pattern, of which the first match wins",
     "data": "where rows come from, and what each input and output is made of",
     "fit": "how to train: epochs, batch size, seed, callbacks",
     "budget": "limits above which the spec is refused",
@@ -52,6 +54,7 @@ INPUT = "the shape without the batch dimension, or a mapping"
 SHARED = "a layer, or a model with inputs and layers of its own"
 REFERENCE = "a step or an input, by its name"
 OUTPUT_LOSS = "the loss of this output; null: it has none, and that is meant"
+GROUP = "the optimizer of the layers that this name or pattern is the first to match"
 OUTPUT_METRICS = "the metrics of this output"
 
 # Every field of the models in netspec.language.schema.

@@ -10,7 +10,8 @@ from typing import Any
 from netspec.catalog.types import TensorType, Unknown, Weights, show_bytes
 from netspec.graph.costs import YES, Costs, Row, Total, costs
 from netspec.graph.infer import own_weights, plus
-from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
+from netspec.graph.ir import Call, Graph, LayerDef, Tensor, Training, TypedGraph
+from netspec.render.groups import shares
 
 _UNKNOWN = "unknown"
 _NARROW = 5  # columns of names are not cut further
@@ -19,13 +20,13 @@ _COLUMNS = ("step", "layer", "from", "output", "dtype", "params", "flops", "trai
 _RIGHT, _WHOLE = frozenset({"params", "flops"}), frozenset({"output", "dtype", "trainable"})
 
 
-def as_json(typed: TypedGraph, batch_size: int = 32) -> str:
+def as_json(typed: TypedGraph, batch_size: int = 32, plan: Training | None = None) -> str:
     """The fixed form that scripts read.
 
     Shapes have the batch dimension first, null for a free one and "unknown" for what is not known. A step with several
     outputs has a list of shapes and of dtypes. `params` of a shared layer stand at its first call, so they add up.
     Memory is in bytes, for a batch of `batch_size`; `flops` are those of one example, forward. `at_least` is what is
-    known of each sum.
+    known of each sum. `optimizers` is there where `plan` has several.
     """
     graph = typed.graph
     found = costs(typed, batch_size)
@@ -48,7 +49,7 @@ def as_json(typed: TypedGraph, batch_size: int = 32) -> str:
                 "trainable": row.trainable if row.trainable is None else _text(row.trainable),
             }
         )
-    report = {
+    report: dict[str, Any] = {
         "name": graph.name,
         "inputs": {name: _tensor(typed.types[Tensor(name)]) for name in graph.inputs},
         "outputs": {name: _tensor(typed.types[tensor]) for name, tensor in graph.outputs.items()},
@@ -71,6 +72,12 @@ def as_json(typed: TypedGraph, batch_size: int = 32) -> str:
             "activations": found.activations.known,
         },
     }
+    several = shares(plan, found.own)
+    if several:
+        report["optimizers"] = [
+            {"pattern": each.pattern, "optimizer": each.optimizer, "trainable": _number(each.trainable)}
+            for each in several
+        ]
     return json.dumps(report, indent=2)
 
 
@@ -83,15 +90,23 @@ class Section:
     outputs: str
 
 
-def as_text(typed: TypedGraph, width: int | None = None, batch_size: int = 32) -> str:
-    """The table that people read: the model, then a section for each nested model, then what all of it comes to."""
+def as_text(typed: TypedGraph, width: int | None = None, batch_size: int = 32, plan: Training | None = None) -> str:
+    """The table that people read: the model, then a section for each nested model, then what all of it comes to.
+
+    With a `plan` that has several optimizers, what each of them trains.
+    """
     found = costs(typed, batch_size)
     mixed = any(row.trainable not in (YES, None) for row in found.rows)
     lines = []
     for at, section in enumerate(sections(typed, found)):
         lines += ["", f"model {section.name}"] if at else [section.name]
         lines += _laid_out(section, width, mixed)
-    return "\n".join([*lines, "", *table(sums(found), right=frozenset({1}))])
+    several = [
+        (f"`{each.pattern}`" if each.pattern else "all others", _count(each.trainable), each.optimizer)
+        for each in shares(plan, found.own)
+    ]
+    trained = [*table([("optimizers", "weights", ""), *several], right=frozenset({1})), ""] if several else []
+    return "\n".join([*lines, "", *trained, *table(sums(found), right=frozenset({1}))])
 
 
 def sections(typed: TypedGraph, found: Costs) -> Iterator[Section]:

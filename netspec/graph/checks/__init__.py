@@ -50,6 +50,10 @@ def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, reso
         from netspec.graph.checks.precision import check_precision
 
         check_precision(spec, found, plan, report)
+    if spec.freeze or spec.optimizers:
+        from netspec.graph.checks.idle import check_idle
+
+        check_idle(spec, found, report)
     if found.unlike and "BatchNormalization" in found.classes:
         from netspec.graph.checks.freezing import check_freezing
 

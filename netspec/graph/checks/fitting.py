@@ -87,23 +87,27 @@ def _lengths(spec: Spec, typed: TypedGraph, report: Report) -> None:
     report.add("NS525", path, asked + said, key=True, spans=spans, help=cure)
 
 
-def _averages(optimizer: object) -> bool:
-    """Whether the optimizer, or the one inside a LossScaleOptimizer, keeps moving averages of the weights."""
-    while isinstance(optimizer, KerasObject) and "inner_optimizer" in optimizer.args:
-        optimizer = optimizer.args["inner_optimizer"]
-    return isinstance(optimizer, KerasObject) and optimizer.args.get("use_ema") is True
+def _optimizers(plan: Training) -> list[KerasObject]:
+    """All optimizers, each without what scales the loss for it."""
+    found: list[KerasObject] = []
+    for each in (plan.optimizer, *(group.optimizer for group in plan.groups)):
+        while isinstance(each, KerasObject) and "inner_optimizer" in each.args:
+            each = each.args["inner_optimizer"]
+        found += [each] if isinstance(each, KerasObject) else []
+    return found
 
 
 def _callbacks(spec: Spec, plan: Training, report: Report) -> None:
-    epochs = spec.fit.epochs
-    rate = plan.optimizer.args.get("learning_rate") if isinstance(plan.optimizer, KerasObject) else None
+    epochs, optimizers = spec.fit.epochs, _optimizers(plan)
+    rates = (each.args.get("learning_rate") for each in optimizers)
+    rate = next((each for each in rates if isinstance(each, KerasObject)), None)
     for callback in plan.callbacks:
-        if callback.cls == "ReduceLROnPlateau" and isinstance(rate, KerasObject):
+        if callback.cls == "ReduceLROnPlateau" and rate is not None:
             message = f"`ReduceLROnPlateau` sets the learning rate, which Keras refuses while it is a `{rate.cls}`"
             spans = [(rate.path, "the schedule")]
             cure = "leave out the callback, or give `learning_rate` a number"
             report.add("NS524", callback.path, message, key=True, spans=spans, help=cure)
-        elif callback.cls == "SwapEMAWeights" and not _averages(plan.optimizer):
+        elif callback.cls == "SwapEMAWeights" and not any(each.args.get("use_ema") is True for each in optimizers):
             message = "`SwapEMAWeights` needs averages of the weights, which the optimizer does not keep"
             cure = "give the optimizer `use_ema: true`, or leave out the callback"
             report.add("NS206", callback.path, message, key=True, help=cure)
@@ -122,9 +126,11 @@ def _callbacks(spec: Spec, plan: Training, report: Report) -> None:
 
 def _rate(plan: Training, report: Report) -> None:
     """Adam and its kind move each weight by about the learning rate at each step."""
-    if not isinstance(plan.optimizer, KerasObject) or plan.optimizer.cls not in _STEPPING:
-        return
-    rate = plan.optimizer.args.get("learning_rate")
-    if isinstance(rate, int | float) and not isinstance(rate, bool) and rate >= 1:
-        message = f"a step of `{plan.optimizer.cls}` moves weights by about {describe(rate)}, more than they are large"
-        report.add("NS522", (*plan.optimizer.path, "learning_rate"), message, help="usual is 0.001")
+    told = set()
+    for each in _optimizers(plan):
+        rate = each.args.get("learning_rate")
+        huge = isinstance(rate, int | float) and not isinstance(rate, bool) and rate >= 1
+        if each.cls in _STEPPING and huge and (each.cls, rate) not in told:
+            told.add((each.cls, rate))  # an entry of `optimizers` may have it from `optimizer`
+            message = f"a step of `{each.cls}` moves weights by about {describe(rate)}, more than they are large"
+            report.add("NS522", (*each.path, "learning_rate"), message, help="usual is 0.001")

@@ -43,7 +43,9 @@ def check_freezing(found: Survey, report: Report) -> None:
 
 def _check(found: Survey, each: _Normalizer, report: Report) -> None:
     layer = worker(each.call)
-    frozen = any(part.args.get("trainable") is False for part in wrapped(each.call.layer))
+    parts = wrapped(each.call.layer)
+    frozen = any(part.args.get("trainable") is False for part in parts)
+    by_name = any(isinstance(part, LayerDef) and part.frozen for part in parts)
     training = each.call.arguments.get("training")
     path, key = place(each.call)
     message = cure = None
@@ -51,6 +53,7 @@ def _check(found: Survey, each: _Normalizer, report: Report) -> None:
         path, key = (*each.call.path, "call", "training"), False
         message = "`training: true` does nothing to a frozen `BatchNormalization`, which keeps to its statistics"
         cure = "leave out `trainable: false`, or `training: true`"
+        cure = "take it out of `freeze`, or leave out `training: true`" if by_name else cure
     elif not frozen and training is False:
         path, key = (*each.call.path, "call", "training"), False
         message = "`training: false` keeps `BatchNormalization` from ever learning its moving statistics"
@@ -61,7 +64,8 @@ def _check(found: Survey, each: _Normalizer, report: Report) -> None:
         above = called(each.source, report)
         message = f"frozen `BatchNormalization` after {above}, which is trained: with the mean 0 and the variance 1 "
         message += "that it starts with, it normalizes nothing"
-        cure = "leave out its `trainable: false`, or freeze what stands above as well"
+        cure = "take it out of `freeze`" if by_name else "leave out its `trainable: false`"
+        cure += ", or freeze what stands above as well"
     elif not frozen and found.trained(each.call.layer) and each.above == each.below == _Near.FROZEN:
         message = "`BatchNormalization` is trained between frozen layers, so what those compute with keeps changing"
         cure = "freeze it as well: `trainable: false`"

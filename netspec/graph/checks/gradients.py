@@ -145,7 +145,8 @@ def check_gradients(spec: Spec, found: Survey, plan: Training, report: Report) -
         return  # not meant to be trained; fit says so
     if found.unlike and _all_frozen(found):
         message = "`losses` train nothing: every layer with weights is frozen"
-        cure = "leave out `trainable: false` where something is to be learned, or `losses` where nothing is"
+        what = "`freeze`" if spec.freeze else "`trainable: false`"
+        cure = f"leave out {what} where something is to be learned, or `losses` where nothing is"
         report.add("NS511", ("losses",), message, key=True, severity="warning", help=cure)
         return
     if not any(_of_output(spec, plan, name) for name in found.typed.graph.outputs) and not _may_stop(found):

@@ -52,6 +52,7 @@ def build(
     steps_per_execution: int = 1,
     scored: Collection[str] | None = None,
     weighted: bool = False,
+    portable: bool = False,
 ) -> Any:
     """The model of a spec, compiled with its losses, metrics and optimizer.
 
@@ -61,6 +62,7 @@ def build(
         steps_per_execution: as in `keras.Model.compile`.
         scored: the outputs that there are targets for; the others have no metrics. All if left out.
         weighted: metrics get the weights of rows too.
+        portable: with objects of Keras's own classes alone, so that it can be saved and read without netspec.
 
     Returns:
         A `keras.Model`. One input is a tensor, several are a list in the order of the spec, fed by name or in order;
@@ -74,7 +76,8 @@ def build(
     _check_memory(checked, 1)
     model = lower(checked)
     if compiled:
-        compile_model(model, checked, steps_per_execution=steps_per_execution, scored=scored, weighted=weighted)
+        how: dict[str, Any] = {"scored": scored, "weighted": weighted, "portable": portable}
+        compile_model(model, checked, steps_per_execution=steps_per_execution, **how)
     return model
 
 
@@ -116,7 +119,7 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
         OSError: the folder is missing or cannot be written.
     """
     _check_memory(checked, 3)  # the model, its file's content, and the model that is read back
-    model = build(checked, compiled=saves_training(checked))
+    model = build(checked, compiled=saves_training(checked), portable=True)
     keras = load_keras()
     nodes = _nodes(checked.typed)
     mine, own_folder = [own for own in owned(checked) if own.kind in LAYERS], FilePath(checked.folder)
@@ -174,10 +177,11 @@ def compile_model(
     steps_per_execution: int = 1,
     scored: Collection[str] | None = None,
     weighted: bool = False,
+    portable: bool = False,
 ) -> None:
     """Compile with losses, weights and metrics by output name; the metrics of `scored` only, where it is given.
 
-    `weighted` metrics get the weights of rows.
+    `weighted` metrics get the weights of rows; `portable` as in `build`.
     """
     plan = checked.training
     outputs = tuple(checked.typed.graph.outputs)
@@ -200,8 +204,17 @@ def compile_model(
         }
     else:
         arguments = {}
+    if plan.groups:
+        from netspec.runtime.model import optimizing
+
+        graph = checked.typed.graph
+        optimizer = optimizing.several(model, graph, plan, lambda one: _made(one, one.path, folder), portable=portable)
+        if checked.policy == "mixed_float16" and not portable:
+            optimizer = optimizing.scaled(optimizer)
+    else:
+        optimizer = _made(plan.optimizer, ("optimizer",), folder)
     model.compile(
-        optimizer=_made(plan.optimizer, ("optimizer",), folder),
+        optimizer=optimizer,
         steps_per_execution=steps_per_execution,
         jit_compile=True if checked.fit.jit else "auto",
         run_eagerly=checked.fit.eager,
@@ -404,7 +417,7 @@ def _check_memory(checked: Checked, copies: int) -> None:
     A layer's first values are made beside the weights that take them.
     """
     whole = largest = 0
-    for own, size in sized(checked.typed):
+    for _, own, size in sized(checked.typed):
         mine = size * sum(part for part in (own.trainable, own.non_trainable) if isinstance(part, int))
         whole, largest = whole + mine, max(largest, mine)
     free = free_memory()

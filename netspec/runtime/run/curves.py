@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from netspec.runtime.run import epochs, runs, timing
+from netspec.runtime.run import epochs, rates, runs
 from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.telling import say
 
@@ -40,15 +40,13 @@ class Curves:
                 old.unlink()
             self._again(history, epochs.times(run))
 
-    def _again(
-        self, history: Sequence[Mapping[str, Any]], times: Mapping[int, tuple[float | None, float | None]]
-    ) -> None:
+    def _again(self, history: Sequence[Mapping[str, Any]], times: Mapping[int, epochs.Pace]) -> None:
         """The epochs before a checkpoint, each at about the time when it ended."""
-        took = [times.get(number, (None, None)) for number in range(1, len(history) + 1)]
-        at = time.time() - sum(seconds or 0.0 for seconds, _ in took)
-        for number, (logs, (seconds, rate)) in enumerate(zip(history, took, strict=True), start=1):
-            at += seconds or 0.0
-            self._write(number, logs, rate, at)
+        took = [times.get(number, {}) for number in range(1, len(history) + 1)]
+        at = time.time() - sum(pace.get("seconds") or 0.0 for pace in took)
+        for number, (logs, pace) in enumerate(zip(history, took, strict=True), start=1):
+            at += pace.get("seconds") or 0.0
+            self._write(number, logs, {name: rate for name, rate in pace.items() if name != "seconds"}, at)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -64,7 +62,7 @@ class Curves:
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """Written, and passed on."""
         with self._harmless():
-            self._write(number, logs, timing.learning_rate(self._optimizer), time.time())
+            self._write(number, logs, rates.now(self._optimizer), time.time())
         self._inner.epoch_ends(number, seconds, logs)
 
     def close(self) -> None:
@@ -83,14 +81,15 @@ class Curves:
             self._failed = True
             say(sys.stderr, f"note: `{self._folder}` cannot be written, so it is left out: {error}")
 
-    def _write(self, number: int, logs: Mapping[str, Any], rate: float | None, at: float) -> None:
+    def _write(self, number: int, logs: Mapping[str, Any], learned: Mapping[str, float | None], at: float) -> None:
         if self._failed:
             return
-        values = {name: value for name, value in logs.items() if isinstance(value, float) and name != "learning_rate"}
+        values = {
+            name: value for name, value in logs.items() if isinstance(value, float) and not name.startswith(rates.RATE)
+        }
         validation = {name.removeprefix("val_"): value for name, value in values.items() if name.startswith("val_")}
         training = {name: value for name, value in values.items() if not name.startswith("val_")}
-        if rate is not None:
-            training["learning_rate"] = rate
+        training |= {name: rate for name, rate in learned.items() if rate is not None}
         for part, found in (("train", training), ("validation", validation)):
             if found:
                 writer = self._writer(part, number, at)

@@ -106,9 +106,7 @@ class Display:
         return Text("  ".join(parts), no_wrap=True, overflow="ellipsis")
 
     def _metrics(self) -> list[RenderableType]:
-        names = [
-            name for name in {**self._now, **self._last} if not name.startswith("val_") and name != "learning_rate"
-        ]
+        names = [name for name in {**self._now, **self._last} if not name.startswith(("val_", "learning_rate"))]
         names = sorted(names, key=lambda name: (name != "loss", self._places.get(name, len(self._places))))
         names = names[: max(1, self._console.height - 6)]
         if not names:

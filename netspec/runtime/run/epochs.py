@@ -43,15 +43,19 @@ def history(run: Path) -> list[dict[str, Value]]:
     return rows
 
 
-def times(run: Path) -> dict[int, tuple[float | None, float | None]]:
-    """By epoch, from 1, its seconds and the learning rate at its end, as far as they were noted."""
-    found = {}
+Pace = Mapping[str, float | None]  # the seconds of an epoch, and learning rates at its end
+
+
+def times(run: Path) -> dict[int, Pace]:
+    """By epoch, from 1, its numbers under the names of their columns, as far as they were noted."""
+    found: dict[int, Pace] = {}
     with contextlib.suppress(OSError, ValueError), (run / runs.TIMES).open(encoding="utf-8") as file:
+        _, *names = file.readline().rstrip("\n").split(",")
         for line in file:
             number, *numbers = line.rstrip("\n").split(",")
-            if number.isdecimal() and len(numbers) == 2:  # not the header, nor half a line
-                seconds, rate = (float(each) if each else None for each in numbers)
-                found[int(number)] = seconds, rate
+            if number.isdecimal() and len(numbers) == len(names):  # not half a line
+                cells = (float(each) if each else None for each in numbers)
+                found[int(number)] = dict(zip(names, cells, strict=True))
     return found
 
 

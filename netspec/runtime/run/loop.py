@@ -20,14 +20,14 @@ from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
-from netspec.runtime.run import by_length, eagerly, stopping
+from netspec.runtime.run import by_length, eagerly, rates, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
 from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.refusals import REFUSALS, refused
 from netspec.runtime.run.scores import Number, plain
-from netspec.runtime.run.snapshots import averages, forget
+from netspec.runtime.run.snapshots import forget
 from netspec.runtime.run.splits import Part, output_types
 from netspec.runtime.run.telling import Pace
 
@@ -298,7 +298,7 @@ def train(
         except REFUSALS as error:
             raise refused(error, *eagerly.at_fault(error, checked)) from error
     keeper.flush()
-    if callbacks or averages(model.optimizer):
+    if callbacks or rates.averages(model.optimizer):
         keeper.save()  # what they put in place of the last epoch's weights
 
 

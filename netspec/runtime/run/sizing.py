@@ -22,11 +22,12 @@ def check_memory(checked: Checked) -> None:
     Raises:
         TooBig: they take more than is free.
     """
-    trained = other = 0
-    for own, size in sized(checked.typed):
-        trained += own.trainable * size if isinstance(own.trainable, int) else 0
-        other += own.non_trainable * size if isinstance(own.non_trainable, int) else 0
-    needed = trained * (2 + slots(checked.training.optimizer)) + other
+    needed, plan = 0, checked.training
+    kept = {layer: slots(group.optimizer) for group in plan.groups for layer in group.layers}
+    rest = slots(plan.optimizer)
+    for layer, own, size in sized(checked.typed):
+        needed += size * own.trainable * (2 + kept.get(layer, rest)) if isinstance(own.trainable, int) else 0
+        needed += size * own.non_trainable if isinstance(own.non_trainable, int) else 0
     free = free_memory()
     if free is not None and needed > free:
         raise TooBig(

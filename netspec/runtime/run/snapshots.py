@@ -87,11 +87,6 @@ def size(model: Any) -> int:
     return sum(variable.value.dtype.size * int(np.prod(variable.shape)) for variable in _variables(model))
 
 
-def averages(optimizer: Any) -> bool:
-    """Whether an optimizer puts averages in the weights' place when training ends; one that scales losses holds it."""
-    return bool(getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False))
-
-
 def stateful(model: Any) -> Iterator[Any]:
     """All stateful layers, nested and wrapped ones too, each once."""
     waiting, seen = [model], set()

@@ -16,12 +16,12 @@ from netspec.runtime.run.runs import RunError
 
 @dataclass(frozen=True)
 class Story:
-    """A run. `times` has the seconds and the learning rate of each epoch, from 1, where they are known."""
+    """A run. `times` has the seconds and the learning rates of each epoch, from 1, where they are known."""
 
     run: Listed
     outputs: tuple[str, ...]
     history: Sequence[Mapping[str, Any]]
-    times: Mapping[int, tuple[float | None, float | None]]
+    times: Mapping[int, epochs.Pace]
     seconds: float | None
     text: str
     environment: Mapping[str, Any]
@@ -55,7 +55,7 @@ def told(
         run = replace(run, metrics=metrics, state=runs.FINISHED)
     environment = runs.load(folder).environment
     times = epochs.times(folder)
-    known = [seconds for seconds, _ in times.values() if seconds is not None]
+    known = [seconds for each in times.values() if (seconds := each.get("seconds")) is not None]
     names = {name: None for split in run.metrics.values() for name in split if name != "(all)"}
     return Story(
         run,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netspec.runtime.run import runs
+from netspec.runtime.run import rates, runs
 from netspec.runtime.run.progress import Progress
 
 
@@ -30,19 +30,14 @@ class Timed:
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """Noted; an epoch that is run once more after a kill has a second line, which counts."""
-        found = learning_rate(self._optimizer)
-        rate = "" if found is None else repr(found)
+        found = rates.now(self._optimizer)
+        row = ",".join("" if rate is None else repr(rate) for rate in found.values())
         with contextlib.suppress(OSError), self._path.open("a", encoding="utf-8") as file:
-            file.write(("" if file.tell() else "epoch,seconds,learning_rate\n") + f"{number},{seconds:.6f},{rate}\n")
+            file.write(
+                ("" if file.tell() else f"epoch,seconds,{','.join(found)}\n") + f"{number},{seconds:.6f},{row}\n"
+            )
         self._inner.epoch_ends(number, seconds, logs)
 
     def close(self) -> None:
         """Passed on."""
         self._inner.close()
-
-
-def learning_rate(optimizer: Any) -> float | None:
-    """The rate of the next step, None where there is none."""
-    with contextlib.suppress(Exception):
-        return float(optimizer.learning_rate)
-    return None

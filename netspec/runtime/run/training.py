@@ -191,7 +191,7 @@ class _Attempt:
             )
         check_memory(checked)
         engine.keras()
-        from netspec.runtime.run import by_length, counting, keeping, loop, scoring, snapshots
+        from netspec.runtime.run import by_length, counting, keeping, loop, rates, scoring
 
         steps = loop.steps(checked, parts.train.rows)
         own = callbacks(checked)
@@ -252,7 +252,7 @@ class _Attempt:
             raise self._not_finite(error) from None
         finally:
             shown.close()
-        anew = bool(own) or snapshots.averages(model.optimizer)
+        anew = bool(own) or rates.averages(model.optimizer)
         found, counted = scoring.scored(model, checked, parts, keeper.history[-1], anew=anew)
         result = FitResult(
             run,
