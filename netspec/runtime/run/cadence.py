@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 SECONDS = 60.0
 _FIRST = 1.0  # seconds until the first one
 _SHARE = 0.02  # of the time may go into checkpoints that nobody has asked for by steps
+_RATE = 2e8  # bytes of a model's numbers that are written in a second, weights and all, as long as none were
 
 
 class Cadence:
@@ -27,6 +28,11 @@ class Cadence:
     ...     pass
     >>> cadence.due(3), cadence.due(4)  # 0.9 and 10 s later
     (False, True)
+    >>> clock = iter([0.0, 1.0, 9.9, 10.0]).__next__
+    >>> cadence = Cadence(60.0, None, clock)
+    >>> cadence.expect(40_000_000)  # which may take 0.2 s
+    >>> cadence.due(1), cadence.due(2), cadence.due(3)  # at 1, 9.9 and 10 s
+    (False, False, True)
     """
 
     def __init__(
@@ -35,6 +41,11 @@ class Cadence:
         self._seconds, self._steps, self._clock = seconds, steps, clock
         self._began = self._written = clock()
         self._written_step, self._cost = 0, 0.0
+
+    def expect(self, size: int) -> None:
+        """The first one is of so many bytes, and waits for what that may cost, a minute at most."""
+        if not self._written_step:
+            self._cost = min(size / _RATE, _SHARE * (self._seconds or 0.0))
 
     def due(self, step: int, *, at_once: bool = False) -> bool:
         """Whether one is due after `step` steps of the training; `at_once`: whatever the clock says."""

@@ -94,6 +94,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: Any = None) -> None:
         """Puts back where training stood, and the rows of history that belong to it."""
         self._size = snapshots.size(self.model)
+        self._cadence.expect(self._size)
         if self._since is not None:
             _restore(self._callbacks, self._since.callbacks)  # none where the spec has others now
             snapshots.put_back(self.model, self._since.snapshot)
