@@ -285,6 +285,22 @@ def test_the_same_mistake_in_two_files_is_one(tmp_path: Path) -> None:
     assert "`w.csv`" in found.message
 
 
+def test_parts_without_rows_stand_beside_others(tmp_path: Path) -> None:
+    some = {"a__csv": "x,y\n", "b__csv": "", "c__csv": "x,y\nred,1\n", "d__csv": "x,y\n\n"}
+    data = "{train: {csv: %s}, features: {x: x}, targets: {y: y}}"
+    (found,) = said(tmp_path, flat(), data % "['*.csv']", **some)
+    assert "`c.csv` row 1 (line 2), column `x`" in found.message
+    (found,) = said(tmp_path, flat(), data % "[a.csv, d.csv]")
+    assert (found.code, found.message) == ("NS704", "`d.csv` has a header and no rows")
+    (found,) = said(tmp_path, flat(), data % "[b.csv, b.csv]")
+    assert (found.code, found.message) == ("NS704", "`b.csv` is empty")
+    (tmp_path / "c.csv").unlink()
+    for name in "efg":
+        (tmp_path / f"{name}.csv").write_text("x,y\n")
+    (tmp_path / "z.csv").write_text("x,y\n1,2\n")
+    assert said(tmp_path, flat(), data % "['*.csv']") == []  # nobody has looked at the last ones
+
+
 def test_one_mistake_of_the_spec_does_not_make_two(tmp_path: Path) -> None:
     found = said(tmp_path, flat(1, 1, "linear", "msee"), XY, t__csv="x,y\n1,no\n2,yes\n")
     assert [each.code for each in found] == ["NS503"]

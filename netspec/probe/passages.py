@@ -64,11 +64,11 @@ def check(
 
 def _named(data: Data, part: Path, folder: FilePath) -> int:
     """How many files a source has, of which the first few are looked at."""
-    from netspec.language.names import expanded
+    from netspec.language.names import expanded, filled
 
     held, test = (split.source if split is not None else None for split in (data.validation, data.test))
     source = {"train": data.train, "validation": held, "test": test}[str(part[1])]
-    return 0 if source is None else len(expanded(source, folder))
+    return 0 if source is None else len(filled(expanded(source, folder), source.kind, folder))
 
 
 def _first(name: str, folder: FilePath) -> tuple[str, bool] | None:

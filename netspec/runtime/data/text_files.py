@@ -60,13 +60,15 @@ def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> T
 
 
 def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> int:
-    """How many rows it has; every row is looked at on the way, so that later readings find nothing wrong."""
+    """How many rows it has, or none; each is looked at on the way, so that later readings find nothing wrong."""
     if check_utf8(file) % 2:
         _check_quotes(file, separator)
-    rows = sum(table.rows for table in blocks(file, separator, wanted[:1], there, before=0))
-    if rows == 0:
-        raise DataError("NS704", f"`{file.name}` has a header and no rows")
-    return rows
+    try:
+        return sum(table.rows for table in blocks(file, separator, wanted[:1], there, before=0))
+    except DataError as error:
+        if error.code != "NS704":
+            raise
+        return 0
 
 
 def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *, before: int) -> Iterator[Table]:

@@ -153,7 +153,7 @@ def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepare
         scored=_scored(checked),
         folder=Path(checked.folder),
     )
-    parts, how = {TRAIN: cut.train}, {}
+    parts, how = {TRAIN: cut.train}, {TRAIN: sources.said_without(rows)}
     for name in (VALIDATION, TEST):
         found = _rows_of(name, checked, prepared, cut)
         if found is not None:
@@ -321,7 +321,8 @@ def _rows_of(
     part = data.test if name == TEST else data.validation
     if part is not None and part.source is not None:
         wanted = tuple(dict.fromkeys((*columns(prepared), *more)))
-        return sources.opened(part.source, Path(checked.folder), columns=wanted), ""
+        found = sources.opened(part.source, Path(checked.folder), columns=wanted)
+        return found, sources.said_without(found)
     if name == TEST and part is None and data.dataset is not None:
         return named.dataset(data.dataset, "test"), ""
     return None
