@@ -294,6 +294,10 @@ def test_the_verb_writes_the_text_and_nothing_else_to_stdout(tiny: Path, run: Ru
     assert run("generate", tiny.parent / "t.txt").rc != 0
 
 
+def test_one_character_is_one(tiny: Path, run: Run) -> None:
+    assert run("generate", tiny, "--length", "1", "--seed", "7").stderr == "1 character, seed 7\n"
+
+
 def test_a_terminal_gets_no_escape_sequences(tiny: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()

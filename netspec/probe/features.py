@@ -15,7 +15,7 @@ from typing import Any
 
 from netspec.catalog.types import TensorType
 from netspec.catalog.types import show as show_shape
-from netspec.diagnostics import Path, Report
+from netspec.diagnostics import Path, Report, counted
 from netspec.language.schema import KINDS_OF_FEATURE, Feature
 from netspec.probe import forms, quantities
 from netspec.probe.cells import is_missing, number, numbers_in, whole_numbers, with_a_point
@@ -154,7 +154,7 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
     cure = None
     if kind == "numbers" and len(dims) == 1 and len(shape) == 1:
         lists = f", say `array: true` where a cell holds {dims[0] or 'several'} numbers," if shape == (1,) else ","
-        cure = f"list {dims[0]} columns under `columns`{lists} or make the input [{shape[0]}]"
+        cure = f"list {_columns(dims[0])} under `columns`{lists} or make the input [{shape[0]}]"
     elif kind in ("text", "sequence") and len(dims) == len(shape):
         cure = "leave out `length`, and the input's own is taken"
     elif kind == "text":
@@ -165,6 +165,10 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
         cure = f"make the input [{', '.join(map(str, shape))}]"
     said = f"input `{wanted.input}` is {show_shape((None, *dims))}, its feature gives {show_shape((None, *shape))}"
     report.add("NS708", wanted.path, said, help=cure, spans=wanted.spans)
+
+
+def _columns(count: int | None) -> str:
+    return "more columns" if count is None else counted(count, "column")
 
 
 def _other_input(dims: tuple[int | None, ...], shape: tuple[int, ...]) -> str:
@@ -358,7 +362,8 @@ class Numbers(Check):
             self.say("limit", column, "NS712", *beyond(wanted, self.found.get(("limit", column))))
             nothing = self.there.get(column, 0) == 0 and not any(name == column for _, name in self.found)
             if nothing and self.learning and self.sheet.whole:
-                said = f"{self.sheet.origin}, column {shown(column)}: no number in the {self.sheet.seen:,} rows"
+                rows = counted(self.sheet.seen, "row")
+                said = f"{self.sheet.origin}, column {shown(column)}: no number in the {rows}"
                 self.report.add("NS704", wanted.at(column), said, spans=wanted.spans)
 
     @staticmethod

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.catalog.types import show as show_shape
-from netspec.diagnostics import Path, Report
+from netspec.diagnostics import Path, Report, counted
 from netspec.language.schema import Target
 from netspec.probe import forms, steps, vectors, weights
 from netspec.probe.cells import digits, is_missing, number, with_a_point
@@ -102,8 +102,8 @@ def _check_count(wanted: Wanted, names: Sequence[str], holder: str, report: Repo
     most = 2 if wanted.form == "numbers" else units
     if len(names) <= most or (wanted.form == "numbers" and units != 1):
         return True
-    said = f"output `{wanted.output}` has {units} unit{'s' * (units != 1)}, {holder} {len(names)} classes: "
-    cure = f"give the output {len(names)} units"
+    said = f"output `{wanted.output}` has {counted(units, 'unit')}, {holder} {counted(len(names), 'class')}: "
+    cure = f"give the output {counted(len(names), 'unit')}"
     if wanted.form == "numbers" and wanted.loss in forms.BINARY:
         cure += " and a softmax, and use the loss `sparse_categorical_crossentropy`"
     place = (*wanted.path, "classes") if wanted.target.classes else wanted.at(wanted.columns[0])
@@ -163,7 +163,7 @@ def _shape_cure(wanted: Wanted, dims: tuple[int | None, ...], shape: tuple[int, 
     if axes == 0:
         if wanted.units is None or wanted.form != "numbers":
             return None
-        cure = f"list {wanted.units} columns under `columns`, or give the output {shape[0]} unit{'s' * (shape[0] != 1)}"
+        cure = f"list {counted(wanted.units, 'column')} under `columns`, or give the output {counted(shape[0], 'unit')}"
         classes = shape == (1,) and wanted.loss in forms.CLASSES
         return "say `one_hot: true` for class numbers; " + cure if classes else cure
     if axes > 3 or None in dims:
@@ -421,7 +421,7 @@ class Labels:
         if whole and len(distinct) == 2:
             cure = f"say which class is which: `classes: [{', '.join(_quoted(v) for v in sorted(distinct))}]`"
         elif whole and len(distinct) > 2:
-            cure = f"for classes give the output {int(highest) + 1} units and a softmax"
+            cure = f"for classes give the output {counted(int(highest) + 1, 'unit')} and a softmax"
             cure += ", and use the loss `sparse_categorical_crossentropy`"
         said = f"expected a label from 0 to 1 for this loss, got {shown(float(odd.got))}"
         say(self.report, "NS711", wanted.at(name), self.sheet, name, odd, said, help=cure, spans=wanted.spans)
@@ -432,7 +432,7 @@ def _range_cure(lowest: float, highest: float, distinct: set[float], units: int 
         return f"say which class is which: `classes: [{', '.join(_quoted(v) for v in sorted(distinct))}]`"
     if lowest < 0:
         return "class numbers start at 0; a row without a label has an empty cell"
-    more = f"give the output {int(highest) + 1} units"
+    more = f"give the output {counted(int(highest) + 1, 'unit')}"
     if lowest >= 1 and highest == units:
         return f"class numbers start at 0: subtract 1 from the column, or {more}"
     return more

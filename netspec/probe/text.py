@@ -13,6 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
+from netspec.diagnostics import counted
 from netspec.probe.sheet import MOST_ROWS, MOST_TEXT, TEXT, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, unpacked
 
@@ -104,7 +105,7 @@ def _blocks(
         number, at, count = ragged
         more = "" if wrong == 1 else f"; so are {wrong} of {sheet.far()}"
         raise ProbeError(
-            f"`{name}` row {number} (line {at}): expected {len(header)} columns, got {count}{more}",
+            f"`{name}` row {number} (line {at}): expected {counted(len(header), 'column')}, got {count}{more}",
             help="put cells that hold the separator in double quotes"
             if count > len(header)
             else "an empty cell has its separator too",

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netspec.diagnostics import counted
 from netspec.language.dates import width
 from netspec.language.schema import Source
 from netspec.probe.cells import MISSING
@@ -322,16 +323,15 @@ def _inputs(
     few = tuple(name for name, (kind, _) in roles.items() if kind == "few")
     if few:
         size = max(columns[name].distinct or 0 for name in few) + 1
-        why = f"at most {size - 1} values each, and 0 for unknown"
+        why = f"at most {counted(size - 1, 'value')} each, and 0 for unknown"
         yield Made(legal("kinds", taken), "few", few, (len(few),), "int32", {"category": True}, why, size)
     for name, (kind, why) in roles.items():
         column = columns[name]
         if kind == "category":
             size = (column.distinct or 0) + 1
             width = min(32, max(4, round(size**0.5)))
-            yield Made(
-                legal(name, taken), kind, (name,), (1,), "int32", {"category": True}, f"{size - 1} values", size, width
-            )
+            why = counted(size - 1, "value")
+            yield Made(legal(name, taken), kind, (name,), (1,), "int32", {"category": True}, why, size, width)
         elif kind == "text":
             size, length = details.text(name, column.there)
             text: dict[str, Any] = {"vocabulary": size, "length": length}
@@ -378,7 +378,7 @@ def _looked_into(column: Column, kind: str, found: Found, name: str) -> Made:
         feature = {"sequence": {"vocabulary": size, "length": length}}
         return Made(name, "sequence", (column.name,), (length,), "int32", feature, why, size, 32)
     if kind == "list":
-        why = f"{found.most} numbers in a cell, each minus its mean, over its deviation"
+        why = f"{counted(found.most, 'number')} in a cell, each minus its mean, over its deviation"
         return Made(name, "numbers", (column.name,), (found.most,), "float32", {"array": True, "normalize": True}, why)
     length = min(_WORDS[1], max(1, found.usual))
     why = "steps of numbers, minus their mean, over their deviation; 95 in 100 lists are no longer"

@@ -13,6 +13,7 @@ from collections.abc import Sequence as Items
 import pyarrow as pa
 import pyarrow.csv
 
+from netspec.diagnostics import counted
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.files import File, opened
 from netspec.runtime.data.tables import LONGEST, Table, Text, records
@@ -125,7 +126,8 @@ def _diagnose(file: File, separator: str, there: Items[str], error: Exception) -
             if len(cells) != len(there):
                 return DataError(
                     "NS705",
-                    f"`{file.name}` row {number} (line {line}): expected {len(there)} columns, got {len(cells)}",
+                    f"`{file.name}` row {number} (line {line}): "
+                    f"expected {counted(len(there), 'column')}, got {len(cells)}",
                     "put cells that hold the separator in double quotes"
                     if len(cells) > len(there)
                     else "an empty cell has its separator too",

@@ -15,7 +15,7 @@ import numpy as np
 
 from netspec import diagnostics
 from netspec.catalog.types import TensorType, show_bytes
-from netspec.diagnostics import Place, Report
+from netspec.diagnostics import Place, Report, counted
 from netspec.graph.infer import infer
 from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
@@ -394,7 +394,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
     nothing = next((output for output, total in weights.items() if not total), None)
     if name == TRAIN and nothing is not None:
         raise DataError(
-            "NS704", f"`{rows.origin}`: none of the {used.kept} rows weighs anything for output `{nothing}`"
+            "NS704", f"`{rows.origin}`: none of the {counted(used.kept, 'row')} weighs anything for output `{nothing}`"
         )
     made = gathered.made()
     if isinstance(made, Store):
