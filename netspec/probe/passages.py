@@ -85,7 +85,7 @@ def _first(name: str, folder: FilePath) -> tuple[str, bool] | None:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ProbeError(f"`{name}` line {line} is not UTF-8", help="save the file again as UTF-8") from None
-    return found.replace("\r\n", "\n").replace("\r", "\n"), whole
+    return windows.newlines(found), whole
 
 
 def _whole(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 
 from netspec.catalog.types import TensorType, show_bytes
@@ -19,6 +20,7 @@ from netspec.language.schema import Data, Source
 from netspec.probe import windows as rules
 from netspec.probe.forms import canonical, dims_of
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN
+from netspec.runtime.data.columns import strings
 from netspec.runtime.data.encoders import Words
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
@@ -243,6 +245,12 @@ def _part(
         return Part(held, notes, passage.origin, counts)
     notes = (*notes, f"made as they are used: all windows would take {show_bytes(made.bytes)}")
     return Part(made, notes, passage.origin, counts)
+
+
+def as_read(table: Table) -> Table:
+    """A table of texts to go on from, their ends of lines as those of a running text."""
+    cells = pc.replace_substring(pc.replace_substring(strings(table, COLUMN), "\r\n", "\n"), "\r", "\n")
+    return replace(table, columns={**table.columns, COLUMN: cells})
 
 
 def _tokens(number: int, by: str) -> str:

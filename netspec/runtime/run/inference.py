@@ -19,7 +19,7 @@ from netspec.graph.ir import Checked
 from netspec.language.names import TABULAR, is_pattern, kind_of
 from netspec.language.schema import TABLES, Source
 from netspec.runtime import engine
-from netspec.runtime.data import features, sources
+from netspec.runtime.data import features, sources, windows
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table, pieces
@@ -121,6 +121,8 @@ class _Predicting:
         self.rows, self.names = self._rows.rows, self._prepared.class_names
         self._model = model_of(run, checked, best=best)
         self._batch_size = batch_size
+        train = checked.data.train if checked.data is not None else None
+        self._text = train is not None and train.kind == "text"
 
     def blocks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Sequence[str]]]]:
         """Every output's array and the kept columns, block by block, in order."""
@@ -130,7 +132,7 @@ class _Predicting:
         most = min(_PIECE, self._prepared.at_once)
         for table in (sources.joined(self._rows),) if stateful else pieces(self._rows, most):
             kept = {name: _kept(table, name) for name in self._keep}
-            x = self._prepared.inputs(table)
+            x = self._prepared.inputs(windows.as_read(table) if self._text else table)
             outputs = loop.predict(self._model, self._checked, x, size=self._batch_size)
             yield self._prepared.restored(outputs), kept
 
