@@ -228,7 +228,7 @@ def test_a_part_without_rows_is_named_in_the_report(tmp_path: Path, small: None)
     ("text", "words"),
     [
         ("a,b\n" + "1,2\n" * 900 + "3\n", "row 901 (line 902): expected 2 columns, got 1"),
-        ("a,b\n" + "1,2\n" * 900 + '3,"4\n', "row 901: a double quote is never closed"),
+        ("a,b\n" + "1,2\n" * 900 + '3,"4\n', "row 901 (line 902): a double quote is never closed"),
         ("a,b\n" + "1,2\n" * 900 + "3,\udce9\n", "line 902 is not UTF-8"),
         ("a,b\n", "a header and no rows"),
     ],

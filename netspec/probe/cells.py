@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 MISSING = ("", "na", "n/a", "nan", "-nan", "null", "none")  # of a number, in any case
 WORDS = {"true": 1.0, "false": 0.0}
+OPEN_QUOTE = "a quote that belongs to a text in quotes is written twice"
 MOST = 2**63 - 1  # the largest number in a list: it becomes an int64
 
 _NUMBER = re.compile(r"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+", re.ASCII)
@@ -31,6 +33,34 @@ def separates(char: str) -> bool:
     (True, True, False, False)
     """
     return char.isascii() and char not in '"\r\n\0'
+
+
+def open_quote(lines: Iterable[str], separator: str) -> int:
+    """In which line of a record, from 0, its last cell in double quotes begins: the one that swallows what follows.
+
+    >>> open_quote(['1,"a\\n', 'b",2,"c\\n', "3,4\\n"], ",")
+    1
+    """
+    begins, inside = 0, False
+    for number, line in enumerate(lines):
+        at, fresh = 0, not inside  # at the start of a cell
+        while True:
+            if inside:
+                at = line.find('"', at)
+                if at < 0:
+                    break
+                twice = line[at + 1 : at + 2] == '"'
+                at, inside = at + 1 + twice, twice
+            elif fresh and line[at : at + 1] == '"':
+                begins, inside, at = number, True, at + 1
+            else:
+                at = line.find(separator, at) + 1
+                if not at:
+                    break
+                fresh = True
+                continue
+            fresh = False
+    return begins
 
 
 def is_missing(cell: str) -> bool:

@@ -106,6 +106,8 @@ def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None
     import csv
     import io
 
+    from netspec.probe.cells import OPEN_QUOTE, open_quote
+
     data = file.read(MOST_HEADER)
     whole = len(data) < MOST_HEADER
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -129,6 +131,9 @@ def _header(name: str, file: BinaryIO, separator: str) -> tuple[str, ...] | None
         if whole:
             raise ProbeError(f"`{name}` is empty", "NS704", "it needs a header with the columns' names and rows below")
         return None
+    if more is None and text.count('"') % 2:
+        line = open_quote(io.StringIO(text, newline=""), separator) + 1
+        raise ProbeError(f"`{name}` line {line}: a double quote is never closed", help=OPEN_QUOTE)
     if more is None:
         raise ProbeError(f"`{name}` has a header and no rows", "NS704", "add rows below it")
     return tuple(header)

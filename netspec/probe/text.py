@@ -8,12 +8,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
 from netspec.diagnostics import counted
+from netspec.probe.cells import OPEN_QUOTE, open_quote
 from netspec.probe.sheet import MOST_ROWS, MOST_TEXT, TEXT, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, unpacked
 
@@ -138,14 +140,19 @@ def _not_utf8(name: str, folder: Path) -> ProbeError:
 
 def _check_quotes(name: str, folder: Path, separator: str) -> None:
     """A quote that is never closed swallows the rest of the file without a word."""
-    number = -1
+    rows, line = 0, 1
     with unpacked(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(_Lines(file), delimiter=separator, strict=True)
         try:
             for cells in reader:
-                number += bool(cells)
+                rows, line = rows + bool(cells), reader.line_num + 1
+            return
         except _TooLong:
             return
         except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise ProbeError(f"`{name}` row {number + 1}: a double quote is never closed") from None
+            if "unexpected end" not in str(error):
+                return
+    with unpacked(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        line += open_quote(itertools.islice(_Lines(file), line - 1, None), separator)
+    where = f"row {rows} (line {line})" if rows else f"line {line}"
+    raise ProbeError(f"`{name}` {where}: a double quote is never closed", help=OPEN_QUOTE)

@@ -164,12 +164,12 @@ def _take(column: Column, rows: np.ndarray) -> Column:
     return column[rows] if isinstance(column, np.ndarray) else column.take(pa.array(rows))
 
 
-def records(path: Path, separator: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """(first line, cells) of every record of a text file that is not blank, the header included."""
     limit = csv.field_size_limit(LONGEST)
     try:
         with opened_text(path) as file:
-            reader = csv.reader(file, delimiter=separator, strict=strict)
+            reader = csv.reader(file, delimiter=separator)
             line = 1
             for cells in reader:
                 if cells:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 from collections.abc import Iterator
 from collections.abc import Sequence as Items
 
@@ -14,8 +15,9 @@ import pyarrow as pa
 import pyarrow.csv
 
 from netspec.diagnostics import counted
+from netspec.probe.cells import OPEN_QUOTE, open_quote
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.files import File, opened
+from netspec.runtime.data.files import File, opened, opened_text
 from netspec.runtime.data.tables import LONGEST, Table, Text, records
 
 _BLOCK = 1 << 23  # bytes; a row must not be longer, so blocks grow where one is
@@ -37,6 +39,8 @@ def header(file: File, separator: str) -> list[str]:
         raise DataError("NS705", f"`{file.name}` cannot be unpacked: {error}") from None
     if first is None:
         raise DataError("NS704", f"`{file.name}` is empty; expected a header and rows")
+    if any("\n" in cell for cell in first[1]) and check_utf8(file) % 2:
+        _check_quotes(file, separator)
     return first[1]
 
 
@@ -170,10 +174,18 @@ def check_utf8(file: File) -> int:
 
 def _check_quotes(file: File, separator: str) -> None:
     """A quote that is never closed swallows the rest of the file without a word, so look when the count is odd."""
-    number = -1
+    rows, line = 0, 1
+    limit = csv.field_size_limit(LONGEST)
     try:
-        for number, _ in enumerate(records(file.path, separator, strict=True)):  # noqa: B007
-            pass
+        with opened_text(file.path) as text:
+            reader = csv.reader(text, delimiter=separator, strict=True)
+            for cells in reader:
+                rows, line = rows + bool(cells), reader.line_num + 1
     except csv.Error as error:
         if "unexpected end" in str(error) or "field larger" in str(error):
-            raise DataError("NS705", f"`{file.name}` row {number + 1}: a double quote is never closed") from None
+            with opened_text(file.path) as text:
+                line += open_quote(itertools.islice(text, line - 1, None), separator)
+            where = f"row {rows} (line {line})" if rows else f"line {line}"
+            raise DataError("NS705", f"`{file.name}` {where}: a double quote is never closed", OPEN_QUOTE) from None
+    finally:
+        csv.field_size_limit(limit)
