@@ -74,11 +74,11 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
 
             parts = look.parts(data, known, found, vocabularies)
             look.dataset(data, parts, report)
-    files = _each_file(data, folder, report)
+    files, needed = _each_file(data, folder, report), _needed(data, model)
     beside = Counter(path for path, _ in files)
     for path, source in files:
         try:
-            header = columns(source, folder)
+            header = columns(source, folder, needed)
         except ProbeError as error:
             beside[path] -= error.code == "NS704"
             if error.code == "NS704" and (beside[path] or len(expanded(_source(data, path), folder)) > _MOST_FILES):
@@ -274,6 +274,14 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
             if new(f"output {name}"):
                 report.add("NS707", ("data",), message, key=True, help=cure)
     return sound
+
+
+def _needed(data: Data, model: Model) -> frozenset[str]:
+    """Every column that fit may ask for: those that are named, and those of inputs and outputs by their own names."""
+    inputs = {name for name in model.inputs if name not in data.features or not data.features[name].names}
+    outputs = {name for name in model.outputs if name not in data.targets or not data.targets[name].names}
+    weights = {column for column, _ in _weights(data, model)}
+    return frozenset({*_named(data), *inputs, *outputs, *weights, *held.columns(data)})
 
 
 def _weights(data: Data, model: Model) -> list[tuple[str, Path]]:

@@ -13,8 +13,9 @@ from pathlib import Path as FilePath
 
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
+from netspec.language.names import PACKED
 from netspec.language.schema import Data, Source
-from netspec.probe import features, windows, words
+from netspec.probe import features, packed, windows, words
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, unpacked
 
@@ -73,8 +74,10 @@ def _named(data: Data, part: Path, folder: FilePath) -> int:
 
 def _first(name: str, folder: FilePath) -> tuple[str, bool] | None:
     """The beginning of a text, and whether that is all of it; None for what cannot be unpacked here."""
-    if name.lower().endswith(".zst"):
-        return None
+    if FilePath(name).suffix.lower() in PACKED:
+        packed.check(name, folder)
+        if name.lower().endswith(".zst"):
+            return None
     with unpacked(name, folder) as file:
         raw = file.read(_MOST + 1)
     whole = len(raw) <= _MOST
