@@ -96,6 +96,32 @@ def photos(folder: Path, rng: np.random.Generator) -> Case:
     return "photos", ["label"]
 
 
+def listed_photos(folder: Path, rng: np.random.Generator) -> Case:
+    """A table beside a folder of images, with the price of what they show."""
+    (folder / "shop" / "img").mkdir(parents=True)
+    prices, paths = [], []
+    for at in range(80):
+        light = rng.uniform(40, 200)
+        pixels = np.clip(rng.normal(light, 10, (24, 24 + at % 2, 3)), 0, 255).astype(np.uint8)
+        write_png(folder / "shop" / "img" / f"{at}.PNG", pixels)
+        paths.append(f"img/{at}.PNG")
+        prices.append(round(light / 10, 1))
+    write_csv(folder / "shop" / "goods.csv", {"photo": paths, "stars": [at % 5 for at in range(80)], "price": prices})
+    return "shop/goods.csv", ["price"]
+
+
+def held_photos(folder: Path, rng: np.random.Generator) -> Case:
+    """Images as bytes, in the form of Hugging Face."""
+    (folder / "x").mkdir()
+    cells = []
+    for at in range(60):
+        write_png(folder / "x" / "x.png", np.full((9, 9, 3), 60 + 120 * (at % 2) + at % 7, np.uint8))
+        cells.append({"bytes": (folder / "x" / "x.png").read_bytes(), "path": f"{at}.png"})
+    table = pa.table({"image": cells, "label": [at % 2 for at in range(60)]})
+    pyarrow.parquet.write_table(table, folder / "held.parquet")
+    return "held.parquet", ["label"]
+
+
 def write_png(path: Path, pixels: Any) -> None:
     height, width, _ = pixels.shape
 
@@ -278,6 +304,6 @@ CASES: dict[str, Callable[[Path, np.random.Generator], Case]] = {
     for each in (
         odd_names, categories, sentiment, prices, two_targets, pixels, pictures, series, several_labels, two_rows,
         many_rows, grades, lists, parquet, several_files, han, huge_numbers,
-        dates, number_lists, list_labels, photos,
+        dates, number_lists, list_labels, photos, listed_photos, held_photos,
     )
 }  # fmt: skip

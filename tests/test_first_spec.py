@@ -374,4 +374,19 @@ def test_sizes_are_read_from_the_first_bytes(data: bytes, size: Any, tmp_path: P
     from netspec.runtime.data import photos
 
     (tmp_path / "x").write_bytes(data)
-    assert photos.size(tmp_path / "x") == size
+    assert photos.size(str(tmp_path / "x")) == photos.size(data) == size
+
+
+def test_a_column_of_images_becomes_an_image_input(tmp_path: Path, run: Any) -> None:
+    CASES["listed_photos"](tmp_path, np.random.default_rng(7))
+    text = run("init", "shop/goods.csv", "--target", "price", cwd=tmp_path).stdout
+    assert "photo: [24, 24, 3]" in text and "Conv2D: {filters: 16" in text and "on_error" not in text
+    assert "photo: {column: photo, image: {resize: crop}, rescale: 0.00392}" in text
+    assert "# images of about 24 x 25 become 24 x 24 pixels, cut at their sides, from 0 to 1" in text
+    (tmp_path / "shop/img/3.PNG").unlink()
+    assert "on_error: skip" in run("init", "shop/goods.csv", "--target", "price", cwd=tmp_path).stdout
+    (tmp_path / "shop/goods.csv").rename(tmp_path / "goods.csv")
+    text = run("init", "goods.csv", "--target", "price", cwd=tmp_path).stdout
+    assert "left out: `photo` names images that are not there; their paths are relative to the table" in text
+    write_csv(tmp_path / "two.csv", {"photo": ["a.png", "none"] * 20, "x": range(40), "y": [1, 2, 3, 4] * 10})
+    assert "photo: {column: photo, image" not in run("init", "two.csv", "--target", "y", cwd=tmp_path).stdout

@@ -254,7 +254,7 @@ def _data(text: _Text, plan: Plan) -> None:
     if len(plan.left_out) > _LISTED:
         text.note(f"left out as well: {len(plan.left_out) - _LISTED} other columns", "    ")
     if plan.skips:
-        text.line("  on_error: skip", "some images seem to be none; they are left out and counted")
+        text.line("  on_error: skip", "rows without an image that can be read are left out and counted")
     text.line("  targets:")
     for goal in plan.goals:
         masks = goal.missing > 0 and len(plan.goals) > 1
