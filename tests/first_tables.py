@@ -87,6 +87,19 @@ def list_labels(folder: Path, rng: np.random.Generator) -> Case:
     return "list labels.csv", ["y"]
 
 
+def commas(folder: Path, rng: np.random.Generator) -> Case:
+    """Written as in Germany: semicolons, decimal commas, days with points."""
+    x = rng.normal(size=(300, 2))
+    columns = {
+        "breite": [f"{n:.2f}".replace(".", ",") for n in x[:, 0]],
+        "höhe": [f"{n:.1f}".replace(".", ",") if at % 9 else "" for at, n in enumerate(x[:, 1])],
+        "tag": [f"{1 + at % 28}.{1 + at % 12}.2024" for at in range(300)],
+        "preis": [f"{10 + 3 * n:.2f}".replace(".", ",") for n in x[:, 0]],
+    }
+    write_csv(folder / "preise.csv", columns, separator=";")
+    return "preise.csv", ["preis"]
+
+
 def photos(folder: Path, rng: np.random.Generator) -> Case:
     for kind in range(2):
         (folder / "photos" / ("dark", "light")[kind]).mkdir(parents=True)
@@ -304,6 +317,6 @@ CASES: dict[str, Callable[[Path, np.random.Generator], Case]] = {
     for each in (
         odd_names, categories, sentiment, prices, two_targets, pixels, pictures, series, several_labels, two_rows,
         many_rows, grades, lists, parquet, several_files, han, huge_numbers,
-        dates, number_lists, list_labels, photos, listed_photos, held_photos,
+        dates, number_lists, list_labels, commas, photos, listed_photos, held_photos,
     )
 }  # fmt: skip

@@ -82,6 +82,14 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {  # model, data, rows, code,
         "row 2 (line 5): a double quote is never closed",
     ),
     "a quote in the header": (flat(), XY, '\nx,"y\n1,2\n', "NS705", "`t.csv` line 2: a double quote is never closed"),
+    "a decimal comma that is not said": (flat(), XY, 'x,y\n"1,5",1\n', "NS703", 'or say `decimal: ","` beside `csv`'),
+    "a point for a comma": (
+        flat(),
+        '{train: {csv: t.csv, separator: ";", decimal: ","}, features: {x: x}, targets: {y: y}}',
+        "x;y\n1,5;1\n1.234;2\n",
+        "NS703",
+        "row 2 (line 3), column `x`: expected a number, got `1.234`\nwrite `1,234`: the decimal mark of this file is a",
+    ),
     "two of a name": (flat(), XY, "x,x,y\n1,2,3\n", "NS705", "2 columns named `x`"),
     "columns for the input": (
         flat(3),
@@ -221,6 +229,16 @@ SOUND: dict[str, tuple[str, str, str]] = {
     ),
     "a byte order mark": (flat(), XY, "\ufeffx,y\r\n1,2\r\n\r\n3,4\r\n"),
     "separators": (flat(), '{train: {csv: t.csv, separator: ";"}, features: {x: x}, targets: {y: y}}', "x;y\n1;2\n"),
+    "decimal commas": (
+        flat(2),
+        "{train: {tsv: t.csv, decimal: ','}, features: {x: [a, b]}, targets: {y: {column: y, weight: w}}}",
+        "a\tb\ty\tw\n1,5\t-2\t3,25\t0,5\n1,5e3\tNA\t,5\t1\ntrue\t\t1,\t2\n",
+    ),
+    "lists with decimal commas": (
+        flat(2),
+        "{train: {tsv: t.csv, decimal: ','}, features: {x: {column: x, array: true}}, targets: {y: y}}",
+        "x\ty\n1,5 2,5\t3,25\n[1;2,25]\t1\n",
+    ),
     "text for text": (
         POOLED % (4, 9),
         "{train: t.csv, features: {x: {column: x, text: {vocabulary: 9}}}, targets: {y: y}}",

@@ -77,6 +77,26 @@ def test_they_agree_on_weights_and_masks(seeds: range, tmp_path: Path) -> None:
         assert counts[key, "taken"] > 3 and counts[key, "refused"] > 5, counts
 
 
+@pytest.mark.parametrize("seeds", [range(300), pytest.param(range(1000, 4000), marks=pytest.mark.slow)])
+def test_they_agree_on_decimal_commas(seeds: range, tmp_path: Path) -> None:
+    counts: Counter[str | None] = Counter()
+    for seed in seeds:
+        (tmp_path / "test.csv").unlink(missing_ok=True)
+        text, dice = random_tables.weighed(seed, tmp_path), random.Random(seed)
+        for name in ("train.csv", "test.csv"):
+            if (tmp_path / name).exists():
+                with (tmp_path / name).open(encoding="utf-8-sig", newline="") as file:
+                    rows = [row for row in csv.reader(file) if row]
+                swapped = [
+                    [cell.translate({44: 46, 46: 44}) if dice.random() < 0.99 else cell for cell in r] for r in rows
+                ]
+                with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
+                    csv.writer(file).writerows(swapped)
+            text = text.replace(f'"{name}"', json.dumps({"csv": [name], "decimal": ","}))
+        counts[compared(text, tmp_path)] += 1
+    assert counts["taken"] > 20 and counts["refused"] > 50, counts
+
+
 def lines(seed: int, folder: Path) -> str:
     """The same tables as JSON Lines, their columns numbers, texts, lists, or true and false."""
     spec, dice = json.loads(random_tables.weighed(seed, folder)), random.Random(seed)

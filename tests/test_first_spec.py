@@ -377,6 +377,43 @@ def test_sizes_are_read_from_the_first_bytes(data: bytes, size: Any, tmp_path: P
     assert photos.size(str(tmp_path / "x")) == photos.size(data) == size
 
 
+@pytest.mark.parametrize(
+    ("cells", "separator", "found"),
+    [
+        (["3,14", "2,5", "", "NA"], ";", True),
+        (["3,14", "2,5"], ",", True),
+        (["3,14", "x"], ";", False),
+        (["1,234", "12,345,678"], ",", False),
+        (["1,234", "0,5"], ";", True),
+        (["3", "4"], ";", False),
+    ],
+)
+def test_decimal_commas_are_seen(
+    cells: list[str], separator: str, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from netspec.runtime.data import given
+
+    monkeypatch.chdir(tmp_path)
+    columns = {"x": cells, "y": range(len(cells))}
+    write_csv(tmp_path / "t.csv", columns, separator=separator)
+    assert (given.source("t.csv", None).decimal == ",") is found
+    write_csv(tmp_path / "t.csv", {**columns, "z": ["1.5"] * len(cells)}, separator=separator)
+    assert given.source("t.csv", None).decimal is None
+    text = "\n".join(["x;y;z", *(f"{at},5;{at};{at}.5" for at in range(30))])
+    (tmp_path / "t.csv").write_text(text)
+    made = " ".join(api.first_spec("t.csv", "y").replace("#", "").split())
+    assert "left out: `x` has numbers such as `0,5`, whose decimal mark should be a point" in made
+
+
+def test_a_run_reads_other_rows_as_its_own(tmp_path: Path) -> None:
+    from netspec.runtime.run.inference import source_of
+
+    table, _ = CASES["commas"](tmp_path, np.random.default_rng(7))
+    (tmp_path / "s.yaml").write_text(api.first_spec(tmp_path / table, "preis", out=tmp_path / "s.yaml"))
+    made = source_of(tmp_path / table, api.checked(tmp_path / "s.yaml"), ("breite",))
+    assert (made.separator, made.decimal) == (";", ",")
+
+
 def test_a_column_of_images_becomes_an_image_input(tmp_path: Path, run: Any) -> None:
     CASES["listed_photos"](tmp_path, np.random.default_rng(7))
     text = run("init", "shop/goods.csv", "--target", "price", cwd=tmp_path).stdout

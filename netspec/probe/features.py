@@ -18,7 +18,7 @@ from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import Path, Report, counted
 from netspec.language.schema import KINDS_OF_FEATURE, Feature
 from netspec.probe import forms, quantities
-from netspec.probe.cells import is_missing, number, numbers_in, whole_numbers, with_a_point
+from netspec.probe.cells import is_missing, mark_cure, number, numbers_in, whole_numbers
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
 from netspec.probe.words import FIRST
@@ -237,7 +237,7 @@ class Numbers(Check):
             if cells is None:
                 self.there[column] = 1
             elif self.sheet.columns[column].kind == TEXT:
-                self._column(block, kept, column, _floats(cells), cells)
+                self._column(block, kept, column, _floats(cells) if self.sheet.decimal == "." else None, cells)
             else:
                 self._column(block, kept, column, cells, cells)
 
@@ -317,7 +317,7 @@ class Numbers(Check):
         values: list[float | None] = []
         for at, cell in enumerate(cells):
             trimmed = cell.strip()
-            value = math.nan if is_missing(trimmed) else number(trimmed)
+            value = math.nan if is_missing(trimmed) else number(trimmed, self.sheet.decimal)
             if value is None:
                 self.tally("text", column).add(row_of(block, at), trimmed)
             values.append(value)
@@ -329,20 +329,20 @@ class Numbers(Check):
         for column in wanted.columns:
             bad = self.found.get(("text", column))
             if bad is not None:
-                point = with_a_point(bad.got)
+                mark = mark_cure(bad.got, self.sheet.decimal)
                 cure = "say `text` for sentences, `category` for few different values"
-                if point:
-                    cure = f"write `{point}`: the decimal mark is a point"
+                if mark:
+                    cure = mark
                 elif _DATE.match(bad.got):
                     cure = "say `date: [month, weekday]` for parts of dates and times, "
                     cure += "with `format` where it is not ISO 8601"
-                elif bad.got.endswith("%") and number(bad.got[:-1].strip()) is not None:
+                elif bad.got.endswith("%") and number(bad.got[:-1].strip(), self.sheet.decimal) is not None:
                     cure = f"write `{bad.got[:-1].strip()}`, without the sign"
                 elif self.there.get(column, 0) > bad.count:
                     cure = "mend the cell, or leave it empty: " + quantities.filled(feature, column)
                 elif self._are_lists(bad.got):
                     cure = "say `array` for lists of numbers, `sequence` or `multi_hot` for lists of whole ones"
-                elif bool(numbers_in(bad.got)):
+                elif bool(numbers_in(bad.got, self.sheet.decimal)):
                     cure = "say `array: true` for lists of numbers"
                 self.say("text", column, "NS703", "expected a number, got {}", cure)
                 continue

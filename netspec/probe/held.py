@@ -91,8 +91,8 @@ def _check_times(name: str, part: Split, column: str, sheet: Sheet, report: Repo
         else:
             text = value if isinstance(value, str) else _digits(value)
             if dates is None:
-                dates = part.format is not None or number(text) is None
-            read = moment(text, part.format) if dates else number(text)
+                dates = part.format is not None or number(text, sheet.decimal) is None
+            read = moment(text, part.format) if dates else number(text, sheet.decimal)
             if read is None or (not dates and math.isinf(read)):
                 bad.add(row_of(block, at), value)
     if gone.count:

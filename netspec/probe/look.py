@@ -6,6 +6,7 @@ import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path as FilePath
 from types import ModuleType
@@ -125,7 +126,7 @@ def source(
     if set(needed) - set(header):
         return []
     if source.kind in ("csv", "tsv"):
-        sheet = text.sheet(source.files[0], folder, separator(source), header)
+        sheet = text.sheet(source.files[0], folder, separator(source), header, source.decimal or ".")
     elif source.kind == "jsonl":
         sheet = import_module("netspec.probe.json_lines").sheet(source.files[0], folder)
         if _unclear(parts, sheet):
@@ -199,7 +200,7 @@ def _labels(
 
     `alone`: no other file has training rows.
     """
-    drops = _dropping(parts)
+    drops = _dropping(parts, sheet.decimal)
     names = list(dict.fromkeys([*parts.label_columns, *drops]))
     cells: dict[str, Any] = {name: [] for name in parts.label_columns}
     lines: array[int] | None = None
@@ -251,14 +252,14 @@ def _labels(
     return kept, sum(missing)
 
 
-def _dropping(parts: Parts) -> dict[str, Callable[[str], bool]]:
+def _dropping(parts: Parts, decimal: str = ".") -> dict[str, Callable[[str], bool]]:
     """Columns whose empty cells drop a row, and what is empty: of numbers `NA` as well, of lists one with a hole."""
     found: dict[str, Callable[[str], bool]] = {}
     for part in parts.features:
         cells = any(getattr(part.feature, kind) for kind in OF_CELLS)
         for name in part.feature.drops(part.columns):
             if part.feature.array is not None:
-                found[name] = lacks
+                found[name] = partial(lacks, decimal=decimal)
             elif not cells or name not in found:
                 found[name] = operator.not_ if cells else is_missing
     return found

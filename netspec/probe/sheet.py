@@ -53,6 +53,7 @@ class Sheet:
     holes: frozenset[str] = frozenset()  # columns of texts, some of which are not there at all
     earlier: frozenset[tuple[str, Path]] = frozenset()  # what was said of columns of other sources: code and place
     said: set[tuple[str, Path]] = field(default_factory=set)
+    decimal: str = "."  # the mark in numbers that are text
 
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         """The cells of these columns. Raises ProbeError for a file that is broken further down."""

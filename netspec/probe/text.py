@@ -27,13 +27,13 @@ class _TooLong(Exception):
     """A line that is more than a first look reads."""
 
 
-def sheet(name: str, folder: Path, separator: str, header: Sequence[str]) -> Sheet:
+def sheet(name: str, folder: Path, separator: str, header: Sequence[str], decimal: str = ".") -> Sheet:
     """The sheet of a text file whose header is known."""
 
     def read(sheet: Sheet, names: Sequence[str]) -> Iterator[Block]:
         return _blocks(sheet, name, folder, separator, header, names)
 
-    return Sheet(f"`{name}`", dict.fromkeys(header, Column(TEXT)), read)
+    return Sheet(f"`{name}`", dict.fromkeys(header, Column(TEXT)), read, decimal=decimal)
 
 
 class _Lines:

@@ -84,7 +84,7 @@ class Vectors(Numbers):
         column = self.wanted.columns[0]
         if is_missing(cell):
             return (math.nan,) * ((form.steps or 0) * form.width) if form.exact else ()
-        found = numbers_in(cell)
+        found = numbers_in(cell, self.sheet.decimal)
         if found is None:
             self.tally("list", column).add(row_of(block, at), cell)
             return ()
@@ -123,7 +123,7 @@ def parse(one: Labels, name: str) -> bool:
     width, bad, short, infinite = (form.steps or 0) * form.width, Tally(), Tally(), Tally()
     values: list[float] = []
     for at, cell in enumerate(one.held.cells[name]):
-        found = [math.nan] * width if is_missing(cell) else numbers_in(cell)
+        found = [math.nan] * width if is_missing(cell) else numbers_in(cell, one.sheet.decimal)
         if found is None:
             bad.add(one.held.row(at), cell)
         elif (fault := form.fault(len(found))) is not None:

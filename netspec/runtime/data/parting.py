@@ -136,7 +136,7 @@ def _are_dates(table: Table, column: str) -> bool:
     if not is_text(table, column):
         return False
     there = np.flatnonzero(moments.there(table, column))
-    return not len(there) or number(trimmed(table, column)[int(there[0])].as_py()) is None
+    return not len(there) or number(trimmed(table, column)[int(there[0])].as_py(), table.decimal) is None
 
 
 def _times(table: Table, asked: _Asked, dates: bool) -> np.ndarray:

@@ -70,7 +70,7 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
         separator = source.separator or ("," if kind == "csv" else "\t")
         if not separates(separator):
             raise DataError("NS709", "`separator`: expected one ASCII character, no quote and no end of a line")
-        return _text(files, separator, columns, also, dropped)
+        return _text(files, separator, columns, also, dropped, source.decimal or ".")
     return _columnar(files, kind, columns, also, dropped)
 
 
@@ -144,8 +144,16 @@ def joined(rows: Rows) -> Table:
     text = tables[0].text if all(table.origin == tables[0].origin for table in tables) else None
     total = sum(table.rows for table in tables)
     folders, within = _folders(tables)
+    decimal = tables[0].decimal
     return Table(
-        columns, total, rows.origin, numbers=np.concatenate(numbers), text=text, folders=folders, within=within
+        columns,
+        total,
+        rows.origin,
+        numbers=np.concatenate(numbers),
+        text=text,
+        folders=folders,
+        within=within,
+        decimal=decimal,
     )
 
 
@@ -198,13 +206,14 @@ def _text(
     columns: Items[str] | None,
     also: Items[str],
     dropped: tuple[str, ...],
+    decimal: str,
 ) -> Rows:
     headers = [text_files.header(file, separator) for file in files]
     wanted = _wanted(columns, also, headers[0])
     for file, header in zip(files, headers, strict=True):
         _check(file, wanted, header)
     if len(files) == 1 and not dropped and files[0].bytes <= HELD:
-        return text_files.read(files[0], separator, wanted, headers[0])
+        return text_files.read(files[0], separator, wanted, headers[0], decimal)
     counts = [text_files.count(file, separator, wanted, header) for file, header in zip(files, headers, strict=True)]
     _refuse_empty(files, counts, dropped, "a header and ")
 
@@ -212,7 +221,7 @@ def _text(
         before = 0
         for file, header, rows in zip(files, headers, counts, strict=True):
             if rows:
-                yield from text_files.blocks(file, separator, wanted, header, before=before)
+                yield from text_files.blocks(file, separator, wanted, header, before=before, decimal=decimal)
                 before += rows
 
     return Stream(_origin(files), sum(counts), tuple(wanted), files, make, dropped + _without(files, counts))

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from netspec.diagnostics import counted
 from netspec.language.dates import width
 from netspec.language.schema import Source
-from netspec.probe.cells import MISSING
+from netspec.probe.cells import MISSING, mark_cure
 from netspec.runtime.data import closer, sources, tokens
 from netspec.runtime.data.closer import Dates, Found, NumberLists, Pictures
 from netspec.runtime.data.columns import is_text, numbers, strings, trimmed
@@ -218,6 +218,9 @@ def _role(column: Column, found: Found | None) -> tuple[str, str]:
         return "", "is always the same text"
     assert spread is not None
     by_characters = column.words < 2 and spread.mean >= 10 and not column.first.isascii()
+    if mark_cure(column.first):
+        cure = 'whose decimal mark should be a point; where all have commas, say `decimal: ","` beside `csv`'
+        return "", f"has numbers such as `{column.first}`, {cure}"
     if not by_characters and column.words < 2 and column.differs and there >= _SMALL:
         return "", "is an id: every value differs"
     if column.words >= 3 and (distinct is None or distinct > max(_SMALL, there / 20)):

@@ -60,7 +60,8 @@ class Table:
 
     `origin` names the source in messages; `text`, for CSV and TSV, is where to look up the line of a row. Paths in
     cells are relative to one of `folders`: that number `within` (rows,) of them, the first where that is None.
-    `before` rows lie in earlier files of the source, so that messages count in that of `origin`.
+    `before` rows lie in earlier files of the source, so that messages count in that of `origin`. `decimal` is the mark
+    in numbers that are text.
     """
 
     columns: Mapping[str, Column]
@@ -72,6 +73,7 @@ class Table:
     folders: tuple[Path, ...] = ()
     within: np.ndarray | None = None
     before: int = 0
+    decimal: str = "."
 
     @property
     def names(self) -> tuple[str, ...]:

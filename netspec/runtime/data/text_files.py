@@ -44,7 +44,7 @@ def header(file: File, separator: str) -> list[str]:
     return first[1]
 
 
-def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> Table:
+def read(file: File, separator: str, wanted: Items[str], there: Items[str], decimal: str = ".") -> Table:
     """The whole file."""
     if check_utf8(file) % 2:
         _check_quotes(file, separator)
@@ -61,7 +61,8 @@ def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> T
     if table.num_rows == 0:
         raise DataError("NS704", f"`{file.name}` has a header and no rows")
     cells = {name: table.column(name) for name in wanted}
-    return Table(cells, table.num_rows, file.name, text=Text(file.path, separator), folders=(file.path.parent,))
+    text, folders = Text(file.path, separator), (file.path.parent,)
+    return Table(cells, table.num_rows, file.name, text=text, folders=folders, decimal=decimal)
 
 
 def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> int:
@@ -76,7 +77,9 @@ def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> 
         return 0
 
 
-def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *, before: int) -> Iterator[Table]:
+def blocks(
+    file: File, separator: str, wanted: Items[str], there: Items[str], *, before: int, decimal: str = "."
+) -> Iterator[Table]:
     """The rows some megabytes at a time; `before` rows of earlier files are counted before its first."""
     given, block = 0, _BLOCK_STREAMED
     while True:
@@ -96,6 +99,7 @@ def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *,
                             first=before + given + 1,
                             folders=(file.path.parent,),
                             before=before,
+                            decimal=decimal,
                         )
                         given += part.num_rows
             return

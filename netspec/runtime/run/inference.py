@@ -174,7 +174,7 @@ def prepared_by(record: RunRecord) -> features.Prepared:
 
 
 def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
-    """A file as a source, by its suffix, else of the run's own kind; a CSV with the separator of the run's own."""
+    """A file as a source, by its suffix, else of the run's own kind; a CSV is written as the run's own is."""
     if not data.exists() and not is_pattern(str(data)):
         raise UsageError(f"`{data}`: no such file")
     if data.suffix.lower() == ".npy":
@@ -194,8 +194,8 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
     if kind is None:
         known = ", ".join(TABULAR)
         raise UsageError(f"the kind of `{data}` cannot be told from its name; expected {known} or .npy")
-    separator = own.separator if own is not None and getattr(own, kind, None) else None
-    return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), "separator": separator})
+    how = {"separator": own.separator, "decimal": own.decimal} if own is not None and getattr(own, kind, None) else {}
+    return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), **how})
 
 
 def model_of(run: Path, checked: Checked, *, best: bool, checkpoint: bool = False) -> Any:
