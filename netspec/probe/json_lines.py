@@ -74,13 +74,16 @@ def sheet(name: str, folder: Path) -> Sheet:
 
 
 def _block(sheet: Sheet, names: Sequence[str], rows: list[dict[str, Any]], lines: list[int]) -> Block:
-    cells = {name: _cells(sheet.columns[name].kind, [row.get(name) for row in rows]) for name in names}
+    try:
+        cells = {name: _cells(sheet.columns[name].kind, [row.get(name) for row in rows]) for name in names}
+    except (TypeError, ValueError):
+        raise ProbeError(f"{sheet.origin} was changed while it was read", help="run it again when it rests") from None
     return Block(sheet.seen - len(rows), len(rows), cells, lines)
 
 
 def _cells(kind: str, values: list[Any]) -> list[Any]:
     if kind == TEXT:
-        return ["" if value is None else value for value in values]
+        return ["" if value is None else str(value) for value in values]
     if kind == "f":
         return [math.nan if value is None else float(value) for value in values]
     return [int(value) for value in values]

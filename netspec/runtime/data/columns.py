@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netspec.diagnostics import counted
 from netspec.probe.cells import MISSING, NO_MARK, is_missing, mark_cure, number, whole_numbers
 from netspec.probe.forms import reads_as_numbers
 from netspec.runtime.data.faults import DataError
@@ -42,7 +43,7 @@ def _refuse_lists(table: Table, name: str, expected: str) -> None:
     gone = np.flatnonzero(np.asarray(lengths.is_null().to_numpy(zero_copy_only=False)))
     if len(gone):
         raise bad_cell(table, name, int(gone[0]), expected, "no list", "say `array: true` for lists of numbers")
-    got = f"a list of {lengths[0].as_py()} numbers"
+    got = f"a list of {counted(lengths[0].as_py(), 'number')}"
     raise bad_cell(table, name, 0, expected, got, "say `array: true` for lists of numbers")
 
 
