@@ -142,6 +142,15 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks that show nothing
 
 
+def counted(number: int, word: str) -> str:
+    """A number with its word.
+
+    >>> counted(1, "row"), counted(2000, "row"), counted(0, "class")
+    ('1 row', '2,000 rows', '0 classes')
+    """
+    return f"{number:,} {word}" + ("" if number == 1 else "es" if word.endswith("s") else "s")
+
+
 def printable(text: str) -> str:
     """Text from a user as a terminal may show it: what moves, hides or reorders text is escaped.
 

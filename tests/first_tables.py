@@ -87,6 +87,19 @@ def list_labels(folder: Path, rng: np.random.Generator) -> Case:
     return "list labels.csv", ["y"]
 
 
+def commas(folder: Path, rng: np.random.Generator) -> Case:
+    """Written as in Germany: semicolons, decimal commas, days with points."""
+    x = rng.normal(size=(300, 2))
+    columns = {
+        "breite": [f"{n:.2f}".replace(".", ",") for n in x[:, 0]],
+        "höhe": [f"{n:.1f}".replace(".", ",") if at % 9 else "" for at, n in enumerate(x[:, 1])],
+        "tag": [f"{1 + at % 28}.{1 + at % 12}.2024" for at in range(300)],
+        "preis": [f"{10 + 3 * n:.2f}".replace(".", ",") for n in x[:, 0]],
+    }
+    write_csv(folder / "preise.csv", columns, separator=";")
+    return "preise.csv", ["preis"]
+
+
 def photos(folder: Path, rng: np.random.Generator) -> Case:
     for kind in range(2):
         (folder / "photos" / ("dark", "light")[kind]).mkdir(parents=True)
@@ -94,6 +107,32 @@ def photos(folder: Path, rng: np.random.Generator) -> Case:
             pixels = np.clip(rng.normal(90 + 70 * kind, 20, (20, 30 + at % 3, 3)), 0, 255).astype(np.uint8)
             write_png(folder / "photos" / ("dark", "light")[kind] / f"{at}.png", pixels)
     return "photos", ["label"]
+
+
+def listed_photos(folder: Path, rng: np.random.Generator) -> Case:
+    """A table beside a folder of images, with the price of what they show."""
+    (folder / "shop" / "img").mkdir(parents=True)
+    prices, paths = [], []
+    for at in range(80):
+        light = rng.uniform(40, 200)
+        pixels = np.clip(rng.normal(light, 10, (24, 24 + at % 2, 3)), 0, 255).astype(np.uint8)
+        write_png(folder / "shop" / "img" / f"{at}.PNG", pixels)
+        paths.append(f"img/{at}.PNG")
+        prices.append(round(light / 10, 1))
+    write_csv(folder / "shop" / "goods.csv", {"photo": paths, "stars": [at % 5 for at in range(80)], "price": prices})
+    return "shop/goods.csv", ["price"]
+
+
+def held_photos(folder: Path, rng: np.random.Generator) -> Case:
+    """Images as bytes, in the form of Hugging Face."""
+    (folder / "x").mkdir()
+    cells = []
+    for at in range(60):
+        write_png(folder / "x" / "x.png", np.full((9, 9, 3), 60 + 120 * (at % 2) + at % 7, np.uint8))
+        cells.append({"bytes": (folder / "x" / "x.png").read_bytes(), "path": f"{at}.png"})
+    table = pa.table({"image": cells, "label": [at % 2 for at in range(60)]})
+    pyarrow.parquet.write_table(table, folder / "held.parquet")
+    return "held.parquet", ["label"]
 
 
 def write_png(path: Path, pixels: Any) -> None:
@@ -278,6 +317,6 @@ CASES: dict[str, Callable[[Path, np.random.Generator], Case]] = {
     for each in (
         odd_names, categories, sentiment, prices, two_targets, pixels, pictures, series, several_labels, two_rows,
         many_rows, grades, lists, parquet, several_files, han, huge_numbers,
-        dates, number_lists, list_labels, photos,
+        dates, number_lists, list_labels, commas, photos, listed_photos, held_photos,
     )
 }  # fmt: skip

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import os
 import struct
@@ -71,7 +73,23 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {  # model, data, rows, code,
         "NS705",
         "row 2 (line 3): expected 2 columns, got 1; so are 2 of 4 rows",
     ),
-    "an open quote": (flat(), XY, 'x,y\n1,2\n3,"4\n5,6\n', "NS705", "row 2: a double quote is never closed"),
+    "an open quote": (flat(), XY, 'x,y\n1,2\n3,"4\n5,6\n', "NS705", "row 2 (line 3): a double quote is never closed"),
+    "the line of the quote": (
+        flat(),
+        XY,
+        'x,y,z\n1,2,3\n3,"a\n\nb","4\n5,6,7\n',
+        "NS705",
+        "row 2 (line 5): a double quote is never closed",
+    ),
+    "a quote in the header": (flat(), XY, '\nx,"y\n1,2\n', "NS705", "`t.csv` line 2: a double quote is never closed"),
+    "a decimal comma that is not said": (flat(), XY, 'x,y\n"1,5",1\n', "NS703", 'or say `decimal: ","` beside `csv`'),
+    "a point for a comma": (
+        flat(),
+        '{train: {csv: t.csv, separator: ";", decimal: ","}, features: {x: x}, targets: {y: y}}',
+        "x;y\n1,5;1\n1.234;2\n",
+        "NS703",
+        "row 2 (line 3), column `x`: expected a number, got `1.234`\nwrite `1,234`: the decimal mark of this file is a",
+    ),
     "two of a name": (flat(), XY, "x,x,y\n1,2,3\n", "NS705", "2 columns named `x`"),
     "columns for the input": (
         flat(3),
@@ -211,6 +229,16 @@ SOUND: dict[str, tuple[str, str, str]] = {
     ),
     "a byte order mark": (flat(), XY, "\ufeffx,y\r\n1,2\r\n\r\n3,4\r\n"),
     "separators": (flat(), '{train: {csv: t.csv, separator: ";"}, features: {x: x}, targets: {y: y}}', "x;y\n1;2\n"),
+    "decimal commas": (
+        flat(2),
+        "{train: {tsv: t.csv, decimal: ','}, features: {x: [a, b]}, targets: {y: {column: y, weight: w}}}",
+        "a\tb\ty\tw\n1,5\t-2\t3,25\t0,5\n1,5e3\tNA\t,5\t1\ntrue\t\t1,\t2\n",
+    ),
+    "lists with decimal commas": (
+        flat(2),
+        "{train: {tsv: t.csv, decimal: ','}, features: {x: {column: x, array: true}}, targets: {y: y}}",
+        "x\ty\n1,5 2,5\t3,25\n[1;2,25]\t1\n",
+    ),
     "text for text": (
         POOLED % (4, 9),
         "{train: t.csv, features: {x: {column: x, text: {vocabulary: 9}}}, targets: {y: y}}",
@@ -283,6 +311,91 @@ def test_the_same_mistake_in_two_files_is_one(tmp_path: Path) -> None:
     assert "`t.csv`" in found.message
     (found,) = said(tmp_path, flat(), data, t__csv="x,y\n1,2\n", w__csv="x,y\nblue,2\n")
     assert "`w.csv`" in found.message
+
+
+XS = "{train: t.jsonl, features: {x: x}, targets: {y: y}}"
+LINES: dict[str, tuple[str, str, str, str]] = {  # model, rows, code (nothing: taken), words
+    "numbers": (flat(), '{"x": 1, "y": 2}\n\n{"y": 3.5}\r\n{"x": null, "y": 1e3}\n', "", ""),
+    "text for numbers": (flat(), '{"x": 1, "y": 2}\n{"x": "red", "y": 3}\n', "NS705", "line 2: `x` is text, on line 1"),
+    "a word": (flat(), '{"x": "1"}\n\n{"x": "a", "y": 3}\n', "NS703", "row 2 (line 3), column `x`: expected a number"),
+    "no column": (flat(), '{"X": 1, "y": 2}\n', "NS702", "`t.jsonl` has no column `x`; it has `X`, `y`"),
+    "no rows": (flat(), "\n \n", "NS704", "`t.jsonl` has no rows"),
+    "no labels": (flat(), '{"x": 1, "y": null}\n', "NS704", "none of its 1 row can be used"),
+    "too high a class": (SPARSE, '{"x": 1, "y": 0}\n{"x": 1, "y": 3}\n', "NS710", "got `3`"),
+    "text for mse": (flat(), '{"x": 1, "y": "no"}\n{"x": 1, "y": "yes"}\n', "NS711", "the loss takes numbers"),
+    "fractions": (SPARSE, '{"x": 1, "y": 0}\n{"x": 1, "y": 0.5}\n', "NS711", "a whole one, got `0.5`"),
+    "true and false": (BINARY, '{"x": true, "y": false}\n{"x": false, "y": true}\n', "", ""),
+    "one array": (flat(), '[{"x": 1, "y": 2},\n{"x": 1, "y": 2}]\n', "NS705", "line 1: expected a mapping, `{…}`"),
+    "how to mend it": (flat(), '[{"x": 1, "y": 2}]', "NS705", "write each row as an object on a line of its own"),
+    "no object": (flat(), '{"x": 1, "y": 2}\n7\n', "NS705", "line 2: expected a mapping"),
+    "no JSON": (flat(), '{"x": 1, "y": 2}\n{"x": True}\n', "NS705", "`t.jsonl` line 2 is no JSON: Expecting value"),
+    "cut off": (flat(), '{"x": 1, "y": 2}\n{"x": 1, "y"', "NS705", "line 2 is no JSON"),
+    "several lines": (flat(), '{"x": "a",\n"y": 2}\n', "", ""),
+    "several objects": (flat(), '{"x": "a", "y": 2} {"x": "a", "y": 2}\n', "", ""),
+    "lists": (flat(), '{"x": [1, 2], "y": 2}\n{"x": [1], "y": 2}\n', "", ""),
+    "deep": (flat(), '{"x": %s, "y": 2}\n' % ("[" * 100_000), "", ""),
+    "many digits": (flat(), '{"x": %s, "y": 2}\n' % ("9" * 10_000), "", ""),
+    "no UTF-8": (flat(), '{"x": "\udcff", "y": 2}\n', "", ""),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("case", LINES.values(), ids=LINES)
+def test_lines_of_json(tmp_path: Path, case: tuple[str, str, str, str], packed: bool) -> None:
+    model, rows, code, words = case
+    raw = rows.encode("utf-8", "surrogateescape")
+    name = "t.jsonl.gz" if packed else "t.jsonl"
+    (tmp_path / name).write_bytes(gzip.compress(raw) if packed else raw)
+    found = said(tmp_path, model, XS.replace("t.jsonl", name))
+    assert [each.code for each in found] == ([code] if code else []), found
+    assert words.replace("t.jsonl", name) in "\n".join(f"{each.message}\n{each.help}" for each in found)
+
+
+def test_a_key_that_may_stand_further_down_is_not_missing(tmp_path: Path) -> None:
+    rows = '{"y": 1}\n' * 10_001 + '{"x": 1, "y": 1}\n'
+    assert said(tmp_path, flat(), XS, t__jsonl=rows) == []
+    (found,) = said(tmp_path, flat(), XS, t__jsonl=rows[: 9 * 10_000])
+    assert (found.code, found.message) == ("NS702", "`t.jsonl` has no column `x`; it has `y`")
+
+
+def test_packed_files_that_are_cut_off(tmp_path: Path) -> None:
+    rows = b"x,y\n" + b"".join(b"%d,%d\n" % (at, at * at % 10_007) for at in range(40_000))
+    zstd = pytest.importorskip("pyarrow")
+    for suffix, data in (
+        ("gz", gzip.compress(rows)),
+        ("bz2", bz2.compress(rows)),
+        ("zst", zstd.compress(rows, codec="zstd", asbytes=True)),
+        ("zst", zstd.compress(rows, codec="zstd", asbytes=True) * 2),
+    ):
+        spec = XY.replace("t.csv", f"t.csv.{suffix}")
+        (tmp_path / f"t.csv.{suffix}").write_bytes(data)
+        assert said(tmp_path, flat(), spec) == [], suffix
+        for cut in (len(data) - 3, len(data) * 2 // 3, 30):
+            (tmp_path / f"t.csv.{suffix}").write_bytes(data[:cut])
+            (found,) = said(tmp_path, flat(), spec)
+            assert found.code == "NS705" and f"`t.csv.{suffix}` cannot be unpacked: " in found.message
+    (tmp_path / "t.csv.zst").write_bytes(rows)
+    (found,) = said(tmp_path, flat(), spec)
+    assert found.message == "`t.csv.zst` cannot be unpacked: it is no Zstandard file, or it is damaged"
+    for at in range(60):
+        (tmp_path / "t.csv.zst").write_bytes(data[:at] + b"\xff" * 9 + data[at:])
+        said(tmp_path, flat(), spec)
+
+
+def test_parts_without_rows_stand_beside_others(tmp_path: Path) -> None:
+    some = {"a__csv": "x,y\n", "b__csv": "", "c__csv": "x,y\nred,1\n", "d__csv": "x,y\n\n"}
+    data = "{train: {csv: %s}, features: {x: x}, targets: {y: y}}"
+    (found,) = said(tmp_path, flat(), data % "['*.csv']", **some)
+    assert "`c.csv` row 1 (line 2), column `x`" in found.message
+    (found,) = said(tmp_path, flat(), data % "[a.csv, d.csv]")
+    assert (found.code, found.message) == ("NS704", "`d.csv` has a header and no rows")
+    (found,) = said(tmp_path, flat(), data % "[b.csv, b.csv]")
+    assert (found.code, found.message) == ("NS704", "`b.csv` is empty")
+    (tmp_path / "c.csv").unlink()
+    for name in "efg":
+        (tmp_path / f"{name}.csv").write_text("x,y\n")
+    (tmp_path / "z.csv").write_text("x,y\n1,2\n")
+    assert said(tmp_path, flat(), data % "['*.csv']") == []  # nobody has looked at the last ones
 
 
 def test_one_mistake_of_the_spec_does_not_make_two(tmp_path: Path) -> None:

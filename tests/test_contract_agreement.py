@@ -5,6 +5,7 @@ Only rows that are held out by a hash are fit's alone: which they are depends on
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 from collections import Counter
@@ -18,6 +19,7 @@ np = pytest.importorskip("numpy")
 
 from netspec.diagnostics import ERROR  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
+from netspec.probe.cells import number  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.run import splits  # noqa: E402
 
@@ -73,6 +75,74 @@ def test_they_agree_on_weights_and_masks(seeds: range, tmp_path: Path) -> None:
         counts.update((key, said) for key in json.loads(text)["data"]["targets"]["y"])
     for key in ("missing", "class_weights", "normalize", "multi_label", "weight"):
         assert counts[key, "taken"] > 3 and counts[key, "refused"] > 5, counts
+
+
+@pytest.mark.parametrize("seeds", [range(300), pytest.param(range(1000, 4000), marks=pytest.mark.slow)])
+def test_they_agree_on_decimal_commas(seeds: range, tmp_path: Path) -> None:
+    counts: Counter[str | None] = Counter()
+    for seed in seeds:
+        (tmp_path / "test.csv").unlink(missing_ok=True)
+        text, dice = random_tables.weighed(seed, tmp_path), random.Random(seed)
+        for name in ("train.csv", "test.csv"):
+            if (tmp_path / name).exists():
+                with (tmp_path / name).open(encoding="utf-8-sig", newline="") as file:
+                    rows = [row for row in csv.reader(file) if row]
+                swapped = [
+                    [cell.translate({44: 46, 46: 44}) if dice.random() < 0.99 else cell for cell in r] for r in rows
+                ]
+                with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
+                    csv.writer(file).writerows(swapped)
+            text = text.replace(f'"{name}"', json.dumps({"csv": [name], "decimal": ","}))
+        counts[compared(text, tmp_path)] += 1
+    assert counts["taken"] > 20 and counts["refused"] > 50, counts
+
+
+def lines(seed: int, folder: Path) -> str:
+    """The same tables as JSON Lines, their columns numbers, texts, lists, or true and false."""
+    spec, dice = json.loads(random_tables.weighed(seed, folder)), random.Random(seed)
+    kinds: dict[str, str] = {}
+
+    def value(name: str, cell: str) -> Any:
+        kind = kinds.setdefault(name, dice.choice(("numbers", "numbers", "numbers", "text", "bool", "lists")))
+        if not cell.strip():
+            return dice.choice((None, "" if kind == "text" else None))
+        if dice.random() < 0.002:
+            return dice.choice(("x", 1, True, [1], {"a": 1}, 10**20))
+        if kind == "bool" and cell in ("0", "1"):
+            return cell == "1"
+        if kind == "lists" and all(part.isdecimal() for part in cell.split()):
+            return [int(part) for part in cell.split()]
+        found = number(cell.strip()) if kind == "numbers" and "e" not in cell else None
+        return cell if found is None else int(found) if found.is_integer() else found
+
+    for name in ("train", "test"):
+        if not (folder / f"{name}.csv").exists():
+            continue
+        with (folder / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = [row for row in csv.reader(file) if row]
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            for row in rows:
+                cells = {key: value(key, cell) for key, cell in zip(header, row, strict=False)}
+                text = json.dumps({key: cell for key, cell in cells.items() if cell is not None or dice.random() < 0.7})
+                text = text if dice.random() < 0.999 else dice.choice((text[:-1], f"[{text}]", f"{text} {text}", "NaN"))
+                file.write(text + dice.choice(("\n", "\n", "\r\n", "\n\n")))
+    return json.dumps(spec).replace('.csv"', '.jsonl"')
+
+
+@pytest.mark.parametrize("seeds", [range(500), pytest.param(range(1000, 6000), marks=pytest.mark.slow)])
+def test_what_is_refused_of_lines_of_json_fit_refuses(seeds: range, tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+    for seed in seeds:
+        for name in ("test.csv", "test.jsonl"):
+            (tmp_path / name).unlink(missing_ok=True)
+        text = lines(seed, tmp_path)
+        said = verdicts(text, tmp_path)
+        if said is None:
+            continue
+        fit, validate = said
+        assert fit != "takes" or validate == "takes", f"only validate refuses: {validate}\n{text}"
+        counts["taken" if fit == "takes" else "refused by both" if validate != "takes" else "by fit alone"] += 1
+    assert counts["taken"] > 30 and counts["refused by both"] > 5 * counts["by fit alone"] / 2, counts
 
 
 def steps(seed: int, folder: Path) -> str:

@@ -132,7 +132,7 @@ def test_a_wrong_answer_of_ours_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     found = verdict(analyze_text("inputs: {x: [4]}\nlayers: [{Dense: 2}]\n"))
     assert [each.code for each in found] == ["NS409", "NS409"]
     assert "(batch, 7) float32 here, (batch, 2) float32 in Keras" in " ".join(each.message for each in found)
-    assert "1 parameters here, 10 in Keras" in " ".join(each.message for each in found)
+    assert "1 parameter here, 10 in Keras" in " ".join(each.message for each in found)
 
 
 @pytest.mark.parametrize(

@@ -374,4 +374,56 @@ def test_sizes_are_read_from_the_first_bytes(data: bytes, size: Any, tmp_path: P
     from netspec.runtime.data import photos
 
     (tmp_path / "x").write_bytes(data)
-    assert photos.size(tmp_path / "x") == size
+    assert photos.size(str(tmp_path / "x")) == photos.size(data) == size
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator", "found"),
+    [
+        (["3,14", "2,5", "", "NA"], ";", True),
+        (["3,14", "2,5"], ",", True),
+        (["3,14", "x"], ";", False),
+        (["1,234", "12,345,678"], ",", False),
+        (["1,234", "0,5"], ";", True),
+        (["3", "4"], ";", False),
+    ],
+)
+def test_decimal_commas_are_seen(
+    cells: list[str], separator: str, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from netspec.runtime.data import given
+
+    monkeypatch.chdir(tmp_path)
+    columns = {"x": cells, "y": range(len(cells))}
+    write_csv(tmp_path / "t.csv", columns, separator=separator)
+    assert (given.source("t.csv", None).decimal == ",") is found
+    write_csv(tmp_path / "t.csv", {**columns, "z": ["1.5"] * len(cells)}, separator=separator)
+    assert given.source("t.csv", None).decimal is None
+    text = "\n".join(["x;y;z", *(f"{at},5;{at};{at}.5" for at in range(30))])
+    (tmp_path / "t.csv").write_text(text)
+    made = " ".join(api.first_spec("t.csv", "y").replace("#", "").split())
+    assert "left out: `x` has numbers such as `0,5`, whose decimal mark should be a point" in made
+
+
+def test_a_run_reads_other_rows_as_its_own(tmp_path: Path) -> None:
+    from netspec.runtime.run.inference import source_of
+
+    table, _ = CASES["commas"](tmp_path, np.random.default_rng(7))
+    (tmp_path / "s.yaml").write_text(api.first_spec(tmp_path / table, "preis", out=tmp_path / "s.yaml"))
+    made = source_of(tmp_path / table, api.checked(tmp_path / "s.yaml"), ("breite",))
+    assert (made.separator, made.decimal) == (";", ",")
+
+
+def test_a_column_of_images_becomes_an_image_input(tmp_path: Path, run: Any) -> None:
+    CASES["listed_photos"](tmp_path, np.random.default_rng(7))
+    text = run("init", "shop/goods.csv", "--target", "price", cwd=tmp_path).stdout
+    assert "photo: [24, 24, 3]" in text and "Conv2D: {filters: 16" in text and "on_error" not in text
+    assert "photo: {column: photo, image: {resize: crop}, rescale: 0.00392}" in text
+    assert "# images of about 24 x 25 become 24 x 24 pixels, cut at their sides, from 0 to 1" in text
+    (tmp_path / "shop/img/3.PNG").unlink()
+    assert "on_error: skip" in run("init", "shop/goods.csv", "--target", "price", cwd=tmp_path).stdout
+    (tmp_path / "shop/goods.csv").rename(tmp_path / "goods.csv")
+    text = run("init", "goods.csv", "--target", "price", cwd=tmp_path).stdout
+    assert "left out: `photo` names images that are not there; their paths are relative to the table" in text
+    write_csv(tmp_path / "two.csv", {"photo": ["a.png", "none"] * 20, "x": range(40), "y": [1, 2, 3, 4] * 10})
+    assert "photo: {column: photo, image" not in run("init", "two.csv", "--target", "y", cwd=tmp_path).stdout

@@ -294,6 +294,23 @@ def test_the_verb_writes_the_text_and_nothing_else_to_stdout(tiny: Path, run: Ru
     assert run("generate", tiny.parent / "t.txt").rc != 0
 
 
+def test_one_character_is_one(tiny: Path, run: Run) -> None:
+    assert run("generate", tiny, "--length", "1", "--seed", "7").stderr == "1 character, seed 7\n"
+
+
+def test_a_prompt_is_read_as_the_text_was(tmp_path: Path) -> None:
+    folder = trained(tmp_path, LINE.replace(" and ", "\n") * 40)
+    how: dict[str, Any] = {"length": 20, "temperature": 0, "seed": 1}
+    plain = netspec.generate(folder, "the tree\nthe", **how)
+    for end in ("\r\n", "\r"):
+        found = netspec.generate(folder, f"the tree{end}the", **how)
+        assert (found.text, found.unknown, found.prompt) == (plain.text, (), f"the tree{end}the")
+    for name, end in (("a", b"\n"), ("b", b"\r\n")):
+        (tmp_path / f"{name}.csv").write_bytes(b'text\n"the tree' + end + b'the"\n')
+    one, two = (netspec.predict(folder, tmp_path / f"{name}.csv").outputs["next"] for name in "ab")
+    assert np.array_equal(one, two)
+
+
 def test_a_terminal_gets_no_escape_sequences(tiny: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()

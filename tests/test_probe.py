@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from netspec.language.schema import Source
+from netspec.probe import packed
 from netspec.probe.tables import ProbeError, columns
 
 
@@ -132,3 +134,21 @@ def test_it_imports_nothing_heavy() -> None:
         "sys.exit(bool({'numpy', 'pyarrow', 'keras', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_frames_of_zstandard_are_walked_as_they_are_packed(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    dice = random.Random(1)
+    parts = [b"x", b"0" * 1_000_000, dice.randbytes(300_000), b"a,b\n1,2\n" * 50_000, dice.randbytes(200) * 3000]
+    for level in (1, 3, 19):
+        codec = pa.Codec("zstd", compression_level=level)
+        for part in parts:
+            data = codec.compress(part, asbytes=True)
+            for whole in (data, data + b"\x50\x2a\x4d\x18\x03\0\0\0abc" + data):  # a frame to be skipped in between
+                (tmp_path / "t.csv.zst").write_bytes(whole)
+                packed.check("t.csv.zst", tmp_path)
+                for cut in {1, 4, 5, len(whole) // 2, len(whole) - 1, *dice.sample(range(1, len(whole)), 5)}:
+                    if cut not in (len(data), len(data) + 11):  # where a frame ends
+                        (tmp_path / "t.csv.zst").write_bytes(whole[:cut])
+                        with pytest.raises(ProbeError, match="cannot be unpacked"):
+                            packed.check("t.csv.zst", tmp_path)

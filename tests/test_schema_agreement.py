@@ -208,7 +208,7 @@ optimizer:
     nesterov: true
 budget: {parameters: 5M, flops: 1G, memory: 500MB, batch_size: 8}
 data:
-  train: {csv: none.csv, separator: ";"}
+  train: {csv: none.csv, separator: ";", decimal: ","}
   validation: {fraction: 0.1, by: order}
   test: none.csv
   features:

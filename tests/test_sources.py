@@ -17,7 +17,7 @@ np = pytest.importorskip("numpy")
 pa = pytest.importorskip("pyarrow")
 
 from netspec.language.schema import Source  # noqa: E402
-from netspec.runtime.data.columns import lists, numbers, texts  # noqa: E402
+from netspec.runtime.data.columns import lists, looks_numeric, numbers, texts  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.named import dataset  # noqa: E402
 from netspec.runtime.data.sources import read  # noqa: E402
@@ -99,6 +99,29 @@ def test_a_decimal_comma_is_explained(tmp_path: Path) -> None:
     assert "2.5" in caught.value.help
 
 
+@pytest.mark.parametrize("held", [1 << 26, 0])
+def test_numbers_with_decimal_commas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
+    from netspec.runtime.data import sources
+    from netspec.runtime.data.vectors import Listed
+    from netspec.runtime.data.vectors import read as read_lists
+
+    monkeypatch.setattr(sources, "HELD", held)
+    (tmp_path / "t.csv").write_text("n;w;l;t\n3,14;7;0,5 1;1,5\n-1e-3;;[2,25; ,5];2,0\n,5;TRUE;;x\n", encoding="utf-8")
+    source = Source(csv=("t.csv",), separator=";", decimal=",")
+    table = sources.read(source, tmp_path)
+    np.testing.assert_array_equal(numbers(table, "n"), [3.14, -1e-3, 0.5])
+    np.testing.assert_array_equal(numbers(table, "w"), [7, np.nan, 1])
+    assert texts(table, "t") == ["1,5", "2,0", "x"] and looks_numeric(table, "t")
+    assert read_lists(table, "l", Listed(None, (), False)).steps.ravel().tolist() == [0.5, 1, 2.25, 0.5]
+    for cell in ("1.5", "1.234,5", "1,234,5"):
+        (tmp_path / "t.csv").write_text(f"n;m\n1,5;2\n{cell};3\n", encoding="utf-8")
+        with pytest.raises(
+            DataError, match=rf"row 2 \(line 3\), column `n`: expected a number, got `{cell}`"
+        ) as caught:
+            numbers(sources.read(source, tmp_path), "n")
+        assert (caught.value.help == "write `1,5`: the decimal mark of this file is a comma") == (cell == "1.5")
+
+
 def test_rows_keep_their_number_when_others_are_taken_away(tmp_path: Path) -> None:
     table = _read(tmp_path, "a\n1\n2\nx\n4\n").take(np.array([3, 2]))
     with pytest.raises(DataError, match="row 3 "):
@@ -117,7 +140,9 @@ def test_rows_keep_their_number_when_others_are_taken_away(tmp_path: Path) -> No
         (b"a,b\n1,2\n3,\xe9\n", "NS705", "line 3 is not UTF-8"),
         (b"a,b\n1,2\n3,\xc3", "NS705", "line 3 is not UTF-8"),
         (b"\xff\xfea\x00\n\x001\x00", "NS705", "UTF-16"),
-        (b'a,b\n1,2\n3,"4\n5,6\n', "NS705", "row 2: a double quote is never closed"),
+        (b'a,b\n1,2\n3,"4\n5,6\n', "NS705", "row 2 (line 3): a double quote is never closed"),
+        (b'a,b\n"x\n""y""\n",1\n\n"3\n\n",4\n"","\n5,6\n', "NS705", "row 3 (line 9): a double quote is never closed"),
+        (b'a,"b\n1,2\n', "NS705", "`t.csv` line 1: a double quote is never closed"),
         (b'a,b\n1,"' + b"x\n" * 5_000_000, "NS705", "a double quote is never closed"),
         (b"a,a\n1,2\n", "NS705", "2 columns named `a`"),
     ],

@@ -17,6 +17,7 @@ pa = pytest.importorskip("pyarrow")
 import pyarrow.feather  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 
+from netspec import api  # noqa: E402
 from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.language.schema import Category, Data, Feature, Source, Target, Text  # noqa: E402
 from netspec.runtime.data import arrays, columnar, json_lines, sources, store, text_files  # noqa: E402
@@ -185,11 +186,49 @@ def test_a_row_of_a_later_file_is_named_by_its_file_and_line(tmp_path: Path, sma
             numbers(table, "n")
 
 
+EMPTY = {"csv": (b"a,b\n", b""), "tsv": (b"a\tb\n\n", b""), "jsonl": (b"\n", b"")}
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+def test_parts_without_rows_are_left_out_and_named(tmp_path: Path, kind: str) -> None:
+    row = {"csv": b"a,b\n1,%d\n", "tsv": b"a\tb\n1\t%d\n", "jsonl": b'{"a": 1, "b": %d}\n'}[kind]
+    for name, data in zip("bd", EMPTY[kind], strict=True):
+        (tmp_path / f"{name}.{kind}").write_bytes(data)
+    for name in ("a", "c", "e"):
+        (tmp_path / f"{name}.{kind}").write_bytes(row % ord(name))
+    for names in ((".",), (f"*.{kind}",), tuple(f"{name}.{kind}" for name in "badce")):
+        source = Source.model_validate({kind: names})
+        found = opened(source, tmp_path)
+        assert found.rows == 3 and set(sources.column_names(source, tmp_path)) == {"a", "b"}
+        assert {int(value) for value in numbers(sources.joined(found), "b")} == {ord("a"), ord("c"), ord("e")}
+        assert sorted(sources.said_without(found).split("`")[1::2]) == [f"b.{kind}", f"d.{kind}"]
+    several = opened(Source.model_validate({kind: (f"d.{kind}", f"a.{kind}")}), tmp_path)
+    assert (several.rows, sources.said_without(several)) == (1, f"no rows in `d.{kind}`")
+    with pytest.raises(DataError, match=rf"none of the 2 files from `[bd].{kind}` on has rows|is empty") as caught:
+        opened(Source.model_validate({kind: (f"b.{kind}", f"d.{kind}")}), tmp_path)
+    assert caught.value.code == "NS704"
+
+
+def test_a_part_without_rows_is_named_in_the_report(tmp_path: Path, small: None) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    (tmp_path / "b.csv").write_text("x,y\n")
+    said = {part: {"csv": ["a.csv", "b.csv"]} for part in ("train", "validation")}
+    spec = {
+        "inputs": {"x": [1]},
+        "layers": [{"Dense": 1, "name": "y"}],
+        "losses": "mse",
+        "data": {**said, "features": {"x": "x"}, "targets": {"y": "y"}},
+    }
+    (tmp_path / "s.yaml").write_text(json.dumps(spec))
+    parts = api.survey(tmp_path / "s.yaml").parts
+    assert [part.notes[1] for part in parts] == ["no rows in `b.csv`"] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("a,b\n" + "1,2\n" * 900 + "3\n", "row 901 (line 902): expected 2 columns, got 1"),
-        ("a,b\n" + "1,2\n" * 900 + '3,"4\n', "row 901: a double quote is never closed"),
+        ("a,b\n" + "1,2\n" * 900 + '3,"4\n', "row 901 (line 902): a double quote is never closed"),
         ("a,b\n" + "1,2\n" * 900 + "3,\udce9\n", "line 902 is not UTF-8"),
         ("a,b\n", "a header and no rows"),
     ],

@@ -9,7 +9,7 @@ import typer
 
 from netspec.cli.terminal import emit, talk, verb
 from netspec.cli.train import BestOption, QuietOption, RunArgument, TrustOption
-from netspec.diagnostics import printable
+from netspec.diagnostics import counted, printable
 
 if TYPE_CHECKING:
     from netspec.runtime.run.generating import Generated
@@ -85,4 +85,4 @@ def _tell(found: Generated) -> None:
         more = f" and {len(found.unknown) - _MOST} more" if len(found.unknown) > _MOST else ""
         talk(f"note: the run has not learned {shown}{more}, so the model sees them as unknown")
     rate = f", {(found.tokens - 1) / found.seconds:,.0f} a second" if found.tokens > 1 and found.seconds else ""
-    talk(f"{found.tokens:,} {found.by}{rate}, seed {found.seed}")
+    talk(f"{counted(found.tokens, found.by.removesuffix('s'))}{rate}, seed {found.seed}")

@@ -12,6 +12,7 @@ import typer
 
 from netspec.cli.check import SetOption, Table
 from netspec.cli.terminal import ERRORS, USAGE, color, complain, emit, talk, verb, width
+from netspec.diagnostics import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +72,7 @@ def build(
             size, parameters = lowering.save(checked, target)
     except lowering.BuildError as error:
         raise _placed(error, analysis) from None
-    emit(f"{target}: {parameters:,} parameters, {size:,} bytes")
+    emit(f"{target}: {counted(parameters, 'parameter')}, {size:,} bytes")
     if not lowering.saves_training(checked):
         talk("note: losses, metrics and optimizer are not in the file, for some of them are Python of your own")
 
@@ -263,7 +264,7 @@ def predict(
     if out is None:
         sys.stdout.flush()
     else:
-        talk(f"{out}: {rows:,} rows")
+        talk(f"{out}: {counted(rows, 'row')}")
 
 
 def _told(line: Callable[[Mapping[str, Any]], str], event: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.language import preparing
 from netspec.language.names import SUFFIXES, kind_of
-from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input, Target
+from netspec.language.schema import KINDS, TABLES, Budget, Closed, Data, Fit, Input, Source, Target
 
 _T = TypeVar("_T", bound=Closed)
 _SPLIT_KEYS = frozenset(("fraction", "by", "column", "format", "source"))
@@ -338,11 +338,12 @@ def _target(value: dict[str, Any]) -> dict[str, Any]:
 
 def _one_of_each(data: Data, report: Report) -> None:
     """What a mapping's types cannot say: exactly one kind of source, at most one preparation."""
-    for key, source in (
+    sources: list[tuple[str, Source | None]] = [
         ("train", data.train),
-        ("test", data.test and data.test.source),
-        ("validation", data.validation and data.validation.source),
-    ):
+        ("test", data.test.source if data.test else None),
+        ("validation", data.validation.source if data.validation else None),
+    ]
+    for key, source in sources:
         if source is None:
             continue
         kinds = [kind for kind in KINDS if getattr(source, kind)]
@@ -352,6 +353,9 @@ def _one_of_each(data: Data, report: Report) -> None:
             known = ", ".join(f"`{kind}`" for kind in KINDS[:-1])
             message = f"a source is exactly one of {known} and `{KINDS[-1]}`, got {got}"
             report.add("NS709", ("data", key), message, help=cure)
+        if source.decimal is not None and kinds and not (source.csv or source.tsv):
+            message = f"`decimal` says how numbers are written in text, and `{kinds[0]}` files hold them as such"
+            report.add("NS709", ("data", key, "decimal"), message, key=True, help="it goes with `csv` and `tsv`")
     if data.dataset and data.train:
         message, cure = "`dataset` brings its own rows, so `train` has no place", "leave out one of the two"
         report.add("NS709", ("data", "train"), message, key=True, help=cure)
@@ -363,8 +367,7 @@ def _one_of_each(data: Data, report: Report) -> None:
         preparing.check(feature, ("data", "features", name), report)
         if feature.names or feature.text is None:  # of a text it may be left out
             _column_or_columns(feature, ("data", "features", name), report)
-    running = [s for s in (data.train, data.test and data.test.source, data.validation and data.validation.source) if s]
-    if any(s.text or s.stride for s in running) or any(f.text and not f.names for f in data.features.values()):
+    if any(s.text or s.stride for _, s in sources if s) or any(f.text and not f.names for f in data.features.values()):
         from netspec.language import passages
 
         passages.check(data, report)

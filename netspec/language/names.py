@@ -69,6 +69,20 @@ def expanded(source: Source, folder: Path) -> list[str]:
     return files
 
 
+def filled(names: list[str], kind: str, folder: Path) -> list[str]:
+    """Of several text files those that hold something, or all where none does: a part without rows may be empty."""
+    if len(names) < 2 or kind not in TEXTS:
+        return names
+    return [name for name in names if not _is_empty(folder / name)] or names
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return os.path.isfile(path) and os.path.getsize(path) == 0
+    except (OSError, ValueError):
+        return False
+
+
 def in_folder(name: str, folder: Path, kind: str) -> list[str]:
     """The files of a kind in a folder and those below it, without what is hidden or starts with `_`, sorted by path."""
     inside = []

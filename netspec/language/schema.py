@@ -211,6 +211,7 @@ class Source(Closed):
     npy: dict[str, str] | None = None  # column name -> file
     python: Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")] | None = None  # module:function, run with --trust alone
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None  # the mark in numbers of a text file; left out: a point
     stride: Size | None = None  # of a text; left out: 1
 
     @property

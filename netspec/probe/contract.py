@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
-from netspec.language.names import expanded, is_pattern
+from netspec.language.names import expanded, filled, is_pattern
 from netspec.language.schema import TABLES, Data, Feature, Source, Target
 from netspec.probe import held, vocabulary
 from netspec.probe.leaks import check_labels
@@ -73,10 +74,15 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
 
             parts = look.parts(data, known, found, vocabularies)
             look.dataset(data, parts, report)
-    for path, source in _each_file(data, folder, report):
+    files, needed = _each_file(data, folder, report), _needed(data, model)
+    beside = Counter(path for path, _ in files)
+    for path, source in files:
         try:
-            header = columns(source, folder)
+            header = columns(source, folder, needed)
         except ProbeError as error:
+            beside[path] -= error.code == "NS704"
+            if error.code == "NS704" and (beside[path] or len(expanded(_source(data, path), folder)) > _MOST_FILES):
+                continue  # a part without rows, among others
             report.add(error.code, path, error.message, help=error.help)
             continue
         except _BROKEN as error:
@@ -121,7 +127,7 @@ def _each_file(data: Data, folder: FilePath, report: Report) -> list[tuple[Path,
         if source.kind not in TABLES:
             found.append((path, source))
             continue
-        files = expanded(source, folder)
+        files = filled(expanded(source, folder), source.kind, folder)
         if not files:
             cure = "fit needs one; paths are relative to the spec"
             report.add("NS701", (*path, source.kind), f"no file answers to `{source.files[0]}`", help=cure)
@@ -139,6 +145,11 @@ def _sources(data: Data) -> list[tuple[Path, Source]]:
     if data.test is not None and data.test.source is not None:
         found.append((("data", "test"), data.test.source))
     return found
+
+
+def _source(data: Data, path: Path) -> Source:
+    """The source that a place names."""
+    return next(source for where, source in _sources(data) if where == path)
 
 
 def _files(source: Source) -> list[tuple[Path, str]]:
@@ -263,6 +274,14 @@ def _check_columns(data: Data, found: Sequence[str], where: str, model: Model, s
             if new(f"output {name}"):
                 report.add("NS707", ("data",), message, key=True, help=cure)
     return sound
+
+
+def _needed(data: Data, model: Model) -> frozenset[str]:
+    """Every column that fit may ask for: those that are named, and those of inputs and outputs by their own names."""
+    inputs = {name for name in model.inputs if name not in data.features or not data.features[name].names}
+    outputs = {name for name in model.outputs if name not in data.targets or not data.targets[name].names}
+    weights = {column for column, _ in _weights(data, model)}
+    return frozenset({*_named(data), *inputs, *outputs, *weights, *held.columns(data)})
 
 
 def _weights(data: Data, model: Model) -> list[tuple[str, Path]]:

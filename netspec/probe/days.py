@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from netspec.diagnostics import counted
 from netspec.language.moments import expected, moment
 from netspec.probe.cells import is_missing
 from netspec.probe.features import Check
@@ -54,5 +55,5 @@ class Days(Check):
             self.say("missing", column, "NS703", "expected a date, got {}", cure)
             nothing = self.there.get(column, 0) == 0 and not any(name == column for _, name in self.found)
             if nothing and self.learning and self.sheet.whole:
-                said = f"{self.sheet.origin}, column `{column}`: no date in the {self.sheet.seen:,} rows"
+                said = f"{self.sheet.origin}, column `{column}`: no date in the {counted(self.sheet.seen, 'row')}"
                 self.report.add("NS704", self.wanted.at(column), said, spans=self.wanted.spans)

@@ -15,10 +15,10 @@ from typing import Any
 
 from netspec.catalog.types import TensorType
 from netspec.catalog.types import show as show_shape
-from netspec.diagnostics import Path, Report
+from netspec.diagnostics import Path, Report, counted
 from netspec.language.schema import KINDS_OF_FEATURE, Feature
 from netspec.probe import forms, quantities
-from netspec.probe.cells import is_missing, number, numbers_in, whole_numbers, with_a_point
+from netspec.probe.cells import is_missing, mark_cure, number, numbers_in, whole_numbers
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT, Block, Sheet, row_of
 from netspec.probe.words import FIRST
@@ -154,7 +154,7 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
     cure = None
     if kind == "numbers" and len(dims) == 1 and len(shape) == 1:
         lists = f", say `array: true` where a cell holds {dims[0] or 'several'} numbers," if shape == (1,) else ","
-        cure = f"list {dims[0]} columns under `columns`{lists} or make the input [{shape[0]}]"
+        cure = f"list {_columns(dims[0])} under `columns`{lists} or make the input [{shape[0]}]"
     elif kind in ("text", "sequence") and len(dims) == len(shape):
         cure = "leave out `length`, and the input's own is taken"
     elif kind == "text":
@@ -165,6 +165,10 @@ def _mismatch(wanted: Wanted, kind: str, shape: tuple[int | None, ...], report: 
         cure = f"make the input [{', '.join(map(str, shape))}]"
     said = f"input `{wanted.input}` is {show_shape((None, *dims))}, its feature gives {show_shape((None, *shape))}"
     report.add("NS708", wanted.path, said, help=cure, spans=wanted.spans)
+
+
+def _columns(count: int | None) -> str:
+    return "more columns" if count is None else counted(count, "column")
 
 
 def _other_input(dims: tuple[int | None, ...], shape: tuple[int, ...]) -> str:
@@ -233,7 +237,7 @@ class Numbers(Check):
             if cells is None:
                 self.there[column] = 1
             elif self.sheet.columns[column].kind == TEXT:
-                self._column(block, kept, column, _floats(cells), cells)
+                self._column(block, kept, column, _floats(cells) if self.sheet.decimal == "." else None, cells)
             else:
                 self._column(block, kept, column, cells, cells)
 
@@ -313,7 +317,7 @@ class Numbers(Check):
         values: list[float | None] = []
         for at, cell in enumerate(cells):
             trimmed = cell.strip()
-            value = math.nan if is_missing(trimmed) else number(trimmed)
+            value = math.nan if is_missing(trimmed) else number(trimmed, self.sheet.decimal)
             if value is None:
                 self.tally("text", column).add(row_of(block, at), trimmed)
             values.append(value)
@@ -325,20 +329,20 @@ class Numbers(Check):
         for column in wanted.columns:
             bad = self.found.get(("text", column))
             if bad is not None:
-                point = with_a_point(bad.got)
+                mark = mark_cure(bad.got, self.sheet.decimal)
                 cure = "say `text` for sentences, `category` for few different values"
-                if point:
-                    cure = f"write `{point}`: the decimal mark is a point"
+                if mark:
+                    cure = mark
                 elif _DATE.match(bad.got):
                     cure = "say `date: [month, weekday]` for parts of dates and times, "
                     cure += "with `format` where it is not ISO 8601"
-                elif bad.got.endswith("%") and number(bad.got[:-1].strip()) is not None:
+                elif bad.got.endswith("%") and number(bad.got[:-1].strip(), self.sheet.decimal) is not None:
                     cure = f"write `{bad.got[:-1].strip()}`, without the sign"
                 elif self.there.get(column, 0) > bad.count:
                     cure = "mend the cell, or leave it empty: " + quantities.filled(feature, column)
                 elif self._are_lists(bad.got):
                     cure = "say `array` for lists of numbers, `sequence` or `multi_hot` for lists of whole ones"
-                elif bool(numbers_in(bad.got)):
+                elif bool(numbers_in(bad.got, self.sheet.decimal)):
                     cure = "say `array: true` for lists of numbers"
                 self.say("text", column, "NS703", "expected a number, got {}", cure)
                 continue
@@ -358,7 +362,8 @@ class Numbers(Check):
             self.say("limit", column, "NS712", *beyond(wanted, self.found.get(("limit", column))))
             nothing = self.there.get(column, 0) == 0 and not any(name == column for _, name in self.found)
             if nothing and self.learning and self.sheet.whole:
-                said = f"{self.sheet.origin}, column {shown(column)}: no number in the {self.sheet.seen:,} rows"
+                rows = counted(self.sheet.seen, "row")
+                said = f"{self.sheet.origin}, column {shown(column)}: no number in the {rows}"
                 self.report.add("NS704", wanted.at(column), said, spans=wanted.spans)
 
     @staticmethod

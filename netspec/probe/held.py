@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netspec.catalog.nearest import nearest, rename
-from netspec.diagnostics import Path, Report
+from netspec.diagnostics import Path, Report, counted
 from netspec.language.moments import expected, moment
 from netspec.language.schema import Data, Split
 from netspec.probe.cells import is_missing, number
@@ -69,7 +69,7 @@ def check_rows(data: Data, sheet: Sheet, report: Report) -> None:
         left -= held
         if not held or not left:
             empty = "to train on" if held else "to test with" if name == "test" else "to validate with"
-            message = f"`{name}: {part.fraction:g}` of {rows} rows leaves none {empty}"
+            message = f"`{name}: {part.fraction:g}` of {counted(rows, 'row')} leaves none {empty}"
             report.add("NS704", ("data", name), message, help="add rows")
             return
 
@@ -91,8 +91,8 @@ def _check_times(name: str, part: Split, column: str, sheet: Sheet, report: Repo
         else:
             text = value if isinstance(value, str) else _digits(value)
             if dates is None:
-                dates = part.format is not None or number(text) is None
-            read = moment(text, part.format) if dates else number(text)
+                dates = part.format is not None or number(text, sheet.decimal) is None
+            read = moment(text, part.format) if dates else number(text, sheet.decimal)
             if read is None or (not dates and math.isinf(read)):
                 bad.add(row_of(block, at), value)
     if gone.count:
@@ -114,8 +114,8 @@ def _check_groups(name: str, part: Split, column: str, sheet: Sheet, report: Rep
             return
         del at
     if first is not None and sheet.whole:
-        message = f"`{name}: {part.fraction:g}` of {sheet.seen} rows leaves none to train on: all have the value "
-        message += f"{shown(first)} in {shown(column)}"
+        message = f"`{name}: {part.fraction:g}` of {counted(sheet.seen, 'row')} leaves none to train on: "
+        message += f"all have the value {shown(first)} in {shown(column)}"
         report.add("NS704", ("data", name), message, help="it takes groups as a whole")
 
 

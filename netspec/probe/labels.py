@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.catalog.types import show as show_shape
-from netspec.diagnostics import Path, Report
+from netspec.diagnostics import Path, Report, counted
 from netspec.language.schema import Target
 from netspec.probe import forms, steps, vectors, weights
-from netspec.probe.cells import digits, is_missing, number, with_a_point
+from netspec.probe.cells import digits, is_missing, mark_cure, number
 from netspec.probe.model import Tally, listed, say, shown
 from netspec.probe.sheet import TEXT, Row, Sheet
 
@@ -102,8 +102,8 @@ def _check_count(wanted: Wanted, names: Sequence[str], holder: str, report: Repo
     most = 2 if wanted.form == "numbers" else units
     if len(names) <= most or (wanted.form == "numbers" and units != 1):
         return True
-    said = f"output `{wanted.output}` has {units} unit{'s' * (units != 1)}, {holder} {len(names)} classes: "
-    cure = f"give the output {len(names)} units"
+    said = f"output `{wanted.output}` has {counted(units, 'unit')}, {holder} {counted(len(names), 'class')}: "
+    cure = f"give the output {counted(len(names), 'unit')}"
     if wanted.form == "numbers" and wanted.loss in forms.BINARY:
         cure += " and a softmax, and use the loss `sparse_categorical_crossentropy`"
     place = (*wanted.path, "classes") if wanted.target.classes else wanted.at(wanted.columns[0])
@@ -163,7 +163,7 @@ def _shape_cure(wanted: Wanted, dims: tuple[int | None, ...], shape: tuple[int, 
     if axes == 0:
         if wanted.units is None or wanted.form != "numbers":
             return None
-        cure = f"list {wanted.units} columns under `columns`, or give the output {shape[0]} unit{'s' * (shape[0] != 1)}"
+        cure = f"list {counted(wanted.units, 'column')} under `columns`, or give the output {counted(shape[0], 'unit')}"
         classes = shape == (1,) and wanted.loss in forms.CLASSES
         return "say `one_hot: true` for class numbers; " + cure if classes else cure
     if axes > 3 or None in dims:
@@ -262,7 +262,7 @@ class Labels:
         if len(wanted.columns) > 1 or not classes or wanted.target.array or self.sheet.columns[name].kind != TEXT:
             return False
         cells = [cell for cell in self.held.cells[name] if not is_missing(cell)]
-        there, numbers = len(cells), sum(number(cell) is not None for cell in cells)
+        there, numbers = len(cells), sum(number(cell, self.sheet.decimal) is not None for cell in cells)
         away = math.ceil(self.held.rows * held_out)
         if there and away and 2 * (numbers - away) < there - away and 2 * numbers >= there - away:
             return None  # it depends on the rows that are held out
@@ -279,21 +279,21 @@ class Labels:
         for at, cell in enumerate(cells):
             if is_missing(cell):
                 self.missing[at] = 1
-            elif (value := number(cell)) is None or math.isinf(value):
+            elif (value := number(cell, self.sheet.decimal)) is None or math.isinf(value):
                 bad.add(self.held.row(at), cell)
             else:
                 good += 1
         if not bad.count:
             return True
-        wanted, point, code = self.wanted, with_a_point(bad.got), "NS703"
-        expected = f"expected a {'number' if number(bad.got) is None else 'finite number'}, got {shown(bad.got)}"
-        cure = f"write `{point}`: the decimal mark is a point" if point else None
+        wanted, cure, code = self.wanted, mark_cure(bad.got, self.sheet.decimal), "NS703"
+        infinite = number(bad.got, self.sheet.decimal) is not None
+        expected = f"expected a {'finite number' if infinite else 'number'}, got {shown(bad.got)}"
         if wanted.loss in forms.CLASSES or wanted.form != "numbers":
             cure = cure or forms.classes_cure(cells)
-        elif wanted.loss and good < bad.count and not point:
+        elif wanted.loss and good < bad.count and not cure:
             code, cure = "NS711", "text is for losses of classes: binary_crossentropy, sparse_categorical_crossentropy"
             expected = f"the loss takes numbers, got the text {shown(bad.got)}"
-        elif wanted.loss and number(bad.got) is None:
+        elif wanted.loss and not infinite:
             cure = cure or forms.number_cure(cells)
         say(self.report, code, wanted.at(name), self.sheet, name, bad, expected, help=cure, spans=wanted.spans)
         return False
@@ -351,7 +351,7 @@ class Labels:
         """The range that the loss and the output leave to numbers."""
         wanted, cells = self.wanted, self.held.cells[name]
         if self.sheet.columns[name].kind == TEXT and not wanted.target.array:
-            values: Sequence[Any] = [number(cell) if cell else None for cell in cells]
+            values: Sequence[Any] = [number(cell, self.sheet.decimal) if cell else None for cell in cells]
         else:
             values = cells
         width = max(1, len(values) // max(1, self.held.rows))
@@ -421,7 +421,7 @@ class Labels:
         if whole and len(distinct) == 2:
             cure = f"say which class is which: `classes: [{', '.join(_quoted(v) for v in sorted(distinct))}]`"
         elif whole and len(distinct) > 2:
-            cure = f"for classes give the output {int(highest) + 1} units and a softmax"
+            cure = f"for classes give the output {counted(int(highest) + 1, 'unit')} and a softmax"
             cure += ", and use the loss `sparse_categorical_crossentropy`"
         said = f"expected a label from 0 to 1 for this loss, got {shown(float(odd.got))}"
         say(self.report, "NS711", wanted.at(name), self.sheet, name, odd, said, help=cure, spans=wanted.spans)
@@ -432,7 +432,7 @@ def _range_cure(lowest: float, highest: float, distinct: set[float], units: int 
         return f"say which class is which: `classes: [{', '.join(_quoted(v) for v in sorted(distinct))}]`"
     if lowest < 0:
         return "class numbers start at 0; a row without a label has an empty cell"
-    more = f"give the output {int(highest) + 1} units"
+    more = f"give the output {counted(int(highest) + 1, 'unit')}"
     if lowest >= 1 and highest == units:
         return f"class numbers start at 0: subtract 1 from the column, or {more}"
     return more

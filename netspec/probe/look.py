@@ -6,6 +6,7 @@ import operator
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path as FilePath
 from types import ModuleType
@@ -17,7 +18,7 @@ from netspec.language.schema import OF_CELLS, Data, Feature, Source, Target
 from netspec.probe import arrays, features, forms, held, ids, labels, text, weights
 from netspec.probe.cells import is_missing, lacks
 from netspec.probe.model import Looked, Model
-from netspec.probe.sheet import TEXT, Block, Column, Sheet
+from netspec.probe.sheet import TEXT, UNKNOWN, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, separator
 
 LABEL = "label"
@@ -125,7 +126,11 @@ def source(
     if set(needed) - set(header):
         return []
     if source.kind in ("csv", "tsv"):
-        sheet = text.sheet(source.files[0], folder, separator(source), header)
+        sheet = text.sheet(source.files[0], folder, separator(source), header, source.decimal or ".")
+    elif source.kind == "jsonl":
+        sheet = import_module("netspec.probe.json_lines").sheet(source.files[0], folder)
+        if _unclear(parts, sheet):
+            return []
     elif source.images is not None:
         sheet, found = _images().sheet(source.images, folder)
         _images().say_empty(source.images, found, path, report)
@@ -150,6 +155,15 @@ def source(
     return [looked]
 
 
+def _unclear(parts: Parts, sheet: Sheet) -> bool:
+    """Whether it is not known which rows fit keeps: it goes by columns that are not judged, or by texts that are not
+    there, which are no label to a target of several classes, where an empty text is a row of none of them.
+    """
+    several = {name for part in parts.targets if part.target.multi_label is not None for name in part.columns}
+    decisive = (*_dropping(parts), *parts.label_columns)
+    return bool(several & sheet.holes) or any(sheet.columns[name].kind == UNKNOWN for name in decisive)
+
+
 def _shapes(parts: Parts, sheet: Sheet, report: Report) -> tuple[list[labels.Wanted], list[features.Wanted]]:
     """The targets and features whose columns have the right shape. Text has one, so it is looked at once."""
     targets, inputs, sound = [], [], parts.sound
@@ -163,6 +177,8 @@ def _shapes(parts: Parts, sheet: Sheet, report: Report) -> tuple[list[labels.Wan
         if sound[shape]:
             targets.append(target)
     for wanted in parts.features:
+        if any(sheet.columns[name].kind == UNKNOWN for name in wanted.columns):
+            continue
         shape = ("feature", wanted.input, tuple(sheet.columns[name] for name in wanted.columns))
         if shape not in sound:
             check = features.check_shape if wanted.feature.image is None else _images().check_shape
@@ -184,7 +200,7 @@ def _labels(
 
     `alone`: no other file has training rows.
     """
-    drops = _dropping(parts)
+    drops = _dropping(parts, sheet.decimal)
     names = list(dict.fromkeys([*parts.label_columns, *drops]))
     cells: dict[str, Any] = {name: [] for name in parts.label_columns}
     lines: array[int] | None = None
@@ -236,14 +252,14 @@ def _labels(
     return kept, sum(missing)
 
 
-def _dropping(parts: Parts) -> dict[str, Callable[[str], bool]]:
+def _dropping(parts: Parts, decimal: str = ".") -> dict[str, Callable[[str], bool]]:
     """Columns whose empty cells drop a row, and what is empty: of numbers `NA` as well, of lists one with a hole."""
     found: dict[str, Callable[[str], bool]] = {}
     for part in parts.features:
         cells = any(getattr(part.feature, kind) for kind in OF_CELLS)
         for name in part.feature.drops(part.columns):
             if part.feature.array is not None:
-                found[name] = lacks
+                found[name] = partial(lacks, decimal=decimal)
             elif not cells or name not in found:
                 found[name] = operator.not_ if cells else is_missing
     return found

@@ -13,8 +13,9 @@ from pathlib import Path as FilePath
 
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
+from netspec.language.names import PACKED
 from netspec.language.schema import Data, Source
-from netspec.probe import features, windows, words
+from netspec.probe import features, packed, windows, words
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, unpacked
 
@@ -64,17 +65,19 @@ def check(
 
 def _named(data: Data, part: Path, folder: FilePath) -> int:
     """How many files a source has, of which the first few are looked at."""
-    from netspec.language.names import expanded
+    from netspec.language.names import expanded, filled
 
     held, test = (split.source if split is not None else None for split in (data.validation, data.test))
     source = {"train": data.train, "validation": held, "test": test}[str(part[1])]
-    return 0 if source is None else len(expanded(source, folder))
+    return 0 if source is None else len(filled(expanded(source, folder), source.kind, folder))
 
 
 def _first(name: str, folder: FilePath) -> tuple[str, bool] | None:
     """The beginning of a text, and whether that is all of it; None for what cannot be unpacked here."""
-    if name.lower().endswith(".zst"):
-        return None
+    if FilePath(name).suffix.lower() in PACKED:
+        packed.check(name, folder)
+        if name.lower().endswith(".zst"):
+            return None
     with unpacked(name, folder) as file:
         raw = file.read(_MOST + 1)
     whole = len(raw) <= _MOST
@@ -85,7 +88,7 @@ def _first(name: str, folder: FilePath) -> tuple[str, bool] | None:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ProbeError(f"`{name}` line {line} is not UTF-8", help="save the file again as UTF-8") from None
-    return found.replace("\r\n", "\n").replace("\r", "\n"), whole
+    return windows.newlines(found), whole
 
 
 def _whole(

@@ -14,13 +14,14 @@ from netspec.diagnostics import Path
 MOST_ROWS = 10_000
 MOST_TEXT = 64_000_000  # characters of a text file
 TEXT = "text"
+UNKNOWN = "unknown"  # kind of a column that a first look does not judge
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """What is known of a column before its rows: text, or numbers of a shape a row, or lists of whole numbers."""
 
-    kind: str  # `text`, `list`, or numpy's letter for numbers: b, i, u, f
+    kind: str  # `text`, `list`, UNKNOWN, or numpy's letter for numbers: b, i, u, f
     shape: tuple[int, ...] = ()  # of one row of numbers
 
 
@@ -49,8 +50,10 @@ class Sheet:
     whole: bool = False  # no row is left
     listed: bool = False  # its rows are files that are there
     numbered: bool = True  # its rows have numbers that mean something
+    holes: frozenset[str] = frozenset()  # columns of texts, some of which are not there at all
     earlier: frozenset[tuple[str, Path]] = frozenset()  # what was said of columns of other sources: code and place
     said: set[tuple[str, Path]] = field(default_factory=set)
+    decimal: str = "."  # the mark in numbers that are text
 
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         """The cells of these columns. Raises ProbeError for a file that is broken further down."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
+from netspec.diagnostics import counted
+from netspec.probe.cells import OPEN_QUOTE, open_quote
 from netspec.probe.sheet import MOST_ROWS, MOST_TEXT, TEXT, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, unpacked
 
@@ -24,13 +27,13 @@ class _TooLong(Exception):
     """A line that is more than a first look reads."""
 
 
-def sheet(name: str, folder: Path, separator: str, header: Sequence[str]) -> Sheet:
+def sheet(name: str, folder: Path, separator: str, header: Sequence[str], decimal: str = ".") -> Sheet:
     """The sheet of a text file whose header is known."""
 
     def read(sheet: Sheet, names: Sequence[str]) -> Iterator[Block]:
         return _blocks(sheet, name, folder, separator, header, names)
 
-    return Sheet(f"`{name}`", dict.fromkeys(header, Column(TEXT)), read)
+    return Sheet(f"`{name}`", dict.fromkeys(header, Column(TEXT)), read, decimal=decimal)
 
 
 class _Lines:
@@ -104,7 +107,7 @@ def _blocks(
         number, at, count = ragged
         more = "" if wrong == 1 else f"; so are {wrong} of {sheet.far()}"
         raise ProbeError(
-            f"`{name}` row {number} (line {at}): expected {len(header)} columns, got {count}{more}",
+            f"`{name}` row {number} (line {at}): expected {counted(len(header), 'column')}, got {count}{more}",
             help="put cells that hold the separator in double quotes"
             if count > len(header)
             else "an empty cell has its separator too",
@@ -137,14 +140,19 @@ def _not_utf8(name: str, folder: Path) -> ProbeError:
 
 def _check_quotes(name: str, folder: Path, separator: str) -> None:
     """A quote that is never closed swallows the rest of the file without a word."""
-    number = -1
+    rows, line = 0, 1
     with unpacked(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(_Lines(file), delimiter=separator, strict=True)
         try:
             for cells in reader:
-                number += bool(cells)
+                rows, line = rows + bool(cells), reader.line_num + 1
+            return
         except _TooLong:
             return
         except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise ProbeError(f"`{name}` row {number + 1}: a double quote is never closed") from None
+            if "unexpected end" not in str(error):
+                return
+    with unpacked(name, folder) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        line += open_quote(itertools.islice(_Lines(file), line - 1, None), separator)
+    where = f"row {rows} (line {line})" if rows else f"line {line}"
+    raise ProbeError(f"`{name}` {where}: a double quote is never closed", help=OPEN_QUOTE)

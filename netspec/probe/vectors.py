@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from netspec.catalog.types import show as show_shape
-from netspec.diagnostics import Report
+from netspec.diagnostics import Report, counted
 from netspec.probe import forms
 from netspec.probe.cells import is_missing, numbers_in
 from netspec.probe.features import Numbers, Wanted
@@ -84,7 +84,7 @@ class Vectors(Numbers):
         column = self.wanted.columns[0]
         if is_missing(cell):
             return (math.nan,) * ((form.steps or 0) * form.width) if form.exact else ()
-        found = numbers_in(cell)
+        found = numbers_in(cell, self.sheet.decimal)
         if found is None:
             self.tally("list", column).add(row_of(block, at), cell)
             return ()
@@ -111,7 +111,7 @@ class Vectors(Numbers):
             say(self.report, "NS703", place, self.sheet, column, tally, tally.got, help=cure, spans=spans)
         if any(self.filled) and not all(self.filled) and self.learning and self.sheet.whole and not self.held_out:
             said = f"{self.sheet.origin}, column {shown(column)}: number {self.filled.index(0) + 1} of its lists is "
-            said += f"missing in all of the {self.sheet.seen:,} rows"
+            said += f"missing in all of the {counted(self.sheet.seen, 'row')}"
             self.report.add("NS704", wanted.at(column), said, spans=wanted.spans)
         Numbers.finish(self)
 
@@ -123,7 +123,7 @@ def parse(one: Labels, name: str) -> bool:
     width, bad, short, infinite = (form.steps or 0) * form.width, Tally(), Tally(), Tally()
     values: list[float] = []
     for at, cell in enumerate(one.held.cells[name]):
-        found = [math.nan] * width if is_missing(cell) else numbers_in(cell)
+        found = [math.nan] * width if is_missing(cell) else numbers_in(cell, one.sheet.decimal)
         if found is None:
             bad.add(one.held.row(at), cell)
         elif (fault := form.fault(len(found))) is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.catalog.nearest import rename
 from netspec.diagnostics import Report
 from netspec.probe import forms, steps
-from netspec.probe.cells import digits, is_missing, number, with_a_point
+from netspec.probe.cells import digits, is_missing, mark_cure, number
 from netspec.probe.model import Tally, say, shown
 from netspec.probe.sheet import TEXT
 
@@ -114,15 +114,14 @@ def check(one: Labels, kept: Sequence[int], report: Report) -> bool:
     for at, cell in enumerate(one.held.cells[column]):
         if not kept[at] or one.missing[at]:
             continue
-        value = _value(cell) if text else cell
+        value = _value(cell, sheet.decimal) if text else cell
         if value is None or not 0 <= value <= forms.HEAVIEST:
             bad.add(one.held.row(at), cell)
     if bad.count:
-        value = _value(bad.got) if text else bad.got
+        value = _value(bad.got, sheet.decimal) if text else bad.got
         most = value is not None and value > forms.HEAVIEST
         expected = f"a weight of at most {forms.HEAVIEST:g}" if most else "a weight, which is a number of at least 0"
-        point = with_a_point(bad.got) if text else None
-        cure = f"write `{point}`: the decimal mark is a point" if point else None
+        cure = mark_cure(bad.got, sheet.decimal) if text else None
         said = f"expected {expected}, got {shown(bad.got) if bad.got == bad.got else 'a missing number'}"
         say(report, "NS703", one.wanted.weight_path, sheet, column, bad, said, help=cure)
     return not bad.count
@@ -163,19 +162,19 @@ def check_training(one: Labels, kept: Sequence[int], report: Report) -> None:
 def _weight(one: Labels, at: int) -> float:
     wanted = one.wanted
     cell = one.held.cells[wanted.weight][at] if wanted.weight is not None else 1.0
-    weight = (_value(cell) if isinstance(cell, str) else cell) or 0.0
+    weight = (_value(cell, one.sheet.decimal) if isinstance(cell, str) else cell) or 0.0
     if not wanted.target.class_weights or len(wanted.columns) > 1 or wanted.target.sequence is not None:
         return float(weight)
     label: Any = one.held.cells[wanted.columns[0]][at]
     key = label if isinstance(label, str) else digits(label)
     if not one.named:
-        parsed = _value(key)
+        parsed = _value(key, one.sheet.decimal if isinstance(label, str) else ".")
         key = key if parsed is None else digits(parsed)
         key = "-1" if wanted.loss in forms.HINGE and key == "0" else key
     return float(weight) * wanted.target.class_weights.get(key, 1.0)
 
 
-def _value(cell: str) -> float | None:
+def _value(cell: str, decimal: str) -> float | None:
     """The number in a cell, None where there is none or an infinite one."""
-    found = None if is_missing(cell) else number(cell)
+    found = None if is_missing(cell) else number(cell, decimal)
     return None if found is None or math.isinf(found) else found

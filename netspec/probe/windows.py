@@ -41,6 +41,15 @@ class Plan:
         return (text.vocabulary if text is not None else None) or 0
 
 
+def newlines(text: str) -> str:
+    """A text with the ends of lines that a running text is read with.
+
+    >>> newlines("a\\r\\nb\\rc")
+    'a\\nb\\nc'
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def divided(counts: Sequence[int], fraction: float | None) -> tuple[list[Segment], list[Segment]]:
     """What files of so many tokens train with, and the last part of them, which is held out; no token is in both.
 

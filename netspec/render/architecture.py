@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netspec.diagnostics import counted
 from netspec.graph.costs import costs
 from netspec.graph.ir import TypedGraph
 from netspec.render.sheet import safe, soft, table
@@ -36,7 +37,7 @@ def _section(section: Section, most: int) -> str:
     head, *rows = section.rows
     kept = [at for at in range(len(head)) if at in (0, 1) or any(row[at] for row in rows)]
     shown = [tuple(_cell(row[at]) for at in kept) for row in rows[:most]]
-    more = soft(f"and {len(rows) - most:,} rows more") if len(rows) > most else ""
+    more = soft(f"and {counted(len(rows) - most, 'row')} more") if len(rows) > most else ""
     words = frozenset(number for number, at in enumerate(kept) if head[at] not in ("params", "flops"))
     drawn = table(f"Steps of {section.name}", tuple(head[at] for at in kept), shown, words=words)
     return f"{drawn}{more}{soft(f'outputs: {section.outputs}')}"

@@ -13,6 +13,7 @@ from netspec.catalog.arguments import meaning
 from netspec.catalog.installed import other
 from netspec.catalog.samples import Answer
 from netspec.catalog.types import CALL_TENSORS, Shape, TensorType, Unknown
+from netspec.diagnostics import counted
 from netspec.render.summary import table
 
 FORMAT_VERSION = "1.0"
@@ -213,7 +214,7 @@ def _example(answer: Answer) -> str:
     if any(isinstance(each, Unknown) for each in numbers):
         return f"{said}, weights unknown"
     count = sum(each for each in numbers if isinstance(each, int))
-    return f"{said}, {count:,} weights" if count else said
+    return f"{said}, {counted(count, 'weight')}" if count else said
 
 
 def _mark(answer: Answer) -> str:

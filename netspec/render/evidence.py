@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from netspec.diagnostics import counted
 from netspec.render.charts import Chart, Line, charts
 from netspec.render.png import data_uri, png
 from netspec.render.results import short
@@ -91,7 +92,7 @@ def _several(name: str, found: Mapping[str, Any], grid: Sequence[float]) -> str:
     right, cases = found["right"], found["cases"]
     said = f"<p>{right:,} of {cases:,} labels are right ({percent(right / cases)}).</p>"
     more = found["labels"] - len(found["curves"])
-    said += soft(f"and {more:,} labels without curves") if more > 0 else ""
+    said += soft(f"and {counted(more, 'label')} without curves") if more > 0 else ""
     return said + _curves(found["curves"], grid)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from netspec.diagnostics import counted
 from netspec.render.png import data_uri, png
 from netspec.render.sheet import cards, columns, document, histogram, listed, named_bars, safe, soft, table
 from netspec.render.survey import array, kind, more_than, notes_of, number, percent, shape, token_shown
@@ -145,7 +146,7 @@ def _histograms(spreads: Mapping[str, Spread | None], label: str, *, cut: int | 
         )
     ends = f'<p class="ends"><span>{number(low)}</span><span>{number(high)}</span></p>'
     notes = ["dashed: where texts are cut"] if cut is not None and low < cut < high else []
-    notes += [f"{tail:,} numbers lie outside"] if tail else []
+    notes += [f"{counted(tail, 'number')} outside"] if tail else []
     return said + ends + "".join(soft(note) for note in notes)
 
 

@@ -262,6 +262,10 @@ def _shorthands(definitions: dict[str, Form], objects: Objects) -> None:
     definitions["Source"]["allOf"] = [one_given(KINDS, f"exactly one of {known} and `{KINDS[-1]}`")]
     step: Form = {"required": ["stride"], "properties": {"stride": {"not": NULL}, "text": NULL}}
     definitions["Source"]["allOf"].append({"if": {"type": "object", **step}, "then": never("`text` beside `stride`")})
+    mark: Form = {"required": ["decimal"], "properties": {"decimal": {"not": NULL}, "csv": NULL, "tsv": NULL}}
+    definitions["Source"]["allOf"].append(
+        {"if": {"type": "object", **mark}, "then": never("`csv` or `tsv` beside `decimal`")}
+    )
     definitions["Data"]["allOf"] = [one_given(("dataset", "train"), "either `train` or `dataset`")]
 
 

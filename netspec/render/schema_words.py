@@ -168,6 +168,7 @@ FIELDS = {
         "python": "a function of one's own that yields rows, as module:function; runs only with --trust",
         "stride": "tokens from one window of a text to the next; null: 1",
         "separator": "what stands between two values, where it is neither comma nor tab",
+        "decimal": "the decimal mark of numbers in a text file: a comma for 3,14; null: a point",
     },
     "Split": {
         "fraction": "the part of all rows of `train` that is held out, such as 0.1",

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.diagnostics import printable
+from netspec.diagnostics import counted, printable
 
 if TYPE_CHECKING:
     from netspec.runtime.data.starting import Made, Plan
@@ -24,7 +24,7 @@ _HEAD = 4096  # numbers of a picture that are still laid flat
 def spec(plan: Plan, name: str) -> str:
     """The whole text."""
     text = _Text()
-    rows = "1 row" if plan.rows == 1 else f"{plan.rows:,} rows"
+    rows = counted(plan.rows, "row")
     text.note(f"A first spec for {plan.origin} ({rows}), to be changed by whoever knows the data better.")
     text.line("netspec: 1")
     text.line(f"name: {quoted(name)}")
@@ -254,12 +254,11 @@ def _data(text: _Text, plan: Plan) -> None:
     if len(plan.left_out) > _LISTED:
         text.note(f"left out as well: {len(plan.left_out) - _LISTED} other columns", "    ")
     if plan.skips:
-        text.line("  on_error: skip", "some images seem to be none; they are left out and counted")
+        text.line("  on_error: skip", "rows without an image that can be read are left out and counted")
     text.line("  targets:")
     for goal in plan.goals:
-        masks = goal.missing and len(plan.goals) > 1
-        gone = f"{goal.missing:,} rows have no label and are left out" if goal.missing else ""
-        gone = f"{goal.missing:,} rows have no label of it, and train the others" if masks else gone
+        masks = goal.missing > 0 and len(plan.goals) > 1
+        gone = _gone(goal.missing, masks) if goal.missing else ""
         before = f"    {quoted(goal.name)}: {{column: {_cell(goal.column)}{', missing: mask' if masks else ''}"
         before += ", array: true" if goal.array else ""
         if goal.classes:
@@ -271,6 +270,14 @@ def _data(text: _Text, plan: Plan) -> None:
             text.line(f"{before}, normalize: true}}", f"{unit}; {gone}" if gone else unit)
         else:
             text.line(f"{before}}}", gone)
+
+
+def _gone(missing: int, masks: bool) -> str:
+    """What becomes of rows without a label."""
+    rows, one = counted(missing, "row"), missing == 1
+    if masks:
+        return f"{rows} {'has' if one else 'have'} no label of it, and train{'s' * one} the others"
+    return f"{rows} {'has no label and is' if one else 'have no label and are'} left out"
 
 
 def _cell(text: str) -> str:
@@ -301,7 +308,7 @@ def _flow(value: Any) -> str:
 def _fit(text: _Text, plan: Plan) -> None:
     text.line("fit:")
     text.line(f"  epochs: {plan.epochs}", "at most, where early stopping ends it" if plan.held else "")
-    text.line(f"  batch_size: {plan.batch_size}", f"for {plan.rows:,} rows")
+    text.line(f"  batch_size: {plan.batch_size}", f"for {counted(plan.rows, 'row')}")
     text.line(f"  seed: {plan.seed}", "so that a second run gives the same")
     if plan.held is not None:
         patience = max(3, plan.epochs // 5)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.catalog.types import show_bytes
-from netspec.diagnostics import printable
+from netspec.diagnostics import counted, printable
 from netspec.render.results import finite
 from netspec.render.summary import table
 
@@ -162,7 +162,7 @@ def _labels(labels: Labels, width: int | None) -> list[str]:
     for at in order:
         cells = [(f"{labels.counts[part][at]:,}", percent(labels.share(part, at))) for part in parts]
         rows.append((labels.classes[at], *(cell for pair in cells for cell in pair)))
-    rest = [f"and {len(labels.classes) - _CLASSES:,} classes more"] if len(labels.classes) > _CLASSES else []
+    rest = [f"and {counted(len(labels.classes) - _CLASSES, 'class')} more"] if len(labels.classes) > _CLASSES else []
     return [title, *_table(rows, frozenset(range(1, 2 * len(parts) + 1)), width), *rest]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec import catalog
 from netspec.catalog.shapes.wrappers import RECURRENT
 from netspec.catalog.values import describe
-from netspec.diagnostics import Path, Report
+from netspec.diagnostics import Path, Report, counted
 from netspec.graph.checks.survey import Survey, called, place, wrapped
 from netspec.graph.ir import Graph, KerasObject, LayerDef, Training, TypedGraph
 from netspec.language.spec import Spec
@@ -116,7 +116,8 @@ def _callbacks(spec: Spec, plan: Training, report: Report) -> None:
             param = None if entry is None else entry.param("patience")
             patience = callback.args.get("patience", None if param is None else param.default)
             if isinstance(patience, int) and patience >= epochs:
-                message = f"`{callback.cls}` waits for {patience} epochs without progress, and there are {epochs}"
+                waits = f"waits for {counted(patience, 'epoch')} without progress"
+                message = f"`{callback.cls}` {waits}, and there are {epochs}"
                 given = "patience" in callback.args
                 path = (*callback.path, "patience") if given else callback.path
                 spans = [(("fit", "epochs"), "all of them")]

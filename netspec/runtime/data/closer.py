@@ -1,10 +1,12 @@
-"""A closer look at some columns for a first spec: dates and how they are written, lists of numbers and their lengths.
+"""A closer look at some columns for a first spec: dates and how they are written, lists of numbers and their lengths,
+images and their sizes.
 
 What is found holds of all rows that have a value, so that a spec which relies on it reads them.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.probe.forms import Listed
+from netspec.probe.pictures import SUFFIXES
 from netspec.runtime.data import columnar, vectors
-from netspec.runtime.data.columns import lists
+from netspec.runtime.data.columns import lists, trimmed
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.moments import NONE, moments
+from netspec.runtime.data.photos import Photos, Sampled
 from netspec.runtime.data.profile import Column
 from netspec.runtime.data.tables import Rows, Table
 
@@ -28,6 +32,7 @@ _FORMATS = tuple(f"{day}{time}" for day in _DAYS for time in ("", " %H:%M", " %H
 # The first cell of a list: in brackets, or with more than a decimal comma between its numbers.
 _LIST = re.compile(r"\[.*\]|\s*[-+.\d]+(?:\s*;\s*|\s+)[-+.\d]+.*|[-+.\d]+(?:\s*,\s*[-+.\d]+){2,}.*", re.DOTALL)
 _HUGE = 1e30
+_FILES = 100_000  # that are looked for
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,22 @@ class NumberLists:
     there: bool
 
 
-Found = Dates | NumberLists
+@dataclass(frozen=True)
+class Pictures:
+    """A column of images, paths or bytes; how many rows have one, one whose file is not there, or nothing."""
+
+    photos: Photos
+    there: int
+    gone: int
+    empty: int
+
+    @property
+    def skips(self) -> bool:
+        """Whether some rows have no image that can be read."""
+        return bool(self.photos.broken or self.gone or self.empty)
+
+
+Found = Dates | NumberLists | Pictures
 
 
 def like_a_date(cell: str) -> bool:
@@ -61,11 +81,18 @@ def like_a_date(cell: str) -> bool:
     return _DATE.fullmatch(cell) is not None
 
 
+def like_a_picture(cell: str) -> bool:
+    """Whether a text looks like the name of an image."""
+    return cell.lower().endswith(SUFFIXES)
+
+
 def look(rows: Rows, columns: Mapping[str, Column]) -> dict[str, Found | None]:
     """What columns are that look like dates or lists; None for those that are not so in every row."""
-    learners: dict[str, _Dates | _Lists] = {}
+    learners: dict[str, _Dates | _Lists | _Pictures] = {}
     for name, column in columns.items():
-        if column.kind == "date" or (column.kind == "text" and like_a_date(column.first)):
+        if column.kind == "bytes" or (column.kind == "text" and like_a_picture(column.first)):
+            learners[name] = _Pictures(name)
+        elif column.kind == "date" or (column.kind == "text" and like_a_date(column.first)):
             learners[name] = _Dates(name, (None,) if column.kind == "date" else _FORMATS)
         elif (column.kind == "text" and _LIST.fullmatch(column.first)) or (column.kind == "list" and not column.whole):
             learners[name] = _Lists(name)
@@ -143,6 +170,42 @@ class _Lists:
         inner = (self._inner,) if self._inner else ()
         least, most = int(counts.min()), int(counts.max())
         return NumberLists(inner, least, usual, most, self._whole, int(self._highest), there)
+
+
+class _Pictures:
+    """Whether every cell that has something names an image, or holds one."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._sampled, self._named, self._bytes = name, Sampled(), True, False
+        self._there = self._gone = self._empty = self._looked = 0
+
+    def see(self, table: Table) -> None:
+        column = table.column(self._name)
+        if pa.types.is_binary(column.type):
+            self._bytes, held = True, [cell for cell in column.to_pylist() if cell]
+            self._empty += table.rows - len(held)
+            self._there += len(held)
+            self._sampled.see(held)
+            return
+        for at, cell in enumerate(trimmed(table, self._name).to_pylist() if self._named else ()):
+            if not cell:
+                self._empty += 1
+            elif not like_a_picture(cell):
+                self._named = False
+                return
+            else:
+                path = os.path.join(table.folder(at), cell)
+                there = self._looked >= _FILES or os.path.isfile(path)
+                self._looked += 1
+                self._there, self._gone = self._there + there, self._gone + (not there)
+                if there:
+                    self._sampled.see((path,))
+
+    def made(self) -> Pictures | None:
+        """None for a column that holds something else too."""
+        photos = self._sampled.made()
+        named = photos.seen > photos.broken if self._bytes else self._named
+        return Pictures(photos, self._there, self._gone, self._empty) if named else None
 
 
 def _inner(column: object) -> int:

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netspec.probe.cells import MISSING, is_missing, number, whole_numbers, with_a_point
+from netspec.diagnostics import counted
+from netspec.probe.cells import MISSING, NO_MARK, is_missing, mark_cure, number, whole_numbers
 from netspec.probe.forms import reads_as_numbers
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table
@@ -42,7 +43,7 @@ def _refuse_lists(table: Table, name: str, expected: str) -> None:
     gone = np.flatnonzero(np.asarray(lengths.is_null().to_numpy(zero_copy_only=False)))
     if len(gone):
         raise bad_cell(table, name, int(gone[0]), expected, "no list", "say `array: true` for lists of numbers")
-    got = f"a list of {lengths[0].as_py()} numbers"
+    got = f"a list of {counted(lengths[0].as_py(), 'number')}"
     raise bad_cell(table, name, 0, expected, got, "say `array: true` for lists of numbers")
 
 
@@ -94,7 +95,7 @@ def _parse(table: Table, name: str, column: Any, help: str | None) -> np.ndarray
     missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING))
     kept = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
     try:
-        parsed = pc.cast(kept, pa.float64())
+        parsed = pc.cast(pointed(kept, table.decimal), pa.float64())
     except pa.ArrowInvalid:
         return _parse_slowly(table, name, kept.to_pylist(), help)
     array = np.array(parsed.to_numpy(zero_copy_only=False) if isinstance(parsed, pa.Array) else parsed.to_numpy())
@@ -109,13 +110,18 @@ def _parse_slowly(table: Table, name: str, cells: list[str | None], help: str | 
     for row, cell in enumerate(cells):
         if cell is None:
             continue
-        value = number(cell)
+        value = number(cell, table.decimal)
         if value is None:
-            point = with_a_point(cell)
-            cure = f"write `{point}`: the decimal mark is a point" if point else help
-            raise bad_cell(table, name, row, "a number", cell, cure)
+            raise bad_cell(table, name, row, "a number", cell, mark_cure(cell, table.decimal) or help)
         parsed[row] = value
     return parsed
+
+
+def pointed(cells: Any, decimal: str) -> Any:
+    """Cells of numbers with decimal commas as such with points, as `number` reads them."""
+    if decimal == ".":
+        return cells
+    return pc.replace_substring(pc.replace_substring(cells, ".", NO_MARK), ",", ".")
 
 
 def _check_text(table: Table, name: str, column: Any, expected: str) -> None:
@@ -130,7 +136,7 @@ def looks_numeric(table: Table, name: str) -> bool:
     for cell, count in zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True):
         if not is_missing(cell.strip()):
             there += count
-            numeric += count * (number(cell.strip()) is not None)
+            numeric += count * (number(cell.strip(), table.decimal) is not None)
     return reads_as_numbers(numeric, there)
 
 

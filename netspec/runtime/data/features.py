@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from netspec.catalog.types import show as show_shape
+from netspec.diagnostics import counted
 from netspec.probe.forms import Dims
 from netspec.runtime.data.columns import narrow, whole
 from netspec.runtime.data.encoders import KINDS, Categories, Encoder, Hashed, Images, MultiHot, Sequences, Words
@@ -80,8 +81,8 @@ class Input:
         assert self.dims is not None
         cure = None
         encoder = self.encoder
-        if isinstance(encoder, Numbers) and len(self.dims) == 1 and len(shape) == 1:
-            cure = f"list {self.dims[0]} columns under `columns`, or make the input [{shape[0]}]"
+        if isinstance(encoder, Numbers) and len(self.dims) == len(shape) == 1 and self.dims[0]:
+            cure = f"list {counted(self.dims[0], 'column')} under `columns`, or make the input [{shape[0]}]"
         elif isinstance(encoder, Words | Sequences | Arrays) and len(self.dims) == len(shape):
             cure = "leave out `length`, and the input's own is taken"
         elif isinstance(encoder, Words):

@@ -14,7 +14,7 @@ from typing import IO, TextIO, cast
 
 import pyarrow as pa
 
-from netspec.language.names import SUFFIXES, expanded, in_folder, is_pattern
+from netspec.language.names import SUFFIXES, expanded, filled, in_folder, is_pattern
 from netspec.language.schema import Source
 from netspec.runtime.data.faults import DataError
 
@@ -51,7 +51,7 @@ class File:
 
 
 def found(source: Source, folder: Path) -> tuple[File, ...]:
-    """Every file of a source of tables, below `folder`.
+    """Every file of a source of tables, below `folder`; of several text files those that hold something.
 
     Raises DataError: NS701 for a name that nothing answers to, NS704 for an empty file, NS705 for what is no file.
     """
@@ -63,7 +63,7 @@ def found(source: Source, folder: Path) -> tuple[File, ...]:
         elif os.path.isdir(folder / name) and not in_folder(name, folder, kind):
             suffixes = " or ".join(suffix for suffix, each in SUFFIXES.items() if each == kind)
             raise DataError("NS701", f"the folder `{name}` has no files that end in {suffixes}")
-    return tuple(regular(name, folder) for name in expanded(source, folder))
+    return tuple(regular(name, folder) for name in filled(expanded(source, folder), kind, folder))
 
 
 def regular(name: str, folder: Path) -> File:

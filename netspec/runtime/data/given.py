@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import os
 import re
 from pathlib import Path, PurePath
@@ -9,11 +11,15 @@ from pathlib import Path, PurePath
 from netspec.errors import NetspecError
 from netspec.language.names import PACKED, TABULAR, kind_of
 from netspec.language.schema import TABLES, Source
+from netspec.probe.cells import is_missing, number, numbers_in
 from netspec.runtime.data import text_files
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.files import found
+from netspec.runtime.data.files import File, found
+from netspec.runtime.data.tables import records
 
 _SEPARATORS = ";\t|"
+_LOOKED = 1000  # rows
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 
 
@@ -41,12 +47,34 @@ def source(path: str, separator: str | None) -> Source:
         raise DataError("NS709", f"the kind of `{path}` cannot be told from its name", cure)
     kind = kind or "csv"
     made = Source.model_validate({kind: [path] if kind in TABLES else path, "separator": separator})
-    if kind != "csv" or separator is not None:
+    if kind not in ("csv", "tsv"):
         return made
-    first = text_files.header(found(made, Path())[0], ",")
-    if len(first) == 1 and (there := [char for char in _SEPARATORS if char in first[0]]):
-        return made.model_copy(update={"separator": max(there, key=first[0].count)})
-    return made
+    file = found(made, Path())[0]
+    if kind == "csv" and separator is None:
+        first = text_files.header(file, ",")
+        if len(first) == 1 and (there := [char for char in _SEPARATORS if char in first[0]]):
+            made = made.model_copy(update={"separator": max(there, key=first[0].count)})
+    between = made.separator or ("," if kind == "csv" else "\t")
+    return made.model_copy(update={"decimal": ","}) if _has_commas(file, between) else made
+
+
+def _has_commas(file: File, separator: str) -> bool:
+    """Whether the first rows have numbers with decimal commas, and none with a point. `1,234` may be a thousand."""
+    try:
+        columns: list[set[str]] = []
+        for _, cells in itertools.islice(records(file.path, separator), 1, _LOOKED):
+            columns += [set() for _ in cells[len(columns) :]]
+            for column, cell in zip(columns, cells, strict=False):
+                column.add(cell.strip())
+    except (OSError, EOFError, ValueError, csv.Error):
+        return False  # what is wrong is said where the file is read
+    commas = points = False
+    for column in columns:
+        there = [cell for cell in column if not is_missing(cell)]
+        if any("," in cell for cell in there) and all(number(cell, ",") is not None for cell in there):
+            commas |= not all(_THOUSANDS.fullmatch(cell) for cell in there if "," in cell)
+        points |= any("." in cell for cell in there) and all(numbers_in(cell) is not None for cell in there)
+    return commas and not points
 
 
 def seen_from(made: Source, folder: Path) -> Source:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.catalog.types import show as show_shape
+from netspec.diagnostics import counted
 from netspec.probe import forms
 from netspec.probe.forms import BINARY, CLASSES, HINGE, ONE_HOT, Dims, classes_cure, fits
 from netspec.runtime.data import multi, stepwise, vectors, weighing
@@ -270,7 +271,7 @@ class Label:
         elif self.form != "numbers" and shape[-1] == units:
             cure = "the labels are one-hot already: use the loss `categorical_crossentropy`, without `one_hot`"
         elif self.form == "numbers" and units is not None and len(self.dims) == 1:
-            cure = f"list {units} columns under `columns`, or give the output {shape[0]} unit{'s' * (shape[0] != 1)}"
+            cure = f"list {counted(units, 'column')} under `columns`, or give the output {counted(shape[0], 'unit')}"
             if shape == (1,):
                 cure = "say `one_hot: true` for class numbers; " + cure
         what = "the target column gives" if len(self.columns) == 1 else f"the {len(self.columns)} target columns give"

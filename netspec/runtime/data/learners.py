@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netspec.diagnostics import counted
 from netspec.language.schema import Feature
 from netspec.probe.forms import Listed
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN
@@ -264,10 +265,9 @@ class WordsLearner:
         share = 100 * (counts.total - known) / max(counts.total, 1)
         about = "" if counts.exact else f", rare ones counted roughly (more than {tokens.MOST_WORDS:,} different)"
         where = f" from `{self._text.file}`" if self._listed is not None else ""
-        return (
-            f"`{name}`: {len(self._vocabulary)} {self._text.by} known{where}{about}, "
-            f"{share:.1f} % of the training part's unknown, {self._cut} texts cut at {self._length or self._longest}",
-        )
+        tokens_ = counted(len(self._vocabulary), self._text.by.removesuffix("s"))
+        cut = f"{counted(self._cut, 'text')} cut at {self._length or self._longest}"
+        return (f"`{name}`: {tokens_} known{where}{about}, {share:.1f} % of the training part's unknown, {cut}",)
 
 
 class SequencesLearner:
@@ -328,7 +328,7 @@ class ArraysLearner:
         """The length, where it was learned."""
         if self._form.steps is not None:
             return ()
-        return (f"`{name}`: padded to {self._longest} steps, those of the longest training row",)
+        return (f"`{name}`: padded to {counted(self._longest, 'step')}, as many as the longest training row",)
 
 
 class ImagesLearner:

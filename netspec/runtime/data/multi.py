@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netspec.diagnostics import counted
 from netspec.runtime.data.columns import bad_cell, is_lists, is_text_lists, lists, show, strings, whole
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.memory import check_room
@@ -62,7 +63,7 @@ def encode(table: Table, column: str, separator: str, known: tuple[str, ...], un
         width = units if units is not None else int(ids.max(initial=0)) + 1
         outside = np.flatnonzero((ids < 0) | (ids >= width))
         if len(outside):
-            expected = f"class numbers from 0 to {width - 1}: the output has {width} units"
+            expected = f"class numbers from 0 to {width - 1}: the output has {counted(width, 'unit')}"
             raise bad_cell(table, column, int(rows[outside[0]]), expected, int(ids[outside[0]]))
     check_room((table.rows, width), 4, f"the classes of `{column}`")
     hot = np.zeros((table.rows, width), np.float32)
@@ -86,6 +87,5 @@ def _whole(column: pa.ListArray | pa.ChunkedArray) -> pa.ListArray:
 
 def too_many(output: str, column: str, found: int, units: int) -> DataError:
     """More classes than the output has units."""
-    s = "s" * (units != 1)
-    said = f"output `{output}` has {units} unit{s}, column `{column}` has {found} classes"
-    return DataError("NS706", said, f"give the output {found} units")
+    said = f"output `{output}` has {counted(units, 'unit')}, column `{column}` has {counted(found, 'class')}"
+    return DataError("NS706", said, f"give the output {counted(found, 'unit')}")

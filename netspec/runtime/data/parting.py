@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netspec.diagnostics import counted
 from netspec.language.schema import Data, Split
 from netspec.probe.cells import number
 from netspec.runtime.data import moments
@@ -63,7 +64,7 @@ def cut(train: Rows, data: Data, seed: int) -> Cut:
         left &= ~mask
         if not count or not left.any():
             empty = "to train on" if count else "to test with" if name == "test" else "to validate with"
-            what = f"`{name}: {part.fraction:g}` of {train.rows} rows leaves none {empty}"
+            what = f"`{name}: {part.fraction:g}` of {counted(train.rows, 'row')} leaves none {empty}"
             raise DataError("NS704", what, "add rows" if part.by != "group" else "it takes groups as a whole")
         held[name] = chosen(train, mask)
         notes[name] = f"{said[0]} {count:,} of {train.rows:,} rows of `train`{said[1]}".lstrip()
@@ -135,7 +136,7 @@ def _are_dates(table: Table, column: str) -> bool:
     if not is_text(table, column):
         return False
     there = np.flatnonzero(moments.there(table, column))
-    return not len(there) or number(trimmed(table, column)[int(there[0])].as_py()) is None
+    return not len(there) or number(trimmed(table, column)[int(there[0])].as_py(), table.decimal) is None
 
 
 def _times(table: Table, asked: _Asked, dates: bool) -> np.ndarray:

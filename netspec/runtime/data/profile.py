@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netspec.probe.cells import MISSING, WORDS
-from netspec.runtime.data.columns import texts, trimmed
+from netspec.runtime.data.columns import pointed, texts, trimmed
 from netspec.runtime.data.split import fractions
 from netspec.runtime.data.tables import Table
 
@@ -183,7 +183,7 @@ class ColumnLearner:
             self._counts = None
         else:
             self._dtype = "text"
-            self._cells(trimmed(table, self._name))
+            self._cells(trimmed(table, self._name), table.decimal)
 
     def _lists(self, column: list[Any]) -> None:
         self._form, self._dtype, self._counts = "list", "list", None
@@ -247,7 +247,7 @@ class ColumnLearner:
             self._steps = bool((apart == 1).all())
             self._last = float(numbers[-1])
 
-    def _cells(self, cells: pa.StringArray) -> None:
+    def _cells(self, cells: pa.StringArray, decimal: str) -> None:
         there = cells.filter(pc.not_equal(cells, ""))
         self._empty += len(cells) - len(there)
         if self._form == "empty" and len(there):
@@ -263,14 +263,15 @@ class ColumnLearner:
             return
         said = pc.is_in(pc.utf8_lower(there), value_set=pa.array(MISSING))
         self._missing += int(pc.sum(said).as_py() or 0)
-        self._parse(there.filter(pc.invert(said)))
+        self._parse(there.filter(pc.invert(said)), decimal)
 
-    def _parse(self, cells: pa.StringArray) -> None:
+    def _parse(self, written: pa.StringArray, decimal: str) -> None:
+        cells = pointed(written, decimal)
         for word, value in WORDS.items():
             same = pc.equal(pc.utf8_lower(cells), word)
             cells = pc.if_else(same, f"{value:g}", cells)
         good = pc.match_substring_regex(cells, _NUMBER)
-        odd = cells.filter(pc.invert(good))
+        odd = written.filter(pc.invert(good))
         if len(odd) and not self._odd:
             self._example = odd[0].as_py()
         self._odd += len(odd)

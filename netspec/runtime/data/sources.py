@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from netspec.language.names import expanded
 from netspec.language.schema import KINDS, TABLES, Source
 from netspec.probe.cells import separates
 from netspec.probe.pictures import COLUMNS, SUFFIXES, pictures
@@ -33,6 +34,7 @@ class Stream:
     names: tuple[str, ...]
     files: tuple[File, ...]
     make: Callable[[], Iterator[Table]] = field(repr=False)
+    without: tuple[str, ...] = ()  # of its files those that have no rows
 
     def tables(self) -> Iterator[Table]:
         """The rows in order, some megabytes at a time."""
@@ -63,12 +65,36 @@ def opened(source: Source, folder: Path, *, columns: Items[str] | None = None, a
     kind = source.kind
     _refuse_text(source)
     files = found(source, folder)
+    dropped = _dropped(source, folder, files)
     if kind in ("csv", "tsv"):
         separator = source.separator or ("," if kind == "csv" else "\t")
         if not separates(separator):
             raise DataError("NS709", "`separator`: expected one ASCII character, no quote and no end of a line")
-        return _text(files, separator, columns, also)
-    return _columnar(files, kind, columns, also)
+        return _text(files, separator, columns, also, dropped, source.decimal or ".")
+    return _columnar(files, kind, columns, also, dropped)
+
+
+def _dropped(source: Source, folder: Path, files: tuple[File, ...]) -> tuple[str, ...]:
+    """The names of a source's files that hold nothing at all, where others hold something."""
+    names = {file.name for file in files}
+    return tuple(name for name in expanded(source, folder) if name not in names)
+
+
+def said_without(rows: Rows) -> str:
+    """A note on the files of a source that have no rows, empty where all have some."""
+    names = rows.without if isinstance(rows, Stream) else ()
+    if not names:
+        return ""
+    shown = ", ".join(f"`{name}`" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"no rows in {shown}"
+
+
+def _refuse_empty(files: tuple[File, ...], counts: Items[int], dropped: tuple[str, ...], what: str) -> None:
+    """NS704 where none of the files has a row."""
+    if not sum(counts) and len(files) + len(dropped) == 1:
+        raise DataError("NS704", f"`{files[0].name}` has {what}no rows")
+    if not sum(counts):
+        raise DataError("NS704", f"none of the {len(files) + len(dropped)} files from `{files[0].name}` on has rows")
 
 
 def _refuse_text(source: Source) -> None:
@@ -91,7 +117,8 @@ def column_names(source: Source, folder: Path) -> tuple[str, ...]:
     file = found(source, folder)[0]
     if source.kind in ("csv", "tsv"):
         return tuple(text_files.header(file, source.separator or ("," if source.kind == "csv" else "\t")))
-    return tuple(columnar.names(file, source.kind))
+    every = (columnar.names(each, source.kind) for each in found(source, folder))
+    return tuple(next((names for names in every if names), ()))
 
 
 def no_columns(source: Source, folder: Path) -> dict[str, str]:
@@ -117,8 +144,16 @@ def joined(rows: Rows) -> Table:
     text = tables[0].text if all(table.origin == tables[0].origin for table in tables) else None
     total = sum(table.rows for table in tables)
     folders, within = _folders(tables)
+    decimal = tables[0].decimal
     return Table(
-        columns, total, rows.origin, numbers=np.concatenate(numbers), text=text, folders=folders, within=within
+        columns,
+        total,
+        rows.origin,
+        numbers=np.concatenate(numbers),
+        text=text,
+        folders=folders,
+        within=within,
+        decimal=decimal,
     )
 
 
@@ -165,41 +200,58 @@ def _check(file: File, wanted: Items[str], there: Items[str]) -> None:
             raise DataError("NS705", message)
 
 
-def _text(files: tuple[File, ...], separator: str, columns: Items[str] | None, also: Items[str]) -> Rows:
+def _text(
+    files: tuple[File, ...],
+    separator: str,
+    columns: Items[str] | None,
+    also: Items[str],
+    dropped: tuple[str, ...],
+    decimal: str,
+) -> Rows:
     headers = [text_files.header(file, separator) for file in files]
     wanted = _wanted(columns, also, headers[0])
     for file, header in zip(files, headers, strict=True):
         _check(file, wanted, header)
-    if len(files) == 1 and files[0].bytes <= HELD:
-        return text_files.read(files[0], separator, wanted, headers[0])
+    if len(files) == 1 and not dropped and files[0].bytes <= HELD:
+        return text_files.read(files[0], separator, wanted, headers[0], decimal)
     counts = [text_files.count(file, separator, wanted, header) for file, header in zip(files, headers, strict=True)]
+    _refuse_empty(files, counts, dropped, "a header and ")
 
     def make() -> Iterator[Table]:
         before = 0
         for file, header, rows in zip(files, headers, counts, strict=True):
-            yield from text_files.blocks(file, separator, wanted, header, before=before)
-            before += rows
+            if rows:
+                yield from text_files.blocks(file, separator, wanted, header, before=before, decimal=decimal)
+                before += rows
 
-    return Stream(_origin(files), sum(counts), tuple(wanted), files, make)
+    return Stream(_origin(files), sum(counts), tuple(wanted), files, make, dropped + _without(files, counts))
 
 
-def _columnar(files: tuple[File, ...], kind: str, columns: Items[str] | None, also: Items[str]) -> Rows:
+def _without(files: tuple[File, ...], counts: Items[int]) -> tuple[str, ...]:
+    return tuple(file.name for file, rows in zip(files, counts, strict=True) if not rows)
+
+
+def _columnar(
+    files: tuple[File, ...], kind: str, columns: Items[str] | None, also: Items[str], dropped: tuple[str, ...]
+) -> Rows:
     there = [columnar.names(file, kind) for file in files]
-    wanted = _wanted(columns, also, there[0])
-    for file, names in zip(files, there, strict=True):
-        _check(file, wanted, names)
     counts = [columnar.count(file, kind) for file in files]
-    if not sum(counts):
-        raise DataError("NS704", f"`{_origin(files)}` has no rows")
+    _refuse_empty(files, counts, dropped, "")
+    first = next(names for names in there if names)
+    wanted = _wanted(columns, also, first)
+    for file, names in zip(files, there, strict=True):
+        if names:  # JSON Lines without a line have no columns
+            _check(file, wanted, names)
 
     def make() -> Iterator[Table]:
         before = 0
         for file, rows in zip(files, counts, strict=True):
-            yield from columnar.blocks(file, kind, wanted, before=before)
-            before += rows
+            if rows:
+                yield from columnar.blocks(file, kind, wanted, before=before)
+                before += rows
 
-    stream = Stream(_origin(files), sum(counts), tuple(wanted), files, make)
-    return joined(stream) if sum(file.bytes for file in files) <= HELD and len(files) == 1 else stream
+    stream = Stream(_origin(files), sum(counts), tuple(wanted), files, make, dropped + _without(files, counts))
+    return joined(stream) if sum(file.bytes for file in files) <= HELD and len(files) + len(dropped) == 1 else stream
 
 
 def _own(name: str, folder: Path, columns: Items[str] | None, also: Items[str]) -> Rows:

@@ -16,14 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netspec.diagnostics import counted
 from netspec.language.dates import width
 from netspec.language.schema import Source
-from netspec.probe.cells import MISSING
+from netspec.probe.cells import MISSING, mark_cure
 from netspec.runtime.data import closer, sources, tokens
-from netspec.runtime.data.closer import Dates, Found, NumberLists
+from netspec.runtime.data.closer import Dates, Found, NumberLists, Pictures
 from netspec.runtime.data.columns import is_text, numbers, strings, trimmed
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.photos import Photos, photographed
 from netspec.runtime.data.profile import Column, ColumnLearner, Spreading
 from netspec.runtime.data.split import lowest
 from netspec.runtime.data.tables import Rows, missing_column
@@ -116,17 +116,16 @@ def plan(
         goal(columns[name], legal(name, taken, "target"), rows.origin, details.one_hot(name), found.get(name))
         for name in targets
     )
-    photos: Photos | None = None
-    if source.images is not None and "image" in roles:
-        photos = photographed(folder / source.images, tuple(_paths(rows)))
+    if source.images is not None and isinstance(found.get("image"), Pictures):
         roles["image"] = "photo", ""
-    inputs = tuple(_inputs(columns, roles, details, taken, found, photos))
+    inputs = tuple(_inputs(columns, roles, details, taken, found))
     roles |= {name: ("", f"holds values of the kind {kind}") for name, kind in no_columns.items()}
     if not inputs:
         why = "; ".join(f"`{name}` {why}" for name, (_, why) in list(roles.items())[:5])
         raise DataError("NS707", f"`{rows.origin}` has no column to learn from", why or None)
     batch = 16 if rows.rows < 1000 else 32 if rows.rows < 10_000 else 128 if rows.rows < 100_000 else 256
     held, seed = _held(rows.rows, labelled)
+    pictures = {name: each for name, each in found.items() if isinstance(each, Pictures) and name in roles}
     steps = max(1, round(rows.rows * (1 - (held or 0)) / batch))
     return Plan(
         (written or source).model_dump(exclude_none=True),
@@ -139,14 +138,8 @@ def plan(
         seed,
         min(batch, rows.rows),
         min(100, max(5, -(-_STEPS // steps))),
-        photos is not None and photos.broken > 0,
+        any(found_.skips for name, found_ in pictures.items() if roles[name][0] == "photo"),
     )
-
-
-def _paths(rows: Rows) -> Iterable[str]:
-    """The images of a folder."""
-    for table in rows.tables():
-        yield from table.column("image").to_pylist()
 
 
 def _profiled(rows: Rows, targets: Sequence[str]) -> tuple[dict[str, Column], np.ndarray]:
@@ -209,6 +202,8 @@ def _role(column: Column, found: Found | None) -> tuple[str, str]:
         return ("", "is always the same date") if distinct == 1 else ("date", "")
     if isinstance(found, NumberLists):
         return _listed(found)
+    if isinstance(found, Pictures):
+        return _pictured(found, distinct)
     if column.kind == "list" and column.whole:
         return "sequence", "lists of whole numbers"
     if column.kind == "list":
@@ -223,6 +218,9 @@ def _role(column: Column, found: Found | None) -> tuple[str, str]:
         return "", "is always the same text"
     assert spread is not None
     by_characters = column.words < 2 and spread.mean >= 10 and not column.first.isascii()
+    if mark_cure(column.first):
+        cure = 'whose decimal mark should be a point; where all have commas, say `decimal: ","` beside `csv`'
+        return "", f"has numbers such as `{column.first}`, {cure}"
     if not by_characters and column.words < 2 and column.differs and there >= _SMALL:
         return "", "is an id: every value differs"
     if column.words >= 3 and (distinct is None or distinct > max(_SMALL, there / 20)):
@@ -236,6 +234,12 @@ def _role(column: Column, found: Found | None) -> tuple[str, str]:
     if column.words >= 2:
         return "text", "words"
     return "", "has a value of its own in most rows"
+
+
+def _pictured(found: Pictures, distinct: int | None) -> tuple[str, str]:
+    if not found.there:
+        return "", "names images that are not there; their paths are relative to the table"
+    return ("", "is always the same image") if distinct == 1 else ("photo", "")
 
 
 def _listed(found: NumberLists) -> tuple[str, str]:
@@ -311,7 +315,6 @@ def _inputs(
     details: _Details,
     taken: set[str],
     found: Mapping[str, Found | None],
-    photos: Photos | None,
 ) -> Iterable[Made]:
     plain = [name for name, (kind, _) in roles.items() if kind == "numbers"]
     for start in range(0, len(plain), _TOGETHER):
@@ -322,16 +325,15 @@ def _inputs(
     few = tuple(name for name, (kind, _) in roles.items() if kind == "few")
     if few:
         size = max(columns[name].distinct or 0 for name in few) + 1
-        why = f"at most {size - 1} values each, and 0 for unknown"
+        why = f"at most {counted(size - 1, 'value')} each, and 0 for unknown"
         yield Made(legal("kinds", taken), "few", few, (len(few),), "int32", {"category": True}, why, size)
     for name, (kind, why) in roles.items():
         column = columns[name]
         if kind == "category":
             size = (column.distinct or 0) + 1
             width = min(32, max(4, round(size**0.5)))
-            yield Made(
-                legal(name, taken), kind, (name,), (1,), "int32", {"category": True}, f"{size - 1} values", size, width
-            )
+            why = counted(size - 1, "value")
+            yield Made(legal(name, taken), kind, (name,), (1,), "int32", {"category": True}, why, size, width)
         elif kind == "text":
             size, length = details.text(name, column.there)
             text: dict[str, Any] = {"vocabulary": size, "length": length}
@@ -340,7 +342,8 @@ def _inputs(
             yield Made(legal(name, taken), kind, (name,), (length,), "int32", {"text": text}, said, size, 32)
         elif kind == "sequence":
             yield _sequence(column, legal(name, taken))
-        elif kind == "photo" and photos is not None:
+        elif kind == "photo" and isinstance(pictured := found.get(name), Pictures):
+            photos = pictured.photos
             feature: dict[str, Any] = {"image": {"resize": "crop"} if photos.cut else True, "rescale": 0.00392}
             yield Made(legal(name, taken), "image", (name,), photos.shape, "float32", feature, photos.why)
         elif (closely := found.get(name)) is not None and kind:
@@ -365,6 +368,7 @@ def _sequence(column: Column, name: str) -> Made:
 
 def _looked_into(column: Column, kind: str, found: Found, name: str) -> Made:
     """Dates and lists of numbers."""
+    assert not isinstance(found, Pictures)
     if isinstance(found, Dates):
         parts = ["timestamp", "month", "weekday", *(["hour"] if found.hours else [])]
         date: dict[str, Any] = {"parts": parts, "cyclic": True} | ({"format": found.format} if found.format else {})
@@ -378,7 +382,7 @@ def _looked_into(column: Column, kind: str, found: Found, name: str) -> Made:
         feature = {"sequence": {"vocabulary": size, "length": length}}
         return Made(name, "sequence", (column.name,), (length,), "int32", feature, why, size, 32)
     if kind == "list":
-        why = f"{found.most} numbers in a cell, each minus its mean, over its deviation"
+        why = f"{counted(found.most, 'number')} in a cell, each minus its mean, over its deviation"
         return Made(name, "numbers", (column.name,), (found.most,), "float32", {"array": True, "normalize": True}, why)
     length = min(_WORDS[1], max(1, found.usual))
     why = "steps of numbers, minus their mean, over their deviation; 95 in 100 lists are no longer"

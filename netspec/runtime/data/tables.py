@@ -60,7 +60,8 @@ class Table:
 
     `origin` names the source in messages; `text`, for CSV and TSV, is where to look up the line of a row. Paths in
     cells are relative to one of `folders`: that number `within` (rows,) of them, the first where that is None.
-    `before` rows lie in earlier files of the source, so that messages count in that of `origin`.
+    `before` rows lie in earlier files of the source, so that messages count in that of `origin`. `decimal` is the mark
+    in numbers that are text.
     """
 
     columns: Mapping[str, Column]
@@ -72,6 +73,7 @@ class Table:
     folders: tuple[Path, ...] = ()
     within: np.ndarray | None = None
     before: int = 0
+    decimal: str = "."
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -164,12 +166,12 @@ def _take(column: Column, rows: np.ndarray) -> Column:
     return column[rows] if isinstance(column, np.ndarray) else column.take(pa.array(rows))
 
 
-def records(path: Path, separator: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """(first line, cells) of every record of a text file that is not blank, the header included."""
     limit = csv.field_size_limit(LONGEST)
     try:
         with opened_text(path) as file:
-            reader = csv.reader(file, delimiter=separator, strict=strict)
+            reader = csv.reader(file, delimiter=separator)
             line = 1
             for cells in reader:
                 if cells:

@@ -90,7 +90,8 @@ def _numbered(column: Column, name: str) -> Goal | None:
     if counts is None or not column.whole:
         return None
     words = {"true": 1.0, "false": 0.0}
-    values = {value: words[value.lower()] if value.lower() in words else float(value) for value in counts}
+    plain = {value: value.lower().replace(",", ".") for value in counts}
+    values = {value: words[said] if said in words else float(said) for value, said in plain.items()}
     numbers = sorted(set(values.values()))
     from_zero = numbers == list(range(len(numbers)))
     if numbers == [0, 1] and any(value.lower() in words for value in values) and len(values) == 2:

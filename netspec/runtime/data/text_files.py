@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 from collections.abc import Iterator
 from collections.abc import Sequence as Items
 
 import pyarrow as pa
 import pyarrow.csv
 
+from netspec.diagnostics import counted
+from netspec.probe.cells import OPEN_QUOTE, open_quote
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.files import File, opened
+from netspec.runtime.data.files import File, opened, opened_text
 from netspec.runtime.data.tables import LONGEST, Table, Text, records
 
 _BLOCK = 1 << 23  # bytes; a row must not be longer, so blocks grow where one is
@@ -36,10 +39,12 @@ def header(file: File, separator: str) -> list[str]:
         raise DataError("NS705", f"`{file.name}` cannot be unpacked: {error}") from None
     if first is None:
         raise DataError("NS704", f"`{file.name}` is empty; expected a header and rows")
+    if any("\n" in cell for cell in first[1]) and check_utf8(file) % 2:
+        _check_quotes(file, separator)
     return first[1]
 
 
-def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> Table:
+def read(file: File, separator: str, wanted: Items[str], there: Items[str], decimal: str = ".") -> Table:
     """The whole file."""
     if check_utf8(file) % 2:
         _check_quotes(file, separator)
@@ -56,20 +61,25 @@ def read(file: File, separator: str, wanted: Items[str], there: Items[str]) -> T
     if table.num_rows == 0:
         raise DataError("NS704", f"`{file.name}` has a header and no rows")
     cells = {name: table.column(name) for name in wanted}
-    return Table(cells, table.num_rows, file.name, text=Text(file.path, separator), folders=(file.path.parent,))
+    text, folders = Text(file.path, separator), (file.path.parent,)
+    return Table(cells, table.num_rows, file.name, text=text, folders=folders, decimal=decimal)
 
 
 def count(file: File, separator: str, wanted: Items[str], there: Items[str]) -> int:
-    """How many rows it has; every row is looked at on the way, so that later readings find nothing wrong."""
+    """How many rows it has, or none; each is looked at on the way, so that later readings find nothing wrong."""
     if check_utf8(file) % 2:
         _check_quotes(file, separator)
-    rows = sum(table.rows for table in blocks(file, separator, wanted[:1], there, before=0))
-    if rows == 0:
-        raise DataError("NS704", f"`{file.name}` has a header and no rows")
-    return rows
+    try:
+        return sum(table.rows for table in blocks(file, separator, wanted[:1], there, before=0))
+    except DataError as error:
+        if error.code != "NS704":
+            raise
+        return 0
 
 
-def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *, before: int) -> Iterator[Table]:
+def blocks(
+    file: File, separator: str, wanted: Items[str], there: Items[str], *, before: int, decimal: str = "."
+) -> Iterator[Table]:
     """The rows some megabytes at a time; `before` rows of earlier files are counted before its first."""
     given, block = 0, _BLOCK_STREAMED
     while True:
@@ -89,6 +99,7 @@ def blocks(file: File, separator: str, wanted: Items[str], there: Items[str], *,
                             first=before + given + 1,
                             folders=(file.path.parent,),
                             before=before,
+                            decimal=decimal,
                         )
                         given += part.num_rows
             return
@@ -123,7 +134,8 @@ def _diagnose(file: File, separator: str, there: Items[str], error: Exception) -
             if len(cells) != len(there):
                 return DataError(
                     "NS705",
-                    f"`{file.name}` row {number} (line {line}): expected {len(there)} columns, got {len(cells)}",
+                    f"`{file.name}` row {number} (line {line}): "
+                    f"expected {counted(len(there), 'column')}, got {len(cells)}",
                     "put cells that hold the separator in double quotes"
                     if len(cells) > len(there)
                     else "an empty cell has its separator too",
@@ -166,10 +178,18 @@ def check_utf8(file: File) -> int:
 
 def _check_quotes(file: File, separator: str) -> None:
     """A quote that is never closed swallows the rest of the file without a word, so look when the count is odd."""
-    number = -1
+    rows, line = 0, 1
+    limit = csv.field_size_limit(LONGEST)
     try:
-        for number, _ in enumerate(records(file.path, separator, strict=True)):  # noqa: B007
-            pass
+        with opened_text(file.path) as text:
+            reader = csv.reader(text, delimiter=separator, strict=True)
+            for cells in reader:
+                rows, line = rows + bool(cells), reader.line_num + 1
     except csv.Error as error:
         if "unexpected end" in str(error) or "field larger" in str(error):
-            raise DataError("NS705", f"`{file.name}` row {number + 1}: a double quote is never closed") from None
+            with opened_text(file.path) as text:
+                line += open_quote(itertools.islice(text, line - 1, None), separator)
+            where = f"row {rows} (line {line})" if rows else f"line {line}"
+            raise DataError("NS705", f"`{file.name}` {where}: a double quote is never closed", OPEN_QUOTE) from None
+    finally:
+        csv.field_size_limit(limit)

@@ -82,7 +82,7 @@ class Used:
             notes.append(f"{_counted(self.unread)} dropped: no image that can be read, the first: {self.why}")
         notes += [f"missing numbers replaced by {by}: {', '.join(counts)}" for by, counts in replaced.items()]
         if not self.kept:
-            message = f"`{self.origin}`: none of the {self.rows} rows can be used"
+            message = f"`{self.origin}`: none of the {_counted(self.rows)} can be used"
             raise DataError("NS704", message, "; ".join(notes) or None)
         return (f"{self.kept} of {self.rows} rows of `{self.origin}` used", *notes)
 

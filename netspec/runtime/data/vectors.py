@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from netspec.probe.cells import ARRAY, BETWEEN, MISSING, SPACE, number_or_nan
 from netspec.probe.forms import Listed, fits
 from netspec.runtime.data import columnar, tokens
-from netspec.runtime.data.columns import bad_cell, is_text, is_text_lists, lists, numbers, trimmed
+from netspec.runtime.data.columns import bad_cell, is_text, is_text_lists, lists, numbers, pointed, trimmed
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.memory import check_room
 from netspec.runtime.data.quantities import Numbers
@@ -152,12 +152,13 @@ def _checked(
 
 
 def _of_texts(table: Table, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    cells = trimmed(table, name)
+    written = trimmed(table, name)
+    cells = pointed(written, table.decimal)
     gone = np.asarray(pc.is_in(pc.utf8_lower(cells), value_set=pa.array(MISSING)).to_numpy(zero_copy_only=False))
     good = np.asarray(pc.match_substring_regex(cells, f"^(?:{ARRAY})$").to_numpy(zero_copy_only=False)) | gone
     if not good.all():
         at = int(np.flatnonzero(~good)[0])
-        raise bad_cell(table, name, at, EXPECTED, cells[at].as_py())
+        raise bad_cell(table, name, at, EXPECTED, written[at].as_py())
     bare = pc.if_else(pa.array(gone), "", pc.replace_substring_regex(cells, rf"^\[?{SPACE}*|{SPACE}*\]?$", ""))
     parts = pc.split_pattern_regex(bare, BETWEEN)
     empty = np.asarray(pc.equal(bare, "").to_numpy(zero_copy_only=False))

@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 
 from netspec.catalog.types import TensorType, show_bytes
+from netspec.diagnostics import counted
 from netspec.language.schema import Data, Source
 from netspec.probe import windows as rules
 from netspec.probe.forms import canonical, dims_of
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN
+from netspec.runtime.data.columns import strings
 from netspec.runtime.data.encoders import Words
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import Input, Prepared
@@ -180,7 +183,7 @@ def read(
     if data.test is not None and data.test.source is not None:
         test = applied(prepared, data.test.source, folder, rules.step(data.test.source, data), watch=watch)
     unknown = 100 * counts[UNKNOWN_TOKEN] / counts.sum()
-    note = f"`{plan.input}`: {len(vocabulary)} {text.by} known, {unknown:.1f} % of the training part's unknown"
+    note = f"`{plan.input}`: {_tokens(len(vocabulary), text.by)} known, {unknown:.1f} % of the training part's unknown"
     return Made(prepared, made, validation, test, (note,))
 
 
@@ -216,7 +219,7 @@ def applied(
     train, held = rules.divided(passage.counts, fraction)
     segments = held if fraction else train
     if not sum(rules.windows(segments, encoder.length, stride)):
-        said = f"`{passage.origin}` has {passage.total:,} {encoder.by}; a window takes {encoder.length + 1}"
+        said = f"`{passage.origin}` has {_tokens(passage.total, encoder.by)}; a window takes {encoder.length + 1}"
         raise DataError("NS704", said)
     ids = passage.numbered(encoder.vocabulary)
     counts = _counts(ids, segments, len(encoder.vocabulary) + FIRST)
@@ -236,12 +239,22 @@ def _part(
     made: Blocks = Windows(ids, segments, stride, feature, prepared.labels)
     tokens = sum(stop - start for start, stop in segments)
     step = f", a step of {stride} apart" if stride > 1 else ""
-    notes = (f"{made.rows:,} windows over {tokens:,} {passage.by} of `{passage.origin}`{step}", *said)
+    notes = (f"{counted(made.rows, 'window')} over {_tokens(tokens, passage.by)} of `{passage.origin}`{step}", *said)
     if made.bytes <= room():
         held = Held(*joined([made.block(number) for number in range(made.blocks)]))
         return Part(held, notes, passage.origin, counts)
     notes = (*notes, f"made as they are used: all windows would take {show_bytes(made.bytes)}")
     return Part(made, notes, passage.origin, counts)
+
+
+def as_read(table: Table) -> Table:
+    """A table of texts to go on from, their ends of lines as those of a running text."""
+    cells = pc.replace_substring(pc.replace_substring(strings(table, COLUMN), "\r\n", "\n"), "\r", "\n")
+    return replace(table, columns={**table.columns, COLUMN: cells})
+
+
+def _tokens(number: int, by: str) -> str:
+    return counted(number, by.removesuffix("s"))
 
 
 def _check(passage: Passage, segments: Sequence[rules.Segment], plan: rules.Plan, stride: int, what: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec.catalog.types import TensorType, Unknown, show
-from netspec.diagnostics import Report
+from netspec.diagnostics import Report, counted
 from netspec.graph.ir import Checked
 from netspec.graph.own import owned
 from netspec.runtime.engine import keras as load_keras
@@ -80,7 +80,7 @@ def verify(checked: Checked, report: Report) -> None:
     if isinstance(total.trainable, int) and isinstance(total.non_trainable, int):
         ours_count = total.trainable + total.non_trainable
         if ours_count != theirs_count:
-            report.add("NS409", (), f"{ours_count:,} parameters here, {theirs_count:,} in Keras", help=_OURS)
+            report.add("NS409", (), f"{counted(ours_count, 'parameter')} here, {theirs_count:,} in Keras", help=_OURS)
 
 
 def _in_order(model: Any, names: tuple[str, ...]) -> list[Any]:

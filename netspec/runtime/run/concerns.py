@@ -97,7 +97,8 @@ def _of_labels(labels: Labels) -> Iterator[str]:
     if few:
         shown = ", ".join(f"`{labels.classes[at]}` {train[at]}" for at in few[:_LISTED])
         rest = ", …" if len(few) > _LISTED else ""
-        yield f"{where}: {len(few)} of {len(train)} classes have fewer than {FEW} training rows: {shown}{rest}"
+        have = f"{len(few)} of {len(train)} classes {'has' if len(few) == 1 else 'have'}"
+        yield f"{where}: {have} fewer than {FEW} training rows: {shown}{rest}"
     for part, counts in labels.counts.items():
         at = None if part == splits.TRAIN or labels.several else moved(train, counts)
         if at is not None:

@@ -122,7 +122,8 @@ def _rows(
         return None, splits.of_text(prepared, own.model_copy(update={"text": (str(data),)}), str(data)), ()
     if data is not None:
         wanted = tuple(dict.fromkeys((*splits.columns(prepared), *by)))
-        raw = Raw(str(data), sources.opened(source_of(data, checked, wanted), Path(), columns=wanted))
+        rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
+        raw = Raw(str(data), rows, sources.said_without(rows))
         return raw, raw.prepared(prepared), ()
     notes = [
         f"`{file}` has changed since training, so some of these rows may have been trained on"

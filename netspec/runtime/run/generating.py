@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from netspec.graph.ir import Checked, KerasObject
+from netspec.probe import windows as rules
 from netspec.probe.words import FIRST, UNKNOWN_TOKEN, tokens
 from netspec.runtime.data.encoders import Words
 from netspec.runtime.data.features import Input
@@ -99,7 +100,8 @@ def generate(
     assert isinstance(encoder, Words)
     seed = secrets.randbelow(2**31) if seed is None else seed
     ids = {token: at + FIRST for at, token in enumerate(encoder.vocabulary)}
-    given = tokens(prompt, encoder.by, encoder.lower, encoder.punctuation)
+    said = rules.newlines(prompt) if _of_a_text(checked) else prompt
+    given = tokens(said, encoder.by, encoder.lower, encoder.punctuation)
     unknown = tuple(dict.fromkeys(token for token in given if token not in ids))
     step = _compiled(inference.model_of(run, checked, best=best), checked, feature, way)
     allowed = np.array([at for at, token in enumerate(way.written) if token is not None])
@@ -148,6 +150,11 @@ def pick(scores: np.ndarray, temperature: float, top_k: int | None, draw: float)
     return int(places[min(int(np.searchsorted(bounds, draw * bounds[-1], side="right")), len(places) - 1)])
 
 
+def _of_a_text(checked: Checked) -> bool:
+    """Whether the run was trained on a running text."""
+    return bool(checked.data is not None and checked.data.train is not None and checked.data.train.text)
+
+
 def _text_input(run: Path, features: Mapping[str, Input]) -> Input:
     if len(features) != 1:
         names = ", ".join(f"`{name}`" for name in features)
@@ -187,8 +194,7 @@ def _tokens_of(checked: Checked, feature: Input, name: str, label: Label | None)
     if label is None or loss is None:
         return "has no target, so nothing was learned of what comes next"
     logits = isinstance(loss, KerasObject) and loss.args.get("from_logits") is True
-    data = checked.data
-    if data is not None and data.train is not None and data.train.text:
+    if _of_a_text(checked):
         nothing: tuple[None, ...] = (None,) * (encoder.size - FIRST - len(encoder.vocabulary))
         sequence = label.dims is not None and len(label.dims) == 2
         return Way(name, (None, None, *encoder.vocabulary, *nothing), sequence, logits)

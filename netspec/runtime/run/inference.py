@@ -19,7 +19,7 @@ from netspec.graph.ir import Checked
 from netspec.language.names import TABULAR, is_pattern, kind_of
 from netspec.language.schema import TABLES, Source
 from netspec.runtime import engine
-from netspec.runtime.data import features, sources
+from netspec.runtime.data import features, sources, windows
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table, pieces
@@ -121,6 +121,8 @@ class _Predicting:
         self.rows, self.names = self._rows.rows, self._prepared.class_names
         self._model = model_of(run, checked, best=best)
         self._batch_size = batch_size
+        train = checked.data.train if checked.data is not None else None
+        self._text = train is not None and train.kind == "text"
 
     def blocks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Sequence[str]]]]:
         """Every output's array and the kept columns, block by block, in order."""
@@ -130,7 +132,7 @@ class _Predicting:
         most = min(_PIECE, self._prepared.at_once)
         for table in (sources.joined(self._rows),) if stateful else pieces(self._rows, most):
             kept = {name: _kept(table, name) for name in self._keep}
-            x = self._prepared.inputs(table)
+            x = self._prepared.inputs(windows.as_read(table) if self._text else table)
             outputs = loop.predict(self._model, self._checked, x, size=self._batch_size)
             yield self._prepared.restored(outputs), kept
 
@@ -172,7 +174,7 @@ def prepared_by(record: RunRecord) -> features.Prepared:
 
 
 def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
-    """A file as a source, by its suffix, else of the run's own kind; a CSV with the separator of the run's own."""
+    """A file as a source, by its suffix, else of the run's own kind; a CSV is written as the run's own is."""
     if not data.exists() and not is_pattern(str(data)):
         raise UsageError(f"`{data}`: no such file")
     if data.suffix.lower() == ".npy":
@@ -192,8 +194,8 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
     if kind is None:
         known = ", ".join(TABULAR)
         raise UsageError(f"the kind of `{data}` cannot be told from its name; expected {known} or .npy")
-    separator = own.separator if own is not None and getattr(own, kind, None) else None
-    return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), "separator": separator})
+    how = {"separator": own.separator, "decimal": own.decimal} if own is not None and getattr(own, kind, None) else {}
+    return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), **how})
 
 
 def model_of(run: Path, checked: Checked, *, best: bool, checkpoint: bool = False) -> Any:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.python.framework import config  # the public module only switches determinism on
 
 from netspec.catalog.types import Unknown
+from netspec.diagnostics import counted
 from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.faults import DataError
@@ -75,7 +76,8 @@ def steps(checked: Checked, rows: int) -> int:
     """
     size = batch_size(checked)
     if drops(checked) and rows < size:
-        raise DataError("NS704", f"{rows} rows to train on make no full batch of {size}", "use a smaller batch size")
+        said = f"{counted(rows, 'row')} to train on make{'s' * (rows == 1)} no full batch of {size}"
+        raise DataError("NS704", said, "use a smaller batch size")
     return rows // size if drops(checked) else math.ceil(rows / size)
 
 

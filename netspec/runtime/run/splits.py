@@ -15,7 +15,7 @@ import numpy as np
 
 from netspec import diagnostics
 from netspec.catalog.types import TensorType, show_bytes
-from netspec.diagnostics import Place, Report
+from netspec.diagnostics import Place, Report, counted
 from netspec.graph.infer import infer
 from netspec.graph.ir import Checked, Tensor
 from netspec.graph.limits import limits
@@ -153,7 +153,7 @@ def learned(checked: Checked, seed: int, *, quiet: bool = True) -> tuple[Prepare
         scored=_scored(checked),
         folder=Path(checked.folder),
     )
-    parts, how = {TRAIN: cut.train}, {}
+    parts, how = {TRAIN: cut.train}, {TRAIN: sources.said_without(rows)}
     for name in (VALIDATION, TEST):
         found = _rows_of(name, checked, prepared, cut)
         if found is not None:
@@ -321,7 +321,8 @@ def _rows_of(
     part = data.test if name == TEST else data.validation
     if part is not None and part.source is not None:
         wanted = tuple(dict.fromkeys((*columns(prepared), *more)))
-        return sources.opened(part.source, Path(checked.folder), columns=wanted), ""
+        found = sources.opened(part.source, Path(checked.folder), columns=wanted)
+        return found, sources.said_without(found)
     if name == TEST and part is None and data.dataset is not None:
         return named.dataset(data.dataset, "test"), ""
     return None
@@ -393,7 +394,7 @@ def _part(name: str, prepared: Prepared, rows: Rows, how: str = "") -> Part:
     nothing = next((output for output, total in weights.items() if not total), None)
     if name == TRAIN and nothing is not None:
         raise DataError(
-            "NS704", f"`{rows.origin}`: none of the {used.kept} rows weighs anything for output `{nothing}`"
+            "NS704", f"`{rows.origin}`: none of the {counted(used.kept, 'row')} weighs anything for output `{nothing}`"
         )
     made = gathered.made()
     if isinstance(made, Store):
