@@ -53,10 +53,10 @@ class Case:
 CASES = {
     "mlp_softmax, batches of 32": Case("mlp_softmax", 20_000, 32, 5, 2.5),
     "mlp_softmax, batches of 128": Case("mlp_softmax", 20_000, 128, 20, 2),
-    "mlp_softmax, the guide's 1,000 rows": Case("mlp_softmax", 1_000, 128, 20, 4),
+    "mlp_softmax, the guide's 1,000 rows": Case("mlp_softmax", 1_000, 128, 20, 4, turns=12),
     "dense_functional, batches of 32": Case("dense_functional", 20_000, 32, 3, 2.5),
     "dense_functional, batches of 128": Case("dense_functional", 20_000, 128, 10, 2),
-    "dense_functional, the guide's 1,000 rows": Case("dense_functional", 1_000, 128, 20, 4),
+    "dense_functional, the guide's 1,000 rows": Case("dense_functional", 1_000, 128, 20, 4, turns=12),
     "twitter": Case("twitter", 0, 32, 1, 0.97, turns=4),
     "tweet_pair": Case("tweet_pair", 640, 32, 1, 0.97, turns=12),
     "vgg": Case("vgg", 160, 32, 1, 0.97, turns=12),
