@@ -106,7 +106,9 @@ def test_numbers_with_decimal_commas(tmp_path: Path, monkeypatch: pytest.MonkeyP
     from netspec.runtime.data.vectors import read as read_lists
 
     monkeypatch.setattr(sources, "HELD", held)
-    (tmp_path / "t.csv").write_text("n;w;l;t\n3,14;7;0,5 1;1,5\n-1e-3;;[2,25; ,5];2,0\n,5;TRUE;;x\n", encoding="utf-8")
+    (tmp_path / "t.csv").write_text(
+        'n;w;l;t\n3,14;7;0,5 1;1,5\n-1e-3;;"[2,25; ,5]";2,0\n,5;TRUE;;x\n', encoding="utf-8"
+    )
     source = Source(csv=("t.csv",), separator=";", decimal=",")
     table = sources.read(source, tmp_path)
     np.testing.assert_array_equal(numbers(table, "n"), [3.14, -1e-3, 0.5])

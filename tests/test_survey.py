@@ -211,7 +211,7 @@ SPREAD = NUMBERS.replace(", missing: drop", "")
         ({}, None),
         ({"a": [7] * 400}, "column `a` (input x) is `7` in all 400 training rows that have it"),
         ({"label": ["no"] * 400}, "every training row is labelled `no`"),
-        ({"label": ["no", "yes"] * 197 + ["rare"] * 6}, "1 of 3 classes have fewer than 10 training rows: `rare` 6"),
+        ({"label": ["no", "yes"] * 197 + ["rare"] * 6}, "1 of 3 classes has fewer than 10 training rows: `rare` 6"),
         ({"text": ["one two three four"] * 400}, "input `words`: 100 % of train is longer than 3 and cut"),
         ({"a": [""] * 300 + [1, 2] * 50}, "column `a` (input x): 75 % of the training rows have no value"),
         ({"a": list(range(400))}, "column `a` (input x): validation is far from training (mean 199.5 there"),

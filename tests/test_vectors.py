@@ -86,7 +86,7 @@ def test_a_free_dimension_is_padded(tmp_path: Path) -> None:
     found = read(spec(shape=[None, 2]), tmp_path)
     assert found.train.examples.x["x"][1].tolist() == [[0, 0], [5, 6]]
     assert not found.train.examples.x["x"][2:].any()
-    assert found.notes == ("`x`: padded to 2 steps, those of the longest training row",)
+    assert found.notes == ("`x`: padded to 2 steps, as many as the longest training row",)
     post = ARRAY | {"array": {"padding": "post"}, "normalize": True}
     array = made(spec(post, [None, 2]), tmp_path)
     assert np.allclose(array[0], [[-1.2247449, -1.2247449], [0, 0]]) and not array[1, 1].any()

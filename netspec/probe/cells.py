@@ -13,6 +13,7 @@ MISSING = ("", "na", "n/a", "nan", "-nan", "null", "none")  # of a number, in an
 WORDS = {"true": 1.0, "false": 0.0}
 NO_MARK = "\0"  # in place of a point where the decimal mark is a comma
 OPEN_QUOTE = "a quote that belongs to a text in quotes is written twice"
+NO_ARRAY = "write each row as an object on a line of its own, without `[`, `]` and commas around"
 MOST = 2**63 - 1  # the largest number in a list: it becomes an int64
 
 _NUMBER = re.compile(r"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+", re.ASCII)

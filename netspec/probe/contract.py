@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
-from netspec.language.names import expanded, filled, is_pattern
+from netspec.language.names import PACKED, TEXTS, expanded, filled, is_pattern
 from netspec.language.schema import TABLES, Data, Feature, Source, Target
 from netspec.probe import held, vocabulary
 from netspec.probe.leaks import check_labels
@@ -78,7 +78,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     beside = Counter(path for path, _ in files)
     for path, source in files:
         try:
-            header = columns(source, folder, needed)
+            header = _header(source, folder, needed)
         except ProbeError as error:
             beside[path] -= error.code == "NS704"
             if error.code == "NS704" and (beside[path] or len(expanded(_source(data, path), folder)) > _MOST_FILES):
@@ -112,6 +112,19 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
         except _BROKEN as error:
             report.add("NS705", path, f"`{source.files[0]}` cannot be unpacked: {error}")
     return tuple(looked)
+
+
+def _header(source: Source, folder: FilePath, needed: frozenset[str]) -> tuple[str, ...] | None:
+    """The columns of one file, None where it is not known whether all that are `needed` are there."""
+    if source.kind in TEXTS and FilePath(source.files[0]).suffix.lower() in PACKED:
+        from netspec.probe import packed
+
+        packed.check(source.files[0], folder)
+    if source.kind != "jsonl":
+        return columns(source, folder)
+    from netspec.probe import json_lines
+
+    return json_lines.columns(source.files[0], folder, needed)
 
 
 def _each_file(data: Data, folder: FilePath, report: Report) -> list[tuple[Path, Source]]:

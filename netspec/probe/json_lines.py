@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netspec.probe.cells import NO_ARRAY
 from netspec.probe.sheet import MOST_ROWS, TEXT, UNKNOWN, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, unpacked
 
@@ -24,7 +25,6 @@ _MOST = 16_000_000  # characters
 _ROWS = 1000  # of a block
 _TOP = 2**63
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
-ARRAY = "write each row as an object on a line of its own, without `[`, `]` and commas around"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,12 @@ class Look:
 
 
 def columns(name: str, folder: Path, needed: frozenset[str]) -> tuple[str, ...] | None:
-    """The keys of a file; None where one of `needed` may stand further down than a first look goes.
+    """The keys of a file; None where it cannot be unpacked here, or where one of `needed` may stand further down.
 
     Raises ProbeError: NS704 no rows, NS705 a line that is no mapping, or whose values are of another kind than before.
     """
+    if name.lower().endswith(".zst"):
+        return None
     found = _look_at(name, folder)
     if found.whole and not found.rows:
         raise ProbeError(f"`{name}` has no rows", "NS704", "it needs an object a line, whose keys are the columns")
@@ -164,7 +166,7 @@ def _rows(name: str, folder: Path) -> Iterator[tuple[int, dict[str, Any] | None]
 def _row(name: str, number: int, text: str, last: bool) -> dict[str, Any] | None:
     where = f"`{name}` line {number}"
     if text[0] == "[":
-        raise ProbeError(f"{where}: expected a mapping, `{{…}}`", help=ARRAY)
+        raise ProbeError(f"{where}: expected a mapping, `{{…}}`", help=NO_ARRAY)
     try:
         row = json.loads(text)
     except json.JSONDecodeError as error:

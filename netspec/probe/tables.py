@@ -29,12 +29,12 @@ class ProbeError(Exception):
         self.message, self.code, self.help = message, code, help
 
 
-def columns(source: Source, folder: Path, needed: frozenset[str] = frozenset()) -> tuple[str, ...] | None:
-    """The columns of a source whose paths are relative to `folder`: a header's cells, an archive's members, npy's keys,
-    the keys of JSON Lines; of a folder of images always the same.
+def columns(source: Source, folder: Path) -> tuple[str, ...] | None:
+    """The columns of a source whose paths are relative to `folder`: a header's cells, an archive's members, npy's keys;
+    of a folder of images always the same.
 
-    None where the first megabyte, or the first rows, do not tell whether all that are `needed` are there. Raises
-    ProbeError for a file that is missing, empty, not a regular file or not what its kind says.
+    None where the first megabyte does not tell. Raises ProbeError for a file that is missing, empty, not a regular
+    file or not what its kind says.
     """
     if source.npy is not None:
         for name in source.npy.values():
@@ -47,19 +47,9 @@ def columns(source: Source, folder: Path, needed: frozenset[str] = frozenset()) 
     if source.npz is not None:
         with opened(source.npz, folder) as file:
             return _members(source.npz, file)
-    if source.kind not in ("csv", "tsv", "jsonl"):
+    if source.kind not in ("csv", "tsv") or source.files[0].lower().endswith(".zst"):
         return None
     (text,) = source.files
-    if Path(text).suffix.lower() in PACKED:
-        from netspec.probe import packed
-
-        packed.check(text, folder)
-        if text.lower().endswith(".zst"):
-            return None
-    if source.kind == "jsonl":
-        from netspec.probe import json_lines
-
-        return json_lines.columns(text, folder, needed)
     with unpacked(text, folder) as file:
         return _header(text, file, separator(source))
 

@@ -6,6 +6,7 @@ import csv
 import itertools
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from netspec.errors import NetspecError
@@ -49,20 +50,21 @@ def source(path: str, separator: str | None) -> Source:
     made = Source.model_validate({kind: [path] if kind in TABLES else path, "separator": separator})
     if kind not in ("csv", "tsv"):
         return made
-    file = found(made, Path())[0]
+    files = found(made, Path())
     if kind == "csv" and separator is None:
-        first = text_files.header(file, ",")
+        first = text_files.header(files[0], ",")
         if len(first) == 1 and (there := [char for char in _SEPARATORS if char in first[0]]):
             made = made.model_copy(update={"separator": max(there, key=first[0].count)})
     between = made.separator or ("," if kind == "csv" else "\t")
-    return made.model_copy(update={"decimal": ","}) if _has_commas(file, between) else made
+    return made.model_copy(update={"decimal": ","}) if _has_commas(files, between) else made
 
 
-def _has_commas(file: File, separator: str) -> bool:
+def _has_commas(files: Sequence[File], separator: str) -> bool:
     """Whether the first rows have numbers with decimal commas, and none with a point. `1,234` may be a thousand."""
     try:
         columns: list[set[str]] = []
-        for _, cells in itertools.islice(records(file.path, separator), 1, _LOOKED):
+        rows = (cells for file in files for _, cells in itertools.islice(records(file.path, separator), 1, None))
+        for cells in itertools.islice(rows, _LOOKED):
             columns += [set() for _ in cells[len(columns) :]]
             for column, cell in zip(columns, cells, strict=False):
                 column.add(cell.strip())

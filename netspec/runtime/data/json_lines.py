@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.json
 
-from netspec.probe.json_lines import ARRAY
+from netspec.probe.cells import NO_ARRAY
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.files import File, opened, opened_text
 
@@ -105,10 +105,10 @@ def diagnosed(file: File, error: Exception) -> DataError:
                 try:
                     value = json.loads(line, object_pairs_hook=_Pairs)
                 except (ValueError, RecursionError) as broken:
-                    cure = ARRAY if line.lstrip().startswith("[") else None
+                    cure = NO_ARRAY if line.lstrip().startswith("[") else None
                     return DataError("NS705", f"{where} is no JSON: {broken}", cure)
                 if not isinstance(value, _Pairs):
-                    cure = ARRAY if line.lstrip().startswith("[") else None
+                    cure = NO_ARRAY if line.lstrip().startswith("[") else None
                     return DataError("NS705", f"{where}: expected a mapping, `{{…}}`", cure)
                 seen: set[str] = set()
                 for key, cell in value:

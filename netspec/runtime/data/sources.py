@@ -224,11 +224,16 @@ def _text(
                 yield from text_files.blocks(file, separator, wanted, header, before=before, decimal=decimal)
                 before += rows
 
-    return Stream(_origin(files), sum(counts), tuple(wanted), files, make, dropped + _without(files, counts))
+    return Stream(_named(files, counts), sum(counts), tuple(wanted), files, make, _without(files, counts, dropped))
 
 
-def _without(files: tuple[File, ...], counts: Items[int]) -> tuple[str, ...]:
-    return tuple(file.name for file, rows in zip(files, counts, strict=True) if not rows)
+def _named(files: tuple[File, ...], counts: Items[int]) -> str:
+    """The source's name: its first file that has rows, and how many others have some."""
+    return _origin([file for file, rows in zip(files, counts, strict=True) if rows])
+
+
+def _without(files: tuple[File, ...], counts: Items[int], dropped: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*dropped, *(file.name for file, rows in zip(files, counts, strict=True) if not rows)}))
 
 
 def _columnar(
@@ -250,7 +255,7 @@ def _columnar(
                 yield from columnar.blocks(file, kind, wanted, before=before)
                 before += rows
 
-    stream = Stream(_origin(files), sum(counts), tuple(wanted), files, make, dropped + _without(files, counts))
+    stream = Stream(_named(files, counts), sum(counts), tuple(wanted), files, make, _without(files, counts, dropped))
     return joined(stream) if sum(file.bytes for file in files) <= HELD and len(files) + len(dropped) == 1 else stream
 
 

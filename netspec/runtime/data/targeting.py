@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from netspec.probe.cells import MISSING
+from netspec.probe.cells import MISSING, mark_cure
 from netspec.runtime.data.closer import Found, NumberLists
 from netspec.runtime.data.columns import in_order
 from netspec.runtime.data.faults import DataError
@@ -66,9 +66,8 @@ def goal(column: Column, name: str, origin: str, one_hot: bool, found: Found | N
     if counts is None or len(counts) > MOST_CLASSES or (2 * len(counts) > there and there >= _SMALL):
         many = f"{len(counts):,}" if counts is not None else "very many"
         said = f"{where} has {many} different texts in {there:,} rows, which are no classes"
-        raise DataError(
-            "NS706", said, f"some cells are numbers, `{column.example[:40]}` is none" if column.odd else None
-        )
+        cure = f"some cells are numbers, `{column.example[:40]}` is none" if column.odd else None
+        raise DataError("NS706", said, mark_cure(column.first) or cure)
     return _classes(column, name, in_order(set(counts)))
 
 
