@@ -12,7 +12,7 @@ def wanted(select: Iterable[str], ignore: Iterable[str]) -> frozenset[str]:
     """The codes to report: those selected (all, if none is), without those ignored.
 
     >>> sorted(wanted(["NS31,unused-step"], ["ns310", "NS313"]))
-    ['NS307', 'NS311', 'NS312', 'NS314']
+    ['NS307', 'NS311', 'NS312', 'NS314', 'NS315', 'NS316']
 
     Raises:
         NetspecError: a word names no code.
