@@ -113,6 +113,7 @@ NS531 unusable-python        error
 NS532 failing-python         error
 NS534 low-precision          warning
 NS535 eager-jit              error
+NS536 deterministic-jit      error
 NS601 too-big                warning
 NS602 over-budget            error
 NS603 many-steps             warning

@@ -57,6 +57,17 @@ def _wrote(folder: Path, text: str) -> Path:
     return path
 
 
+def test_operations_repeat_where_they_are_asked_to() -> None:
+    from tensorflow.python.framework import config
+
+    from netspec.runtime.run import loop
+
+    for asked, jit, wanted in ((None, False, True), (False, False, False), (True, False, True), (None, True, False)):
+        assert loop.repeatable(1, jit=jit, asked=asked) is wanted
+        assert config.is_op_determinism_enabled() is wanted
+    assert loop.repeatable(1)
+
+
 def test_steps_are_those_of_a_graph_to_the_last_digits_and_kept_in_the_run(tmp_path: Path) -> None:
     spec = _wrote(tmp_path, SPEC)
     usual = netspec.fit(spec, dummy=40, out=tmp_path / "usual")

@@ -279,6 +279,7 @@ class Fit(Closed):
     drop_remainder: bool = False
     steps_per_execution: Size | None = None  # left out: chosen for speed, and kept in the run
     jit: bool = False
+    deterministic: bool | None = None  # left out: where it costs nothing, on a CPU without `jit`
     eager: bool = False  # every operation by itself, for looking for mistakes
     weights: Weights | None = None  # left out: drawn by the initializers
     tensorboard: bool = False  # event files in the run

@@ -198,6 +198,7 @@ FIELDS = {
         "steps_per_execution": "batches that Keras runs at a time; null: chosen for speed",
         "jit": "compile the training step with XLA",
         "tensorboard": "write what each epoch logs into the run's tensorboard/ as well, for TensorBoard to read",
+        "deterministic": "operations that repeat bit for bit; null: on a CPU, where they cost nothing",
         "eager": "run every operation by itself, which is slow, so that a mistake in a step is told of its layer",
         "weights": "a run whose weights the training begins with, step by step by their names",
         "checkpoint": "how often an unfinished run is kept, to go on from with --resume; null: once a minute",

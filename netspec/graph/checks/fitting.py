@@ -16,11 +16,14 @@ _WAITING = frozenset(("EarlyStopping", "ReduceLROnPlateau"))
 
 
 def check_fitting(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
-    """NS206, NS513, NS519, NS521, NS522, NS524, NS525 and NS535."""
+    """NS206, NS513, NS519, NS521, NS522, NS524, NS525, NS535 and NS536."""
     _batches(spec, found.typed.graph, report)
     if spec.fit.eager and spec.fit.jit:
         said, spans = "`eager` runs operations one by one, `jit` compiles them together", [(("fit", "jit"), "compiled")]
         report.add("NS535", ("fit", "eager"), said, key=True, spans=spans, help="leave out one of the two")
+    if spec.fit.deterministic and spec.fit.jit:
+        said, spans = "`jit` compiles operations that do not repeat bit for bit", [(("fit", "jit"), "compiled")]
+        report.add("NS536", ("fit", "deterministic"), said, key=True, spans=spans, help="leave out one of the two")
     if all(loss is None for loss in plan.losses.values()):
         return
     _order(spec, found, report)

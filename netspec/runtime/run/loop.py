@@ -39,18 +39,18 @@ _TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end", *_TEST_HOOKS)
 
 
-def repeatable(seed: int, *, jit: bool = False) -> bool:
-    """Seed everything; on a CPU also ask for operations that repeat bit for bit, which costs nothing there.
+def repeatable(seed: int, *, jit: bool = False, asked: bool | None = None) -> bool:
+    """Seed everything, and choose whether operations repeat bit for bit; None: on a CPU, where it costs nothing.
 
     `jit` goes without: TensorFlow has no compiled operations that repeat, and Keras would leave out the compiling.
     """
     keras.utils.set_random_seed(seed)
-    if jit:
+    wanted = not jit and (asked if asked is not None else not tf.config.list_physical_devices("GPU"))
+    if wanted:
+        tf.config.experimental.enable_op_determinism()
+    else:
         config.disable_op_determinism()
-    if jit or tf.config.list_physical_devices("GPU"):
-        return False
-    tf.config.experimental.enable_op_determinism()
-    return True
+    return wanted
 
 
 def fixed_batch(checked: Checked) -> int | None:

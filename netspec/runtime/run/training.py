@@ -198,7 +198,7 @@ class _Attempt:
         at_once = calls.steps_at_once(checked, steps, own, None if resumed is None else resumed.steps_per_execution)
         if checked.fit.eager and not quiet:
             say(sys.stderr, f"note: {calls.SLOWLY}")
-        deterministic = loop.repeatable(seed, jit=checked.fit.jit)
+        deterministic = loop.repeatable(seed, jit=checked.fit.jit, asked=checked.fit.deterministic)
         train = parts.train
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
         scales = parts.prepared.scales if parts.prepared is not None else {}
