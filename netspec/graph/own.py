@@ -27,7 +27,7 @@ def owned(checked: Checked) -> tuple[Own, ...]:
     plan = checked.training
     stack: list[Any] = [checked.typed.graph, *plan.losses.values()]
     stack += [metric for metrics in plan.metrics.values() for metric in metrics]
-    stack += [plan.optimizer, *plan.callbacks]
+    stack += [plan.optimizer, *(group.optimizer for group in plan.groups), *plan.callbacks]
     found = {id(each): each for part in stack for each in _within(part)}
     return tuple(found.values())
 
