@@ -448,6 +448,33 @@ optimizer: {SGD: {learning_rate: {python: mine:Falling, with: {start: 0.5}}}}
     assert netspec.fit("spec.yaml", dummy=40, out="r", trust=True, epochs=1).history
 
 
+@pytest.mark.keras
+def test_a_cell_of_ones_own_goes_both_ways(run: Run, here: Path) -> None:
+    spec = """
+inputs: {x: [5, 4]}
+dtype_policy: mixed_bfloat16
+freeze: first
+layers:
+  - Bidirectional: {layer: {RNN: {cell: {python: mine:Cell, with: {units: 4}}, return_sequences: true}}}
+    name: first
+  - Bidirectional: {RNN: {cell: {python: mine:Cell, with: {units: 3}}}}
+    name: second
+  - Dense: {units: 1, dtype: float32}
+    name: y
+losses: mse
+optimizer: adam
+optimizers: {second: {SGD: {learning_rate: {python: mine:warm, with: {steps: 10}}}}}
+"""
+    (here / "spec.yaml").write_text(spec, encoding="utf-8")
+    model = netspec.build("spec.yaml", trust=True)
+    first, second = model.get_layer("first"), model.get_layer("second")
+    assert len(first.weights) == 2 and not first.trainable_weights and len(second.trainable_weights) == 2
+    assert second.backward_layer.cell.kernel is not second.forward_layer.cell.kernel
+    assert second.forward_layer.cell.compute_dtype == "bfloat16"
+    done = run("build", "spec.yaml", "--trust", cwd=here)
+    assert done.rc == 0, done.stderr
+
+
 GROUPED = """\
 inputs: {x: [4]}
 layers:
