@@ -226,6 +226,18 @@ TOP = "inputs: {x: [4]}\nlayers:\n"
         (TOP + "  - Dense: 1\nmetrics: [{python: mine:f}, {python: other:f}]\n", "NS303", 4, "`f` is listed twice"),
         (TOP + "  - Dense: 1\nmetrics: {python: mine:f, with: {name: loss}}\n", "NS209", 4, "`loss` cannot be"),
         (TOP + "  - Dense: 1\nlosses: mse\noptimizer: {Adam: {learning_rate: {python: f}}}\n", "NS315", 5, 'got `"f"`'),
+        (
+            TOP + "  - Dense: 1\n    name: y\nlosses: mse\noptimizer: adam\noptimizers: {y: {python: mine:Mine}}\n",
+            "NS315",
+            7,
+            "an optimizer cannot be Python of your own",
+        ),
+        (
+            TOP + "  - python: mine:Gate\n    with: {trainable: true}\n    name: gate\n  - Dense: 1\nfreeze: gate\n",
+            "NS528",
+            7,
+            "`gate` freezes a `mine:Gate` that says `trainable: true`",
+        ),
         (TOP + "  - Dense: 1\nlosses: mse\nfit: {callbacks: [{python: m:f, wth: {}}]}\n", "NS201", 5, "no key `wth`"),
         (TOP + "  - python: mine:Gate\n    shape: [3]\n  - Reshape: [2, 2]\n", "NS404", 5, ""),
         (
@@ -240,7 +252,7 @@ TOP = "inputs: {x: [4]}\nlayers:\n"
 def test_a_form_that_is_wrong(text: str, code: str, line: int, words: str) -> None:
     (found,) = said(text)
     assert found[:2] == (code, line) and words in found[2]
-    if code not in ("NS207", "NS209", "NS303", "NS404"):  # a schema cannot tell
+    if code not in ("NS207", "NS209", "NS303", "NS404", "NS528"):  # a schema cannot tell
         assert not passes(document_of(text).data)
 
 
@@ -434,6 +446,63 @@ optimizer: {SGD: {learning_rate: {python: mine:Falling, with: {start: 0.5}}}}
     assert float(model.optimizer.learning_rate) == 0.5
     shutil.rmtree(here / "runs", ignore_errors=True)
     assert netspec.fit("spec.yaml", dummy=40, out="r", trust=True, epochs=1).history
+
+
+@pytest.mark.keras
+def test_a_cell_of_ones_own_goes_both_ways(run: Run, here: Path) -> None:
+    spec = """
+inputs: {x: [5, 4]}
+dtype_policy: mixed_bfloat16
+freeze: first
+layers:
+  - Bidirectional: {layer: {RNN: {cell: {python: mine:Cell, with: {units: 4}}, return_sequences: true}}}
+    name: first
+  - Bidirectional: {RNN: {cell: {python: mine:Cell, with: {units: 3}}}}
+    name: second
+  - Dense: {units: 1, dtype: float32}
+    name: y
+losses: mse
+optimizer: adam
+optimizers: {second: {SGD: {learning_rate: {python: mine:warm, with: {steps: 10}}}}}
+"""
+    (here / "spec.yaml").write_text(spec, encoding="utf-8")
+    model = netspec.build("spec.yaml", trust=True)
+    first, second = model.get_layer("first"), model.get_layer("second")
+    assert len(first.weights) == 2 and not first.trainable_weights and len(second.trainable_weights) == 2
+    assert second.backward_layer.cell.kernel is not second.forward_layer.cell.kernel
+    assert second.forward_layer.cell.compute_dtype == "bfloat16"
+    done = run("build", "spec.yaml", "--trust", cwd=here)
+    assert done.rc == 0, done.stderr
+
+
+GROUPED = """\
+inputs: {x: [4]}
+layers:
+  - Dense: 3
+    name: h
+  - Dense: 1
+    name: y
+losses: mse
+data: {train: rows.npz, features: {x: a}}
+optimizer: adam
+optimizers:
+  h: {SGD: {learning_rate: {python: mine:warm, with: {steps: 10}}}}
+"""
+
+
+@pytest.mark.keras
+def test_a_schedule_of_one_optimizer_among_several_is_told_of_as_any_other(run: Run, here: Path) -> None:
+    found = failure(here, CODE, GROUPED.replace("{steps: 10}", "{stesp: 10}"))
+    assert found[:3] == ("NS531", 11, "`mine:warm` has no argument `stesp`")
+    found = failure(here, CODE.replace("return 0.01 *", "return {}['a'] *"), GROUPED)
+    assert found[:3] == ("NS532", 11, "`mine:warm` fails: KeyError: 'a'")
+    (here / "mine.py").write_text(CODE, encoding="utf-8")
+    with pytest.raises(netspec.SpecError, match=r"NS530.*\n.*spec.yaml:11:"):
+        netspec.build("spec.yaml")
+    netspec.fit("spec.yaml", out="r", trust=True, force=True)
+    assert list(json.loads(Path("r/environment.json").read_text())["python"]) == [str((here / "mine.py").resolve())]
+    done = run("build", "spec.yaml", "--trust", cwd=here)
+    assert done.rc == 0 and "losses, metrics and optimizer are not in the file" in done.stderr, done.stderr
 
 
 @pytest.mark.keras

@@ -253,3 +253,39 @@ def test_probabilities_of_16_bits_are_warned_about(layers: str, line: int | None
     for policy in ("float32", "float64"):
         again = analyze_text(text.replace("mixed_float16", policy))
         assert not [each for each in again.diagnostics if each.code == "NS534"]
+
+
+REGULARIZED = (
+    "Dense: {units: 3, activity_regularizer: %s}",
+    "Dense: {units: 3, kernel_regularizer: %s, bias_regularizer: %s}",
+    "Dense: {units: 3, kernel_regularizer: %s, trainable: false}",
+    "Dense: {units: 3, kernel_regularizer: %s, activity_regularizer: %s, dtype: float32}",
+    "ActivityRegularization: {l1: 0.1}",
+    "BatchNormalization: {gamma_regularizer: %s}",
+    "LSTM: {units: 3, recurrent_regularizer: %s, return_sequences: true}",
+    "Conv1D: {filters: 3, kernel_size: 1, activity_regularizer: %s}",
+)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16", "float64", "float32"])
+def test_regularizers_whose_loss_keras_cannot_add_are_refused(policy: str) -> None:
+    np = pytest.importorskip("numpy")
+    build = pytest.importorskip("netspec.runtime.model.build")
+    for at, layer in enumerate(REGULARIZED):
+        layer = layer.replace("%s", ("l2", "{L1: {l1: 0.1}}", "l1_l2")[at % 3])
+        text = f"inputs: {{x: [4, 3]}}\ndtype_policy: {policy}\nlayers:\n  - {layer}\n"
+        text += "  - Dense: {units: 1, dtype: float32}\nlosses: mse\n"
+        analysis = analyze_text(text)
+        told = {each.code for each in analysis.diagnostics if each.severity == "error"}
+        untrained = analyze_text(text.replace("losses: mse\n", "")).checked
+        if untrained is None:  # it does not compute in the policy at all
+            continue
+        model = build.build(untrained)
+        model.compile("sgd", "mse")
+        try:
+            model.train_on_batch(np.ones((2, 4, 3)), np.ones((2, 4, 1)))
+            refused = False
+        except TypeError:
+            refused = True
+        assert told == ({"NS206"} if refused else set()), (layer, analysis.diagnostics)

@@ -13,6 +13,7 @@ from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import REST, Graph, Group, KerasObject
 from netspec.graph.objects import BAD, Objects
+from netspec.graph.own import own_object
 from netspec.graph.picking import Picker, inside, unmatched
 from netspec.language.spec import Spec
 
@@ -67,6 +68,9 @@ def innermost(optimizer: KerasObject | str) -> KerasObject:
 
 def _optimizer(raw: Any, base: KerasObject | None, path: Path, objects: Objects, report: Report) -> KerasObject | None:
     """The optimizer that an entry says: by its name, or that of the other layers with other arguments."""
+    if isinstance(raw, dict) and "python" in raw:
+        own_object("optimizer", "optimizer", raw, path, report)
+        return None
     entry = None if base is None else catalog.find("optimizer", base.cls)
     named = isinstance(raw, str) or (isinstance(raw, dict) and len(raw) == 1 and _is_named(*raw.items(), entry=entry))
     if named:

@@ -27,12 +27,13 @@ def owned(checked: Checked) -> tuple[Own, ...]:
     plan = checked.training
     stack: list[Any] = [checked.typed.graph, *plan.losses.values()]
     stack += [metric for metrics in plan.metrics.values() for metric in metrics]
-    stack += [plan.optimizer, *plan.callbacks]
-    found = {id(each): each for part in stack for each in _within(part)}
+    stack += [plan.optimizer, *(group.optimizer for group in plan.groups), *plan.callbacks]
+    found = {id(each): each for part in stack for each in within(part)}
     return tuple(found.values())
 
 
-def _within(part: Any) -> Iterator[Own]:
+def within(part: Any) -> Iterator[Own]:
+    """All that is a user's own in a graph, a layer or an object, each time that it stands there."""
     stack, seen = [part], set()
     while stack:
         each = stack.pop()

@@ -144,7 +144,7 @@ def frozen(spec: Spec, graph: Graph, report: Report, *, resolved: bool) -> Graph
         done.update(map(id, fresh))
         for thing in fresh:
             for layer in inside(thing):
-                if layer.args.get("trainable") is True:
+                if (layer.args if layer.own is None else layer.own.args).get("trainable") is True:
                     _at_odds(layer, pattern, path, report)
             for layer in _tops(thing):
                 marked.setdefault(id(layer), path)
@@ -169,7 +169,8 @@ def _tops(thing: Thing) -> Iterator[LayerDef]:
 def _at_odds(layer: LayerDef, pattern: str, path: Path, report: Report) -> None:
     message = f"`{printable(pattern)}` freezes a `{layer.cls}` that says `trainable: true`"
     cure = "leave out one of the two"
-    report.add("NS528", path, message, spans=[((*layer.path, "trainable"), "trained")], help=cure)
+    said = (*layer.path, "trainable") if layer.own is None else (*layer.own.path, "with", "trainable")
+    report.add("NS528", path, message, spans=[(said, "trained")], help=cure)
 
 
 class _Freezer:

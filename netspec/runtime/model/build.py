@@ -17,7 +17,7 @@ from netspec.diagnostics import Path
 from netspec.errors import NetspecError
 from netspec.graph.costs import sized
 from netspec.graph.ir import Call, Checked, Graph, KerasObject, LayerDef, Tensor, Training, TypedGraph
-from netspec.graph.own import owned
+from netspec.graph.own import owned, within
 from netspec.graph.training import metric_name
 from netspec.language.spec import Own
 from netspec.runtime.engine import keras as load_keras
@@ -381,7 +381,9 @@ class _Builder:
                     arguments["ngrams"] = tuple(arguments["ngrams"])  # the one list that must be a tuple
                 if self._dry:
                     arguments.pop("stateful", None)
-                made = getattr(self._keras.layers, layer.cls)(**arguments, name=layer.name)
+                mine = list(within(layer)) if layer.cls == "Bidirectional" else []
+                with self._keras.saving.custom_object_scope(own_code.custom_objects(mine, self._folder)):
+                    made = getattr(self._keras.layers, layer.cls)(**arguments, name=layer.name)
                 if layer.args.get("trainable") is False:
                     self._frozen.append(made)
             self._layers[id(layer)] = made
