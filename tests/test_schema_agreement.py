@@ -54,6 +54,8 @@ BEYOND = {
     ("ns206-bad-values", 5): "`64.0` is a whole number in JSON",
     ("ns206-policy-of-layer", 4): "the dtype stands elsewhere",
     ("ns206-policy-of-layer", 8): "the dtype stands elsewhere",
+    ("ns206-regularizer", 8): "the policy stands elsewhere",
+    ("ns206-regularizer", 11): "the policy stands elsewhere",
     ("ns205-optimizers", 37): "what it is laid over stands elsewhere",
     ("ns206-operation", 9): "lists in a list that are not equally long",
 }
