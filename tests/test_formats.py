@@ -463,7 +463,7 @@ def test_our_own_fault_is_shown_where_it_is_asked_for(monkeypatch: Any) -> None:
 
 
 def test_what_is_missing_for_all_files_is_said_once(monkeypatch: Any, capfd: Any) -> None:
-    def no_engine(analysis: Analysis) -> Analysis:
+    def no_engine(analysis: Analysis, trust: bool) -> Analysis:
         raise NetspecError("TensorFlow is not installed", help="install it")
 
     monkeypatch.setattr(check, "_exact", no_engine)

@@ -74,7 +74,7 @@ def test_a_checkpoint_is_there_whole_whenever_the_disk_is_full(disk: Path) -> No
     assert 30 < failures < 50
 
 
-@pytest.mark.parametrize("free", [0, 1, 2, 5, 9, 14, 20, 26])
+@pytest.mark.parametrize("free", [0, 1, 2, 3, 5, 7, 9])
 def test_training_goes_on_when_there_is_room_again(
     disk: Path, tmp_path: Path, free: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.keras
 
 _SECTIONS = {  # words of the page
     "twitter": ("main_output", "aux_output", "headline", "ROC", "precision", "lstm", "Embedding"),
-    "digits_cnn": ("confusion", "Conv2D", "accuracy"),
+    "digits_cnn": ("recall", "Conv2D", "accuracy"),
 }
 
 
