@@ -110,8 +110,8 @@ def _named(call: Call) -> Iterator[tuple[str, Thing]]:
         layer = layer.args.get("layer")
 
 
-def inside(thing: Thing) -> Iterator[LayerDef]:
-    """A layer or the layers of a model, with all that they hold, each once; operations have no weights."""
+def inside(thing: Thing, *, wrapped: bool = True) -> Iterator[LayerDef]:
+    """A layer or the layers of a model, with what they wrap if `wrapped`, each once; operations have no weights."""
     stack: list[Any] = [thing]
     seen: set[int] = set()
     while stack:
@@ -123,7 +123,8 @@ def inside(thing: Thing) -> Iterator[LayerDef]:
             stack.extend(call.layer for call in each.calls)
         elif isinstance(each, LayerDef) and not each.cls.startswith(OPS):
             yield each
-            stack.append(each.args.get("layer"))
+            if wrapped:
+                stack.append(each.args.get("layer"))
 
 
 def frozen(spec: Spec, graph: Graph, report: Report, *, resolved: bool) -> Graph:
@@ -146,24 +147,9 @@ def frozen(spec: Spec, graph: Graph, report: Report, *, resolved: bool) -> Graph
             for layer in inside(thing):
                 if (layer.args if layer.own is None else layer.own.args).get("trainable") is True:
                     _at_odds(layer, pattern, path, report)
-            for layer in _tops(thing):
+            for layer in inside(thing, wrapped=False):  # which hand their `trainable` on to what they wrap
                 marked.setdefault(id(layer), path)
     return _Freezer(marked).thing(graph) if marked else graph
-
-
-def _tops(thing: Thing) -> Iterator[LayerDef]:
-    """The layers that must be told, whose `trainable` goes on to what they wrap."""
-    stack: list[Thing] = [thing]
-    seen: set[int] = set()
-    while stack:
-        each = stack.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        if isinstance(each, Graph):
-            stack.extend(call.layer for call in each.calls)
-        elif not each.cls.startswith(OPS):
-            yield each
 
 
 def _at_odds(layer: LayerDef, pattern: str, path: Path, report: Report) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 import tensorflow as tf
 
 from netspec.runtime.run import epochs, rates, runs
-from netspec.runtime.run.progress import Progress
+from netspec.runtime.run.progress import Passing, Progress
 from netspec.runtime.run.telling import say
 
 _FAULTS = (OSError, tf.errors.OpError)
 
 
-class Curves:
+class Curves(Passing):
     """A way to show progress that also writes each epoch's losses, metrics and learning rate.
 
     Args:
@@ -32,7 +32,8 @@ class Curves:
     """
 
     def __init__(self, inner: Progress, run: Path, optimizer: Any, history: Sequence[Mapping[str, Any]] = ()) -> None:
-        self._inner, self._folder, self._optimizer = inner, run / runs.TENSORBOARD, optimizer
+        super().__init__(inner)
+        self._folder, self._optimizer = run / runs.TENSORBOARD, optimizer
         self._writers: dict[str, Any] = {}
         self._failed = False
         with self._harmless():
@@ -48,29 +49,18 @@ class Curves:
             at += pace.get("seconds") or 0.0
             self._write(number, logs, {name: rate for name, rate in pace.items() if name != "seconds"}, at)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def epoch_begins(self, number: int) -> None:
-        """Passed on."""
-        self._inner.epoch_begins(number)
-
-    def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
-        """Passed on."""
-        self._inner.stepped(done, logs)
-
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """Written, and passed on."""
         with self._harmless():
             self._write(number, logs, rates.now(self._optimizer), time.time())
-        self._inner.epoch_ends(number, seconds, logs)
+        super().epoch_ends(number, seconds, logs)
 
     def close(self) -> None:
         """Closes the files, and passes on."""
         with self._harmless():
             for writer in self._writers.values():
                 writer.close()
-        self._inner.close()
+        super().close()
 
     @contextlib.contextmanager
     def _harmless(self) -> Iterator[None]:

@@ -33,6 +33,32 @@ class Progress(Protocol):
         """Training is over, however it ended."""
 
 
+class Passing:
+    """Passes all on to `inner`; what adds something of its own derives from it."""
+
+    def __init__(self, inner: Progress) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def epoch_begins(self, number: int) -> None:
+        """Passed on."""
+        self._inner.epoch_begins(number)
+
+    def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
+        """Passed on."""
+        self._inner.stepped(done, logs)
+
+    def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
+        """Passed on."""
+        self._inner.epoch_ends(number, seconds, logs)
+
+    def close(self) -> None:
+        """Passed on."""
+        self._inner.close()
+
+
 class Silent:
     """Shows nothing."""
 

@@ -8,25 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from netspec.runtime.run import rates, runs
-from netspec.runtime.run.progress import Progress
+from netspec.runtime.run.progress import Passing, Progress
 
 
-class Timed:
+class Timed(Passing):
     """A way to show progress that also notes each epoch; nothing of training hangs on that."""
 
     def __init__(self, inner: Progress, run: Path, optimizer: Any) -> None:
-        self._inner, self._path, self._optimizer = inner, run / runs.TIMES, optimizer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def epoch_begins(self, number: int) -> None:
-        """Passed on."""
-        self._inner.epoch_begins(number)
-
-    def stepped(self, done: int, logs: Mapping[str, Any]) -> None:
-        """Passed on."""
-        self._inner.stepped(done, logs)
+        super().__init__(inner)
+        self._path, self._optimizer = run / runs.TIMES, optimizer
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """Noted; an epoch that is run once more after a kill has a second line, which counts."""
@@ -36,8 +26,4 @@ class Timed:
             file.write(
                 ("" if file.tell() else f"epoch,seconds,{','.join(found)}\n") + f"{number},{seconds:.6f},{row}\n"
             )
-        self._inner.epoch_ends(number, seconds, logs)
-
-    def close(self) -> None:
-        """Passed on."""
-        self._inner.close()
+        super().epoch_ends(number, seconds, logs)
