@@ -205,7 +205,7 @@ def unmatched(
         return
     message = f"no step matches `{shown}`" if wild(pattern) else f"there is no step or shared layer `{shown}`"
     fix = None
-    names = picker.known()
+    names = [*dict.fromkeys((*picker.known(), *written))]  # those of steps that are broken too
     named, classes = picker.calls()
     call = named.get(pattern) if isinstance(first, str) else named.get(next(filter(first.match, named), ""))
     unnamed = classes.get(fold(pattern))
