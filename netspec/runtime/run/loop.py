@@ -21,7 +21,7 @@ from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
-from netspec.runtime.run import by_length, eagerly, rates, stopping
+from netspec.runtime.run import by_length, eagerly, metering, rates, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
@@ -289,7 +289,7 @@ def train(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
         try:
-            with stopping.between_steps(), eagerly.told(checked.fit.eager):
+            with stopping.between_steps(), eagerly.told(checked.fit.eager), metering.at_once(model):
                 if since is not None and since.step:
                     followers.skipped, followers.last = since.step, False
                     run(fed(since.step), start, start + 1)
