@@ -40,8 +40,8 @@ test: $(ready)/dev ## run every test and every example of the code
 quick: $(ready)/dev ## run the tests that one runs between edits (under a minute)
 	$(pytest) -n $(WORKERS) --dist loadfile -m 'not slow' --ignore netspec/runtime $(ARGS)
 
-nightly: $(ready)/dev ## run the long comparisons with Keras: 10,000 random graphs, every case of the shape rules
-	NETSPEC_GRAPHS=10000 NETSPEC_MASKS=5000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_masks.py tests/test_shapes.py tests/test_argument_grid.py tests/test_ops_shapes.py $(ARGS)
+nightly: $(ready)/dev ## run the long comparisons with Keras: 10,000 random graphs, every case of the shape rules, more tables
+	NETSPEC_GRAPHS=10000 NETSPEC_MASKS=5000 NETSPEC_ORACLE=full $(pytest) -n $(WORKERS) tests/test_differential.py tests/test_masks.py tests/test_shapes.py tests/test_argument_grid.py tests/test_ops_shapes.py tests/test_contract_agreement.py $(ARGS)
 
 kills: $(ready)/dev ## kill training 100 times at random moments, and compare what it comes to (half an hour, or ARGS='20')
 	$(bin)/python tests/kills.py $(ARGS)

@@ -85,7 +85,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description="Measure netspec side by side with plain Keras; takes minutes.")
     asked.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(RUNS)}; all if left out")
     asked.add_argument("--runs", type=int, help="how often each side runs; by default enough for a steady median")
-    asked.add_argument("--rows", type=int, default=0, help="train on that many rows only")
+    asked.add_argument("--rows", type=int, default=0, help="train on that many rows only, a turn a run: to try it out")
     asked.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     given = asked.parse_args()
     names = given.names or list(RUNS)

@@ -17,7 +17,7 @@ from netspec.api import analyze_text
 from netspec.graph.ir import Checked
 
 FULL = os.environ.get("NETSPEC_ORACLE") == "full"
-FEW, MANY = 30, 1_500
+FEW, MANY = 30, 500
 
 # What depends on the machine, on the data, or on what is learned from it.
 ELSEWHERE = {
