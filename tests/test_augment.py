@@ -19,6 +19,7 @@ from netspec.catalog.augmentations import IMAGES, LAYERS, NOISE, why_not  # noqa
 from netspec.pipeline import analyze_text  # noqa: E402
 from netspec.runtime.data import batches, slicing, store  # noqa: E402
 from netspec.runtime.data.augmenting import Augmentation  # noqa: E402
+from netspec.runtime.data.epoch import Epoch  # noqa: E402
 from netspec.runtime.model.build import BuildError  # noqa: E402
 
 SPEC = """
@@ -227,7 +228,7 @@ def test_every_way_of_feeding_gives_the_same_changes(way: str, monkeypatch: pyte
     x = {"image": np.random.default_rng(0).random((ROWS, 32, 32, 3), np.float32)}
     y = {"kind": np.arange(ROWS)}
     made = Augmentation(plan("{image: [{RandomFlip: horizontal}, {RandomRotation: 0.1}, {GaussianNoise: 0.1}]}"), 3)
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    epoch = Epoch(0)
     how = {"batch_size": 8, "shuffle": "order" not in way, "seed": 3, "epoch": epoch}
 
     def dataset(change: Any, skip: int = 0) -> Any:
@@ -276,7 +277,7 @@ def test_one_input_of_several_is_changed_and_only_that() -> None:
     assert checked is not None
     made = Augmentation(checked.training.augment, 1)
     x = {"image": np.zeros((5, 32, 32, 3), np.float32), "other": np.ones((5, 3), np.float32)}
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    epoch = Epoch(0)
     data = batches.dataset(
         x, {"kind": np.zeros(5)}, batch_size=5, shuffle=False, seed=1, change=lambda data, _: made.batches(data, epoch)
     )

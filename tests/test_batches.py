@@ -16,7 +16,8 @@ from conftest import ROOT  # noqa: E402
 
 from netspec.pipeline import analyze, analyze_text  # noqa: E402
 from netspec.runtime.data import batches, orders, slicing, store  # noqa: E402
-from netspec.runtime.data.batches import dataset, epoch_setter, of_store, steps_per_execution  # noqa: E402
+from netspec.runtime.data.batches import dataset, of_store, steps_per_execution  # noqa: E402
+from netspec.runtime.data.epoch import Epoch  # noqa: E402
 from netspec.runtime.data.orders import order  # noqa: E402
 from netspec.runtime.run import training  # noqa: E402
 
@@ -64,7 +65,7 @@ def test_every_row_once_an_epoch(way: str, size: int, drop: bool) -> None:
 
 def test_the_order_depends_on_seed_and_epoch_alone(way: str) -> None:
     y = {"o": np.zeros(ROWS, np.float32)}
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    epoch = Epoch(0)
     made = dataset(_x(), y, batch_size=10, shuffle=True, seed=1, epoch=epoch)
     first = _seen(made)
     assert _seen(made) == first
@@ -72,7 +73,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(way: str) -> None:
     second = _seen(made)
     assert second != first
     assert sorted(second) == list(range(ROWS))
-    fresh = dataset(_x(), y, batch_size=10, shuffle=True, seed=1, epoch=tf.Variable(1, dtype=tf.int64))
+    fresh = dataset(_x(), y, batch_size=10, shuffle=True, seed=1, epoch=Epoch(1))
     assert _seen(fresh) == second
     assert _seen(dataset(_x(), y, batch_size=10, shuffle=True, seed=2)) != first
     epoch.assign(0)
@@ -84,7 +85,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(way: str) -> None:
 @pytest.mark.parametrize("skip", [0, 1, 6, 10])
 def test_an_epoch_goes_on_behind_the_batches_that_are_skipped(way: str, skip: int, shuffle: bool) -> None:
     y = {"o": np.arange(ROWS, dtype=np.float32)[:, None]}
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    epoch = Epoch(0)
     how = {"batch_size": 10, "shuffle": shuffle, "seed": 1, "epoch": epoch}
     whole, rest = dataset(_x(), y, **how), dataset(_x(), y, skip=skip, **how)
     assert int(rest.cardinality()) == 11 - skip
@@ -125,7 +126,7 @@ def test_examples_on_the_disk_come_once_an_epoch_in_an_order_of_its_own(
         with pytest.raises(ValueError, match="7 rows make no batch of 32"):
             of_store(held, lambda piece: piece, batch_size=size, shuffle=True, seed=1, drop_remainder=drop)
         return
-    epoch = tf.Variable(0, dtype=tf.int64)
+    epoch = Epoch(0)
     used = rows - rows % size if drop else rows
     for shuffle in (False, True):
         made = of_store(
@@ -154,7 +155,7 @@ def test_an_epoch_from_the_disk_goes_on_behind_the_batches_that_are_skipped(
     size: int, drop: bool, shuffle: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = _store(1003, monkeypatch)
-    epoch = tf.Variable(1, dtype=tf.int64)
+    epoch = Epoch(1)
     how = {"batch_size": size, "shuffle": shuffle, "seed": 1, "drop_remainder": drop, "epoch": epoch}
     whole = [x.numpy()[:, 0].tolist() for x, _ in of_store(held, lambda piece: piece, **how)]
     read: list[int] = []
@@ -228,11 +229,11 @@ def test_bits_do_not_depend_on_steps_per_execution() -> None:
     runs = []
     for steps in (1, 4, 11, 64):  # 11 batches, the last of 3 rows: 4 leaves a short call, 64 is more than there are
         model = _model(steps)
-        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        epoch = Epoch(0)
         train = dataset(x, y, batch_size=10, shuffle=True, seed=5, epoch=epoch, whole=11 % steps == 0)
         held = dataset(x, y, batch_size=10, shuffle=False, seed=5)
         history = model.fit(
-            train, validation_data=held, epochs=3, verbose=0, shuffle=False, callbacks=[epoch_setter(epoch)]
+            train, validation_data=held, epochs=3, verbose=0, shuffle=False, callbacks=[epoch.setter()]
         ).history
         assert int(model.optimizer.iterations.numpy()) == 33
         runs.append(([weight.tobytes() for weight in model.get_weights()], history, model.evaluate(held, verbose=0)))
@@ -242,14 +243,14 @@ def test_bits_do_not_depend_on_steps_per_execution() -> None:
 
 def test_fit_sees_a_new_order_in_each_epoch_and_evaluate_agrees_with_arrays(way: str) -> None:
     x, y = _x(), {"o": np.zeros((ROWS, 1), np.float32)}
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    epoch = Epoch(0)
     made = dataset(x, y, batch_size=103, shuffle=True, seed=9, epoch=epoch)
     seen: list[list[int]] = []
     inputs = {"a": keras.Input((), name="a", dtype="int32"), "b": keras.Input((2,), name="b")}
     model = keras.Model(inputs, {"o": keras.layers.Dense(1)(inputs["b"])})
     model.compile("sgd", "mse")
     taken = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(_seen(made)))
-    model.fit(made, epochs=3, verbose=0, shuffle=False, callbacks=[epoch_setter(epoch), taken])
+    model.fit(made, epochs=3, verbose=0, shuffle=False, callbacks=[epoch.setter(), taken])
     assert seen == [order(ROWS, 9, number).tolist() for number in range(3)]
     plain = dataset(x, y, batch_size=20, shuffle=False, seed=0)
     assert np.isclose(model.evaluate(plain, verbose=0), model.evaluate(x, y, batch_size=20, verbose=0), rtol=1e-6)
@@ -295,7 +296,7 @@ def test_one_iterator_serves_epochs_that_are_used_up() -> None:
     for numbers in ((0, 1, 2, 3), (2, 3), (1, 4, 5)):
         made = []
         for whole in (False, True):
-            epoch = tf.Variable(numbers[0] if numbers[0] != 1 else 0, dtype=tf.int64)
+            epoch = Epoch(numbers[0] if numbers[0] != 1 else 0)
             data = dataset(x, y, batch_size=4, shuffle=True, seed=3, epoch=epoch, whole=whole)
             assert int(data.cardinality()) == 3
             made.append(seen(data, epoch, numbers))

@@ -16,6 +16,7 @@ tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
 from netspec.runtime.data import batches, orders, store, trimming  # noqa: E402
+from netspec.runtime.data.epoch import Epoch  # noqa: E402
 from netspec.runtime.model.build import build  # noqa: E402
 from netspec.runtime.run import by_length, loop, training  # noqa: E402
 
@@ -212,7 +213,7 @@ def _rows(data: Any) -> list[list[int]]:
 
 
 def test_every_row_once_an_epoch_in_batches_of_like_length(made: Any) -> None:
-    epoch = tf.Variable(0, dtype=tf.int64)
+    epoch = Epoch(0)
     data = made(epoch=epoch)
     assert data.element_spec[0].shape.as_list() == [None, None]
     x, found_orders = _numbered()[0]["x"], []
@@ -237,7 +238,7 @@ def test_every_row_once_an_epoch_in_batches_of_like_length(made: Any) -> None:
 
 
 def test_rows_do_not_always_meet_the_same_others(made: Any) -> None:
-    epoch = tf.Variable(0, dtype=tf.int64)
+    epoch = Epoch(0)
     data = made(epoch=epoch)
     pairs = []
     for number in range(2):
@@ -248,7 +249,7 @@ def test_rows_do_not_always_meet_the_same_others(made: Any) -> None:
 
 @pytest.mark.parametrize("drop", [False, True])
 def test_an_epoch_goes_on_behind_the_batches_that_are_skipped(made: Any, drop: bool) -> None:
-    epoch = tf.Variable(1, dtype=tf.int64)
+    epoch = Epoch(1)
     whole = made(epoch=epoch, drop_remainder=drop)
     batches_ = _rows(whole)
     assert len(batches_) == int(whole.cardinality()) == ROWS // SIZE + (not drop)

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from netspec.catalog import find
 from netspec.graph.ir import LayerDef
+from netspec.runtime.data.epoch import Epoch
 from netspec.runtime.model.build import BuildError, layers
 
 _MOST_AT_ONCE = 16  # batches that are changed side by side
@@ -41,14 +42,16 @@ class Augmentation:
                 except Exception as error:  # Keras raises many kinds
                     raise BuildError(said.path, ValueError(_told(error))) from error
 
-    def batches(self, data: Any, epoch: Any, first: int = 0) -> Any:
-        """A data set of (x, y), or with weights, every x changed; `epoch` (int64, scalar) is read as they are made.
+    def batches(self, data: Any, epoch: Epoch, first: int = 0) -> Any:
+        """A data set of (x, y), or with weights, every x changed as the number of `epoch` says when it is made.
 
         `first` is the number in the epoch that its first batch has.
         """
 
+        number = epoch.variable
+
         def numbered(step: Any, batch: Any) -> Any:
-            return tf.identity(epoch), step, batch  # a variable would keep the next step from running side by side
+            return tf.identity(number), step, batch  # a variable would keep the next step from running side by side
 
         def changed(epoch: Any, step: Any, batch: Any) -> Any:
             x, *rest = batch  # the targets, and weights where there are some

@@ -16,6 +16,7 @@ import tensorflow as tf
 from netspec.catalog.types import Shape, Unknown
 from netspec.graph.ir import Graph, TypedGraph
 from netspec.runtime.data import orders, slicing, trimming
+from netspec.runtime.data.epoch import Epoch
 from netspec.runtime.data.orders import POOL
 from netspec.runtime.data.shuffled import Shuffled
 from netspec.runtime.data.store import BLOCK, Blocks, Piece, repacked
@@ -36,7 +37,7 @@ def dataset(
     shuffle: bool,
     seed: int,
     drop_remainder: bool = False,
-    epoch: tf.Variable | None = None,
+    epoch: Epoch | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
     change: Change | None = None,
     skip: int = 0,
@@ -48,9 +49,9 @@ def dataset(
     The last batch is shorter or dropped.
 
     One input or output gives its array, several a dictionary by name. With `shuffle`, the order is that of
-    `order(rows, seed, epoch)` for the value of `epoch` (an int64 scalar variable; None counts as 0) when the iteration
-    starts; `epoch_setter` keeps it in step with fit, to which `shuffle=False` goes. The number of batches and all
-    sizes but the batch's are static. `change` is what is done to the batches on their way out. With `skip`, every
+    `order(rows, seed, epoch)` for the number of `epoch` (None counts as 0) when the iteration starts; its `setter`
+    keeps it in step with fit, to which `shuffle=False` goes. The number of batches and all sizes but the batch's are
+    static. `change` is what is done to the batches on their way out. With `skip`, every
     iteration begins that many batches into its epoch, and all else is as it would have been. Of the inputs in `cut`,
     the padding is cut off that all rows of a batch have, and rows of like length come together where rows are shuffled.
     Shuffled, it is for one device: tf.distribute looks past a data set's `__iter__`. `whole` promises that each
@@ -75,7 +76,7 @@ def of_store(
     shuffle: bool,
     seed: int,
     drop_remainder: bool = False,
-    epoch: tf.Variable | None = None,
+    epoch: Epoch | None = None,
     change: Change | None = None,
     skip: int = 0,
     cut: tuple[str, ...] = (),
@@ -126,7 +127,7 @@ class _Streamed(slicing.Wrapping):
         used: int,
         batch_size: int,
         seed: int,
-        epoch: tf.Variable | None,
+        epoch: Epoch | None,
         shuffle: bool,
         change: Change | None,
         skip: int,
@@ -182,15 +183,8 @@ class _Streamed(slicing.Wrapping):
         )
 
     def __iter__(self) -> Any:
-        self._number = 0 if self._epoch is None else int(self._epoch.numpy())
+        self._number = 0 if self._epoch is None else self._epoch.number
         return iter(self._inner)
-
-
-def epoch_setter(epoch: tf.Variable) -> Any:
-    """A keras.callbacks.Callback that sets `epoch` to the number of each epoch as it begins, from 0."""
-    import keras
-
-    return keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: epoch.assign(number))
 
 
 def steps_per_execution(steps: int, work: float, *, most: int | None = None) -> int:

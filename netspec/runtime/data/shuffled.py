@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from netspec.runtime.data import orders, slicing
+from netspec.runtime.data.epoch import Epoch
 
 _ORDERED_BYTES, _MOST_EPOCHS = 1 << 22, 256  # of the orders of the epochs that one iterator goes through
 
@@ -31,7 +32,7 @@ class Shuffled(slicing.Wrapping):
         used: int,
         batch_size: int,
         seed: int,
-        epoch: tf.Variable | None,
+        epoch: Epoch | None,
         change: Callable[[Any, int], Any] | None,
         skip: int,
         lengths: np.ndarray | None,
@@ -44,14 +45,14 @@ class Shuffled(slicing.Wrapping):
         self._again: Any = None  # makes the data set of another epoch, in a tenth of the time that Python takes
         self._sliced = change is None and slicing.small(packed, batch_size)
         self._kept = slicing.Kept(packed)
-        self._first = 0 if epoch is None else int(epoch.numpy())
+        self._first = 0 if epoch is None else epoch.number
         self._inner = self._through(self._orders(self._first, 1))
         if whole and change is None and epoch is not None:
             self._running = self._from(self._first)
         super().__init__(self._inner._variant_tensor)
 
     def __iter__(self) -> Any:
-        number = 0 if self._epoch is None else int(self._epoch.numpy())
+        number = 0 if self._epoch is None else self._epoch.number
         if self._running is not None:
             follows = number == self._first if self._given < 0 else number in (self._given, self._given + 1)
             if not follows or number >= self._until:

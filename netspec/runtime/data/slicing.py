@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 _WHOLE_BYTES, _BATCH_BYTES = 1 << 27, 1 << 17  # of all data and of a batch, for which a copy of all is made at once
+_TINY_BYTES = 1 << 23  # of all data, which are in the cache of a processor then, whatever a batch has
 
 
 class Wrapping(tf.data.Dataset):  # type: ignore[misc]
@@ -59,7 +60,8 @@ def small(packed: Any, size: int) -> bool:
     """Whether copying all rows, before the first step, costs less than a function that is called for each batch."""
     arrays = tf.nest.flatten(packed)
     total: int = sum(array.nbytes for array in arrays)
-    return total <= _WHOLE_BYTES and total // len(arrays[0]) * size <= _BATCH_BYTES
+    batch = total // len(arrays[0]) * size
+    return total <= min(_WHOLE_BYTES, _TINY_BYTES if batch > _BATCH_BYTES else _WHOLE_BYTES)
 
 
 def gathered(tensors: Any, picked: Any, used: int, size: int, skip: int = 0) -> Any:

@@ -85,7 +85,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._begun = 0.0
         self._waiting: Checkpoint | None = since if since and since.step == 0 else None  # of the last whole epoch
         self._best_waiting: Checkpoint | None = None
-        self._taken_before: list[tuple[np.ndarray, ...]] = []  # arrays of snapshots, for the next ones
+        self._camera: snapshots.Camera
         self.at = (since.epoch, since.step) if since else (0, 0)  # epochs and further steps that are done
         self._moved = False  # the model's numbers are no longer those of the last whole epoch
         self._size = self._finite_step = 0
@@ -93,7 +93,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Puts back where training stood, and the rows of history that belong to it."""
-        self._size = snapshots.size(self.model)
+        self._size, self._camera = snapshots.size(self.model), snapshots.Camera(self.model)
         self._cadence.expect(self._size)
         if self._since is not None:
             _restore(self._callbacks, self._since.callbacks)  # none where the spec has others now
@@ -186,16 +186,16 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _taken(self) -> Snapshot:
         """The model's numbers. Raises NotFinite."""
-        waiting = [each.arrays for each in (self._waiting, self._best_waiting) if each is not None]
-        unused = (arrays for arrays in self._taken_before if not any(arrays is each for each in waiting))
-        snapshot = snapshots.taken(self.model, next(unused, None))
-        if not any(snapshot.arrays is each for each in self._taken_before):
-            self._taken_before.append(snapshot.arrays)  # three at most
+        snapshot = self._camera.taken(*self._kept())
         path = snapshot.not_finite()
         if path is not None:
             epoch, step = self.at
             raise NotFinite(epoch + (step > 0), f"the weight `{path}` is not finite")
         return snapshot
+
+    def _kept(self) -> tuple[Snapshot | None, ...]:
+        """Snapshots that are still to be written."""
+        return tuple(None if each is None else each.snapshot for each in (self._waiting, self._best_waiting))
 
     def _between(self, step: int) -> str:
         """Where in the epoch a loss that is not finite came up, as closely as it was looked at."""
@@ -227,14 +227,14 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         with self._cadence.writing(checkpoint.epoch * self._steps + checkpoint.step):
             waiting, best = self._waiting, self._best_waiting
             if waiting is not None and waiting.epoch > self.saved:
-                with self._being(waiting.snapshot, anew=self._moved):
+                with self._being(waiting.snapshot, checkpoint, anew=self._moved):
                     self._save(self._run / runs.LAST)
                 self.saved = waiting.epoch
             if best is not None and waiting is not None:
                 if best is waiting:
                     _link(self._run / runs.LAST, self._run / runs.BEST)
                 else:
-                    with self._being(best.snapshot, anew=True):
+                    with self._being(best.snapshot, checkpoint, anew=True):
                         self._save(self._run / runs.BEST)
                 self._best_waiting = None
             history = tuple(self.history[: checkpoint.epoch])
@@ -242,12 +242,12 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             self.written = checkpoint.epoch, checkpoint.step
 
     @contextlib.contextmanager
-    def _being(self, snapshot: Snapshot, *, anew: bool) -> Iterator[None]:
-        """The model with other numbers for a while."""
+    def _being(self, snapshot: Snapshot, checkpoint: Checkpoint, *, anew: bool) -> Iterator[None]:
+        """The model with other numbers for a while, in which a checkpoint is to be written."""
         if not anew:
             yield
             return
-        now = snapshots.taken(self.model)
+        now = self._camera.taken(snapshot, checkpoint.snapshot, *self._kept())
         snapshots.put_back(self.model, snapshot)
         try:
             yield
@@ -273,10 +273,10 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _append(self, epoch: int, values: Mapping[str, Number]) -> None:
         """A row more; the disk gets it when it likes, for a checkpoint holds all rows that are needed to go on."""
-        path = self._run / runs.HISTORY
-        before = path.stat().st_size if path.exists() else 0
+        path, before = self._run / runs.HISTORY, 0
         try:
             with path.open("ab") as file:
+                before = file.tell()
                 file.write(_rows(epoch, [values]))
         except OSError as error:
             error.filename = str(path)

@@ -19,6 +19,7 @@ from netspec.catalog.types import Unknown
 from netspec.diagnostics import counted
 from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
+from netspec.runtime.data.epoch import Epoch
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.store import Held, Piece
 from netspec.runtime.run import by_length, eagerly, metering, rates, stopping
@@ -114,6 +115,7 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
         self._epoch = 0
         self._begun = False
         self.skipped = 0  # steps of the epoch that were done before a checkpoint
+        self.metrics = metering.Last()
         self.last = True  # whether the end of a `fit` is the end of training
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -140,6 +142,7 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Passed on to those who asked; shows the loss, lets the keeper write, and stops where Ctrl-C was pressed."""
         done = min(self.skipped + batch + 1, self.params["steps"])
+        self.metrics.logs = logs
         if self._heard:
             super().on_train_batch_end(self.skipped + batch, logs)
         if self._keeper is not None:
@@ -164,6 +167,7 @@ class Followers(keras.callbacks.CallbackList):  # type: ignore[misc]
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Passed on to those who asked; stops where Ctrl-C was pressed."""
+        self.metrics.logs = logs
         if self._tested:
             super().on_test_batch_end(batch, logs)
         stopping.check()
@@ -238,7 +242,7 @@ def train(
         TooBig: a step takes more memory than there is.
     """
     _complete_model(model, checked, part, surely=since is not None)
-    epoch = tf.Variable(since.epoch if since else 0, dtype=tf.int64, trainable=False)
+    epoch = Epoch(since.epoch if since else 0)
     size, fixed, epochs = batch_size(checked), fixed_batch(checked), checked.fit.epochs
     cut = by_length.cut(model, checked, part.examples)
 
@@ -260,7 +264,7 @@ def train(
     held = None
     if validation is not None and fixed is None:
         held = _batched(model, validation, checked, size)
-    first = [batches.epoch_setter(epoch)]
+    first = [epoch.setter()]
     if fixed is not None:
         first.append(_Restart())
         if validation is not None:
@@ -289,7 +293,7 @@ def train(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
         try:
-            with stopping.between_steps(), eagerly.told(checked.fit.eager), metering.at_once(model):
+            with stopping.between_steps(), eagerly.told(checked.fit.eager), metering.at_once(model, followers.metrics):
                 if since is not None and since.step:
                     followers.skipped, followers.last = since.step, False
                     run(fed(since.step), start, start + 1)

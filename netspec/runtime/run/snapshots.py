@@ -36,12 +36,14 @@ class Snapshot:
         """The path of a variable with a NaN or an infinity, None where there is none."""
         with np.errstate(all="ignore"):
             for path, array in zip(self.paths, self.arrays, strict=True):
-                if "float" in array.dtype.name and not _finite(array):
+                if not _finite(array):
                     return path
         return None
 
 
 def _finite(array: np.ndarray) -> bool:
+    if "float" not in array.dtype.name:
+        return True
     total = float(array.sum())  # takes no memory, unlike an answer for each number; it may be infinite without cause
     return math.isfinite(total) or bool(np.isfinite(array).all())
 
@@ -50,17 +52,28 @@ class Unlike(Exception):
     """A snapshot of another model."""
 
 
-def taken(model: Any, into: tuple[np.ndarray, ...] | None = None) -> Snapshot:
-    """The numbers of a compiled model whose variables are all made; `into`: the arrays of an older one, written over.
+class Camera:
+    """Takes snapshots of a compiled model whose variables are all made, in memory that is used again.
 
-    A copy, for TensorFlow would make one of what is still looked at, in new memory, when it next changes a variable:
-    that takes several times as long.
+    They are copies, for TensorFlow would make one of what is still looked at, in new memory, when it next changes a
+    variable: that takes several times as long.
     """
-    variables = _variables(model)
-    arrays = into or tuple(np.empty(variable.shape, variable.value.dtype.as_numpy_dtype) for variable in variables)
-    for variable, array in zip(variables, arrays, strict=True):
-        np.copyto(array, _seen(variable.value))
-    return Snapshot(tuple(variable.path for variable in variables), arrays)
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._memory: list[tuple[np.ndarray, ...]] = []
+
+    def taken(self, *kept: Snapshot | None) -> Snapshot:
+        """The numbers as they are now. Of earlier snapshots only those in `kept` are still what they were."""
+        variables = _variables(self._model)
+        unused = (arrays for arrays in self._memory if not any(each and arrays is each.arrays for each in kept))
+        arrays = next(unused, None)
+        if arrays is None:
+            arrays = tuple(np.empty(variable.shape, variable.value.dtype.as_numpy_dtype) for variable in variables)
+            self._memory.append(arrays)
+        for variable, array in zip(variables, arrays, strict=True):
+            np.copyto(array, _seen(variable.value))
+        return Snapshot(tuple(variable.path for variable in variables), arrays)
 
 
 def _seen(variable: Any) -> np.ndarray:
