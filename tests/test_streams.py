@@ -313,6 +313,28 @@ def test_files_that_are_damaged_or_missing(tmp_path: Path) -> None:
         assert words in caught.value.message, caught.value.message
 
 
+def test_texts_that_are_not_utf8(tmp_path: Path) -> None:
+    cells = pa.array([b"x", b"\xe9"]).view(pa.string())
+    for kind in ("parquet", "arrow"):
+        _write(pa.table({"a": cells, "b": [1, 2]}), tmp_path / f"t.{kind}")
+        with pytest.raises(DataError, match=r"column `a` is damaged: Invalid UTF8 sequence"):
+            read(Source.model_validate({kind: (f"t.{kind}",)}), tmp_path)
+    (tmp_path / "t.jsonl").write_bytes(b'{"a": 1}\n\n{"a": 2, "b": "\xe9"}\n')
+    with pytest.raises(DataError, match=r"`t\.jsonl` line 3 is not UTF-8"):
+        read(Source(jsonl=("t.jsonl",)), tmp_path, columns=["a"])
+
+
+def test_a_stream_of_arrow_is_read_as_a_file_is(tmp_path: Path) -> None:
+    table = pa.table({"a": [1.0, 2.0, 3.0], "b": ["x", "y", "z"]})
+    with pa.OSFile(str(tmp_path / "t.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table, max_chunksize=2)
+    found = read(Source(arrow=("t.arrow",)), tmp_path)
+    assert (found.columns["a"].tolist(), texts(found, "b")) == ([1, 2, 3], ["x", "y", "z"])
+    (tmp_path / "u.arrow").write_bytes((tmp_path / "t.arrow").read_bytes()[:-200])
+    with pytest.raises(DataError, match="no Arrow file, or it is damaged"):
+        read(Source(arrow=("u.arrow",)), tmp_path)
+
+
 def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path: Path, small: None) -> None:
     write_csv(tmp_path / "t.csv", rows(300))
     found = opened(Source(csv=("t.csv",)), tmp_path)

@@ -49,8 +49,8 @@ def count(file: File, kind: str) -> int:
         if kind == "parquet":
             return int(pyarrow.parquet.ParquetFile(file.path).metadata.num_rows)
         if kind == "arrow":
-            with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
-                return sum(reader.get_batch(at).num_rows for at in range(reader.num_record_batches))
+            with _ipc(file) as (_, batches):
+                return sum(batch.num_rows for batch in batches)
         return int(json_lines.scanned(file)[1])
 
 
@@ -65,18 +65,29 @@ def blocks(file: File, kind: str, wanted: Items[str], *, before: int) -> Iterato
             return
         for start in range(0, batch.num_rows, _ROWS):
             part = batch.slice(start, _ROWS)
+            if kind != "jsonl":
+                _check_texts(part, file.name, wanted)
             cells = {name: column(part.column(name), file.name, name) for name in wanted}
             where = (file.path.parent,)
             yield Table(cells, part.num_rows, file.name, first=first, folders=where, before=before)
             first += part.num_rows
 
 
+def _check_texts(batch: Any, origin: str, names: Items[str]) -> None:
+    """NS705 where texts are not UTF-8, which their files promise and pyarrow does not look at."""
+    for name in names:
+        try:
+            batch.column(name).validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise DataError("NS705", f"`{origin}`, column `{name}` is damaged: {error}") from None
+
+
 def _schema(file: File, kind: str) -> Any:
     if kind == "parquet":
         return pyarrow.parquet.ParquetFile(file.path).schema_arrow
     if kind == "arrow":
-        with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
-            return reader.schema
+        with _ipc(file) as (schema, _):
+            return schema
     return json_lines.scanned(file)[0]
 
 
@@ -86,11 +97,24 @@ def _batches(file: File, kind: str, wanted: Items[str] | None) -> Iterator[Any]:
             columns = None if wanted is None else list(wanted)
             yield from parquet.iter_batches(_at_once(parquet, columns), columns=columns)
     elif kind == "arrow":
-        with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
-            for at in range(reader.num_record_batches):
-                yield reader.get_batch(at)
+        with _ipc(file) as (_, parts):
+            yield from parts
     else:
         yield from json_lines.batches(file, wanted)
+
+
+@contextlib.contextmanager
+def _ipc(file: File) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """The schema and the blocks of an Arrow file, or of a stream in one, as Hugging Face writes them."""
+    with pa.OSFile(str(file.path)) as source:
+        of_file = source.read(6) == b"ARROW1" or file.size < 8
+        source.seek(0)
+        if of_file:
+            with pa.ipc.open_file(source) as reader:
+                yield reader.schema, (reader.get_batch(at) for at in range(reader.num_record_batches))
+        else:
+            with pa.ipc.open_stream(source) as stream:
+                yield stream.schema, iter(stream)
 
 
 def _at_once(parquet: Any, wanted: list[str] | None) -> int:
