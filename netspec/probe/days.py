@@ -49,7 +49,7 @@ class Days(Check):
         """Say what was found, column by column."""
         date = self.wanted.feature.date
         for column in self.wanted.columns:
-            cure = None if date is None or date.format else 'say `format`, as in `format: "%d.%m.%Y"`'
+            cure = None if date is None or date.format else 'say how they are written, as in `date: {parts: [year], format: "%d.%m.%Y"}`'
             self.say("date", column, "NS703", f"expected {expected(date.format if date else None)}, got {{}}", cure)
             cure = "say `missing: zero`, `missing: mean`, or `missing: drop` to leave out the row"
             self.say("missing", column, "NS703", "expected a date, got {}", cure)
