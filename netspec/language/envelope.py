@@ -309,6 +309,8 @@ def _source(value: Any, path: Path, report: Report) -> Any:
             cure = "a name that ends in " + ", ".join(SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`"
             if name.lower().endswith(".npy"):
                 cure = "name each array, as in `{npy: {x: x.npy, y: y.npy}}`"
+            elif name.strip().endswith("%") and _is_number(name.strip()[:-1]):
+                cure = f"a part of the rows is a fraction: `{float(name.strip()[:-1]) / 100:g}`"
             report.add("NS709", place, f"the kind of `{name[:80]}` cannot be told from its name", help=cure)
         elif isinstance(value, list) and (kind != kinds[0] or kind not in TABLES):
             said = f"the files of one source are tables of one kind, got `{kinds[0]}` and `{kind}`"
