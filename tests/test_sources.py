@@ -164,6 +164,9 @@ def test_a_missing_column_gets_the_nearest_name(tmp_path: Path) -> None:
     assert caught.value.code == "NS702"
     assert caught.value.message == "`t.csv` has no column `hedline`; it has `headline`, `hour`"
     assert caught.value.help == "did you mean `headline`?"
+    with pytest.raises(DataError) as caught:
+        _read(tmp_path, "X,hour\nx,1\n", ["x"])
+    assert caught.value.help == "did you mean `X`?"
 
 
 def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:

@@ -265,6 +265,7 @@ def test_values_of_columnar_files(tmp_path: Path) -> None:
         "yes": pa.array([True, None]),
         "price": pa.array([decimal.Decimal("1.50"), None]),
         "when": pa.array([datetime.datetime(2024, 2, 3, 4, 5), None]),
+        "long": pa.array([datetime.timedelta(milliseconds=1500), None], pa.duration("ms")),
         "kind": pa.array(["a", "b"]).dictionary_encode(),
         "pair": pa.array([[1.0, 2.0], [3.0, 4.0]]),
         "ids": pa.array([[1, 2], [3]]),
@@ -275,6 +276,7 @@ def test_values_of_columnar_files(tmp_path: Path) -> None:
     table = read(Source(parquet=("t.parquet",)), tmp_path)
     assert table.columns["whole"].dtype == np.int64
     assert [np.isnan(table.columns[name]).tolist() for name in ("holes", "yes", "price")] == [[False, True]] * 3
+    assert table.columns["long"][0] == 1.5 and np.isnan(table.columns["long"][1])
     assert texts(table, "when") == ["2024-02-03 04:05:00.000000", ""]
     assert texts(table, "kind") == ["a", "b"] and texts(table, "nothing") == ["", ""]
     assert table.columns["pair"].tolist() == [[1, 2], [3, 4]] and table.columns["fixed"].shape == (2, 2)

@@ -1,6 +1,7 @@
 """Parquet, Arrow and Feather files and JSON Lines, read with pyarrow a block at a time, their values as columns.
 
-Numbers, texts, times (as ISO 8601 text), bytes and lists of numbers are columns; anything else is refused by name.
+Numbers, durations (in seconds), texts, times (as ISO 8601 text), bytes and lists of numbers are columns; anything else
+is refused by name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from netspec.runtime.data.files import File
 from netspec.runtime.data.tables import Column, Table
 
 _ROWS = 1 << 16  # of a block
+_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of durations, in a second
 _BYTES = 1 << 26  # of a block of Parquet, where its rows are wide
 
 
@@ -144,7 +146,9 @@ def column(array: Any, origin: str, name: str) -> Column:
         return array.cast(pa.string())
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
         return array.cast(pa.binary())
-    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+    if pa.types.is_duration(kind):
+        return _numbers(pc.divide(pc.cast(pc.cast(array, pa.int64()), pa.float64()), _UNITS[kind.unit]))
+    if pa.types.is_temporal(kind):
         return _iso(array)
     if pa.types.is_null(kind):
         return array.cast(pa.string())
