@@ -20,8 +20,17 @@ import pyarrow.parquet  # noqa: E402
 from netspec import api  # noqa: E402
 from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.language.schema import Category, Data, Feature, Source, Target, Text  # noqa: E402
-from netspec.runtime.data import arrays, columnar, json_lines, sources, store, text_files  # noqa: E402
-from netspec.runtime.data.columns import numbers, texts  # noqa: E402
+from netspec.runtime.data import (  # noqa: E402
+    arrays,
+    columnar,
+    json_lines,
+    multi,
+    sources,
+    stepwise,
+    store,
+    text_files,
+)
+from netspec.runtime.data.columns import lists, numbers, texts  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.learning import fit  # noqa: E402
 from netspec.runtime.data.sources import Stream, opened, read  # noqa: E402
@@ -313,6 +322,20 @@ def test_files_that_are_damaged_or_missing(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             read(source, tmp_path)
         assert words in caught.value.message, caught.value.message
+
+
+def test_a_missing_list_is_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"a": [1, 2]}\n{"a": null}\n{}\n{"a": [3]}\n')
+    _write(pa.table({"a": pa.array([[1, 2], None, None, [3]])}), tmp_path / "t.parquet")
+    for source in (Source(jsonl=("t.jsonl",)), Source(parquet=("t.parquet",))):
+        table = read(source, tmp_path)
+        assert lists(table, "a") == [[1, 2], [], [], [3]]
+        assert stepwise.missing(table, "a", False).tolist() == [False, True, True, False]
+        assert not multi.is_named(table, "a") and multi.missing(table, "a").tolist() == [False, True, True, False]
+    (tmp_path / "t.jsonl").write_text('{"a": [1, 2.5]}\n{"a": null}\n')
+    with pytest.raises(DataError) as caught:
+        lists(read(Source(jsonl=("t.jsonl",)), tmp_path), "a")
+    assert caught.value.help == "say `array: true` for lists of numbers"
 
 
 def test_texts_that_are_not_utf8(tmp_path: Path) -> None:

@@ -81,5 +81,14 @@ def cell(column: Any) -> str:
     value = column[0].as_py()
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
+    if isinstance(value, list):
+        value = " ".join(_in_list(each) for each in value)
     text = value or ""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _in_list(value: Any) -> str:
+    """What stands in a list of Arrow: texts, numbers, lists of them, or nothing."""
+    if isinstance(value, list):
+        return f"[{' '.join(_in_list(each) for each in value)}]"
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
