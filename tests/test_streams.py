@@ -25,6 +25,7 @@ from netspec.runtime.data import (  # noqa: E402
     columnar,
     json_lines,
     multi,
+    readings,
     sources,
     stepwise,
     store,
@@ -331,6 +332,7 @@ def test_a_missing_list_is_an_empty_one(tmp_path: Path) -> None:
         table = read(source, tmp_path)
         assert lists(table, "a") == [[1, 2], [], [], [3]]
         assert stepwise.missing(table, "a", False).tolist() == [False, True, True, False]
+        assert readings.empty(table, "a").tolist() == [False, True, True, False]
         assert not multi.is_named(table, "a") and multi.missing(table, "a").tolist() == [False, True, True, False]
     (tmp_path / "t.jsonl").write_text('{"a": [1, 2.5]}\n{"a": null}\n')
     with pytest.raises(DataError) as caught:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from netspec.language.dates import ROUND
 from netspec.language.schema import Date
 from netspec.runtime.data import moments
-from netspec.runtime.data.columns import numbers, trimmed
+from netspec.runtime.data.columns import is_lists, numbers, trimmed
 from netspec.runtime.data.tables import Table
 
 _DAY = 86_400_000_000  # microseconds
@@ -70,6 +70,8 @@ def empty(table: Table, name: str) -> np.ndarray:
         return np.array([not len(row) for row in column], bool)
     if isinstance(column, np.ndarray):
         return _rows(column)
+    if is_lists(table, name):
+        return np.asarray(pc.equal(pc.list_value_length(column).fill_null(0), 0).to_numpy(zero_copy_only=False))
     return np.asarray(pc.equal(trimmed(table, name), "").to_numpy(zero_copy_only=False))
 
 
