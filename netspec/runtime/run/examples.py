@@ -52,7 +52,8 @@ def examples(prepared: Prepared, rows: Rows, count: int) -> tuple[Example, ...]:
             if made.rows:
                 cells = {name: cell(one.columns[name]) for name in one.names}
                 x = {name: shown(array[0]) for name, array in made.x.items()}
-                found.append(Example(one.row(0), cells, x, {name: shown(array[0]) for name, array in made.y.items()}))
+                where = one.row(0) if one.origin == rows.origin else f"{one.origin}, {one.row(0)}"
+                found.append(Example(where, cells, x, {name: shown(array[0]) for name, array in made.y.items()}))
     return tuple(found)
 
 
