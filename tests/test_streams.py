@@ -340,6 +340,21 @@ def test_a_missing_list_is_an_empty_one(tmp_path: Path) -> None:
     assert caught.value.help == "say `array: true` for lists of numbers"
 
 
+def test_large_ids_beside_missing_ones_stay_apart(tmp_path: Path) -> None:
+    ids = [2**53 + 1, None, 2**53 + 2, -(2**62) - 1, 7]
+    want = ["9007199254740993", "", "9007199254740994", "-4611686018427387905", "7"]
+    _write(pa.table({"a": pa.array(ids)}), tmp_path / "t.parquet")
+    (tmp_path / "t.jsonl").write_text("".join(f'{{"a": {"null" if n is None else n}, "b": 1}}\n' for n in ids))
+    for source in (Source(parquet=("t.parquet",)), Source(jsonl=("t.jsonl",))):
+        assert texts(read(source, tmp_path), "a") == want
+    pyarrow.parquet.write_table(
+        pa.table({"a": pa.array([3, 4, None, 2**60 + 1])}), tmp_path / "u.parquet", row_group_size=2
+    )
+    assert texts(read(Source(parquet=("u.parquet",)), tmp_path), "a") == ["3", "4", "", str(2**60 + 1)]
+    _write(pa.table({"a": pa.array([3, None])}), tmp_path / "v.parquet")
+    assert np.isnan(read(Source(parquet=("v.parquet",)), tmp_path).columns["a"]).tolist() == [False, True]
+
+
 def test_texts_that_are_not_utf8(tmp_path: Path) -> None:
     cells = pa.array([b"x", b"\xe9"]).view(pa.string())
     for kind in ("parquet", "arrow"):

@@ -22,6 +22,7 @@ from netspec.runtime.data.files import File
 from netspec.runtime.data.tables import Column, Table
 
 _ROWS = 1 << 16  # of a block
+_EXACT = 2**53  # up to which a double holds every whole number
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of durations, in a second
 _BYTES = 1 << 26  # of a block of Parquet, where its rows are wide
 
@@ -164,9 +165,16 @@ def column(array: Any, origin: str, name: str) -> Column:
     raise DataError("NS705", f"`{origin}`, column `{name}` holds values of the kind {kind}, which are no column", cure)
 
 
-def _numbers(array: Any) -> np.ndarray:
+def _are_beyond_doubles(array: Any) -> bool:
+    ends = pc.min_max(array).as_py()
+    return any(abs(end) > _EXACT for end in ends.values() if end is not None)
+
+
+def _numbers(array: Any) -> Column:
     if not array.null_count:
         return np.asarray(array.to_numpy(zero_copy_only=False))
+    if pa.types.is_integer(array.type) and _are_beyond_doubles(array):
+        return array.cast(pa.string())  # ids, of which some are missing: two of them may be one double
     wide = pc.cast(pc.cast(array, pa.int8()) if pa.types.is_boolean(array.type) else array, pa.float64(), safe=False)
     return np.asarray(wide.to_numpy(zero_copy_only=False))
 
