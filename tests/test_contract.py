@@ -335,7 +335,8 @@ LINES: dict[str, tuple[str, str, str, str]] = {  # model, rows, code (nothing: t
     "lists": (flat(), '{"x": [1, 2], "y": 2}\n{"x": [1], "y": 2}\n', "", ""),
     "deep": (flat(), '{"x": %s, "y": 2}\n' % ("[" * 100_000), "", ""),
     "many digits": (flat(), '{"x": %s, "y": 2}\n' % ("9" * 10_000), "", ""),
-    "no UTF-8": (flat(), '{"x": "\udcff", "y": 2}\n', "", ""),
+    "no UTF-8": (flat(), '{"x": 1, "y": 2}\n{"x": 1, "z": "\udcff"}\n', "NS705", "line 2 is not UTF-8"),
+    "cut in a letter": (flat(), '{"x": 1, "y": 2}\n{"x": 1, "z": "\udcc3', "NS705", "line 2 is not UTF-8"),
 }
 
 

@@ -59,6 +59,33 @@ def test_intervals_are_those_of_a_proportion_and_narrow_with_the_rows(
     assert not api.evaluate(run, data=points / "rows400.csv", bootstrap=0).intervals
 
 
+def test_the_loss_of_masked_labels_is_the_mean_over_those_that_a_draw_has(tmp_path: Path) -> None:
+    spec = """
+inputs: {x: [1]}
+layers:
+  - Dense: {units: 1, activation: sigmoid, kernel_initializer: zeros}
+    from: x
+    name: one
+  - Dense: {units: 1, activation: sigmoid, kernel_initializer: zeros}
+    from: x
+    name: other
+outputs: [one, other]
+losses: binary_crossentropy
+optimizer: {SGD: {learning_rate: 1.0e-9}}
+data:
+  train: t.csv
+  test: t.csv
+  features: {x: x}
+  targets: {one: {column: one, missing: mask}, other: {column: other, missing: mask}}
+"""
+    rows = [f"{at},{at % 2 if at % 3 else ''},{at // 2 % 2}" for at in range(40)]
+    (tmp_path / "t.csv").write_text("x,one,other\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = api.evaluate(fitted(spec, tmp_path, out=tmp_path / "out").run, bootstrap=50)
+    for output in ("one", "other"):  # each label costs log 2, whichever are drawn; an interval of one number is none
+        low, high = found.intervals.get(output, {}).get("loss", (np.log(2), np.log(2)))
+        assert (low, high) == pytest.approx((np.log(2), np.log(2)), abs=1e-4)
+
+
 def test_slices_hold_every_row_once_and_add_up(points: Path) -> None:
     run = fitted(SPEC, points, out=points / "out").run
     table = points / "sliced.csv"

@@ -53,6 +53,18 @@ def test_curves_are_those_of_scikit_learn(digits: int) -> None:
     assert curves("a", np.ones(3, bool), np.ones(3)) is None
 
 
+def test_the_worst_rows_are_themselves_where_others_count_nothing() -> None:
+    weights = np.array([0, 0, 1, 1])
+    truth, guess = np.array([[0], [0], [1], [0]]), np.array([[0.9], [0.1], [0.2], [0.7]])
+    binary = Evidence(BCE, truth, guess, weights, ("no", "yes"))
+    assert binary.found() is not None
+    assert binary.worst(5) == [(2, "yes", "no (0.200)", 0.8), (3, "no", "yes (0.700)", 0.7)]
+    scores = np.array([[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    several = Evidence(SPARSE, np.array([0, 0, 1, 0]), scores, weights, ("no", "yes"))
+    assert several.found() is not None
+    assert [each[:3] for each in several.worst(5)] == [(2, "yes", "no (0.800)"), (3, "no", "yes (0.700)")]
+
+
 def test_one_class_of_several() -> None:
     from sklearn.metrics import confusion_matrix
 

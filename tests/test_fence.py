@@ -32,6 +32,7 @@ EDGES: Mapping[str, set[str]] = {
     "language": {"catalog", *GROUND},
     "probe": {
         "catalog",
+        "language.datasets",
         "language.dates",
         "language.moments",
         "language.names",
@@ -41,6 +42,7 @@ EDGES: Mapping[str, set[str]] = {
     },
     "graph": {
         "catalog",
+        "language.datasets",
         "language.limits",
         "language.own",
         "language.parse",
@@ -74,6 +76,7 @@ EDGES: Mapping[str, set[str]] = {
         "graph.own",
         "graph.padding",
         "graph.training",
+        "language.datasets",
         "language.dates",
         "language.moments",
         "probe.cells",

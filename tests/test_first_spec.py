@@ -246,6 +246,16 @@ def test_choices_follow_the_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "losses: mean_squared_error" in text and "y: {column: y, normalize: true}" in text
 
 
+def test_digits_with_leading_zeros_are_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{at % 5:02d},{at % 30:04d},{at % 5},{at % 2}\n" for at in range(120))
+    Path("t.csv").write_text("office,area,size,y\n" + rows, encoding="utf-8")
+    text = api.first_spec("t.csv", "y")
+    assert "kinds: {column: office, category: true}" in text and "area: {column: area, category: true}" in text
+    assert "numbers: {column: size, normalize: true}" in text
+    assert pipeline.analyze_text(text, folder=".").diagnostics == ()
+
+
 def test_a_name_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(NetspecError, match="UTF-8"):
         api.first_spec("\udcff.csv", "y")

@@ -291,6 +291,19 @@ def test_a_file_of_no_known_suffix_is_of_the_runs_own_kind(tmp_path: Path) -> No
         inference.predict(run, checked, tmp_path / "d.txt")
 
 
+def test_rows_may_be_parted_otherwise_than_those_of_training(trained: tuple[Path, Checked], tmp_path: Path) -> None:
+    lines = ("text;id;depth;width", "a rose;007;0.5;0", "lily;1;1.0;1.0")
+    answers = []
+    for name, separator in (("a.csv", ","), ("b.csv", ";"), ("c.csv", "\t"), ("d.tsv", "|")):
+        (tmp_path / name).write_text("\n".join(lines).replace(";", separator) + "\n", encoding="utf-8")
+        inference.predict(*trained, tmp_path / name, out=tmp_path / f"{name}.jsonl")
+        answers.append((tmp_path / f"{name}.jsonl").read_text(encoding="utf-8"))
+    assert len(set(answers)) == 1
+    (tmp_path / "e.csv").write_text("Text;depth\nlily;1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="has no column"):
+        inference.predict(*trained, tmp_path / "e.csv")
+
+
 def test_rows_that_have_changed_since_are_told(tmp_path: Path) -> None:
     spec = """
 inputs: {x: [1]}

@@ -45,6 +45,12 @@ def many(count: int = 1000) -> Table:
     return table(id=[str(at) for at in range(count)], when=days, user=users, label=labels, year=["2000"] * count)
 
 
+def test_a_value_of_its_own_in_every_row_leaves_none_to_hold_out() -> None:
+    with pytest.raises(DataError, match="leaves none to validate with") as caught:
+        held(many(50), validation=Split(fraction=0.1, by="stratified", column="id"))
+    assert caught.value.help is not None and "one row of each value stays in training" in caught.value.help
+
+
 BY = {"time": "when", "group": "user", "stratified": "label", "hash": None, "order": None}
 
 

@@ -233,7 +233,7 @@ def test_dates_that_cannot_be_read_or_are_missing() -> None:
     two = {"column": "d", "date": ["month", "day"], "missing": "mask"}
     assert made(two, rows, [3])[1] == [2, 15.5, 1]
     error = refused(date, table(d=np.array([3.0])), [1])
-    assert error.help == 'say `format`, as in `format: "%d.%m.%Y"`'
+    assert error.help == 'say how they are written, as in `date: {parts: [year], format: "%d.%m.%Y"}`'
 
 
 # Keeping and checking

@@ -9,14 +9,15 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 np = pytest.importorskip("numpy")
 pa = pytest.importorskip("pyarrow")
 
-from netspec.language.schema import Source  # noqa: E402
+from netspec.language.datasets import DATASETS  # noqa: E402
+from netspec.language.schema import DatasetName, Source  # noqa: E402
 from netspec.runtime.data.columns import lists, looks_numeric, numbers, texts  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.named import dataset  # noqa: E402
@@ -163,6 +164,9 @@ def test_a_missing_column_gets_the_nearest_name(tmp_path: Path) -> None:
     assert caught.value.code == "NS702"
     assert caught.value.message == "`t.csv` has no column `hedline`; it has `headline`, `hour`"
     assert caught.value.help == "did you mean `headline`?"
+    with pytest.raises(DataError) as caught:
+        _read(tmp_path, "X,hour\nx,1\n", ["x"])
+    assert caught.value.help == "did you mean `X`?"
 
 
 def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:
@@ -244,6 +248,33 @@ def test_digits_are_split_alike_every_time() -> None:
     assert np.all(np.abs(tested / (tested + trained) - 0.2) < 0.01)
     assert test.columns["label"][:8].tolist() == dataset("digits", "test").columns["label"][:8].tolist()
     assert set(train.numbers.tolist()).isdisjoint(test.numbers.tolist())
+
+
+@pytest.mark.parametrize("name", [name for name, known in DATASETS.items() if known.bundled])
+def test_what_is_known_of_a_data_set_is_so(name: str) -> None:
+    pytest.importorskip("sklearn")
+    known, train, test = DATASETS[name], dataset(name, "train"), dataset(name, "test")
+    assert tuple(train.columns) == known.columns and train.columns[known.column].shape[1:] == known.shape
+    assert abs(test.rows / (train.rows + test.rows) - 0.2) < 0.01
+    labels = train.columns["label"].tolist()
+    if isinstance(known.classes, tuple):
+        assert set(labels) == set(known.classes)
+    else:
+        assert len(set(labels)) == known.classes or not known.classes
+
+
+def test_every_data_set_can_be_named() -> None:
+    assert get_args(DatasetName) == tuple(DATASETS)
+
+
+@pytest.mark.keras
+def test_keras_s_own_are_those_that_have_no_rows_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    keras = pytest.importorskip("keras")
+    x, y = np.zeros((3, 8), np.float32), np.array([1.5, 2.0, 3.0], np.float32)
+    monkeypatch.setattr(keras.datasets.california_housing, "load_data", lambda: ((x, y), (x[:1], y[:1])))
+    assert dataset("california_housing", "train").columns["label"].tolist() == [1.5, 2, 3]
+    for name, known in DATASETS.items():
+        assert known.bundled or callable(getattr(keras.datasets, name).load_data)
 
 
 def _object_npz(path: Path, **arrays: Any) -> None:

@@ -20,8 +20,18 @@ import pyarrow.parquet  # noqa: E402
 from netspec import api  # noqa: E402
 from netspec.catalog.types import TensorType  # noqa: E402
 from netspec.language.schema import Category, Data, Feature, Source, Target, Text  # noqa: E402
-from netspec.runtime.data import arrays, columnar, json_lines, sources, store, text_files  # noqa: E402
-from netspec.runtime.data.columns import numbers, texts  # noqa: E402
+from netspec.runtime.data import (  # noqa: E402
+    arrays,
+    columnar,
+    json_lines,
+    multi,
+    readings,
+    sources,
+    stepwise,
+    store,
+    text_files,
+)
+from netspec.runtime.data.columns import lists, numbers, texts  # noqa: E402
 from netspec.runtime.data.faults import DataError  # noqa: E402
 from netspec.runtime.data.learning import fit  # noqa: E402
 from netspec.runtime.data.sources import Stream, opened, read  # noqa: E402
@@ -265,6 +275,7 @@ def test_values_of_columnar_files(tmp_path: Path) -> None:
         "yes": pa.array([True, None]),
         "price": pa.array([decimal.Decimal("1.50"), None]),
         "when": pa.array([datetime.datetime(2024, 2, 3, 4, 5), None]),
+        "long": pa.array([datetime.timedelta(milliseconds=1500), None], pa.duration("ms")),
         "kind": pa.array(["a", "b"]).dictionary_encode(),
         "pair": pa.array([[1.0, 2.0], [3.0, 4.0]]),
         "ids": pa.array([[1, 2], [3]]),
@@ -275,6 +286,7 @@ def test_values_of_columnar_files(tmp_path: Path) -> None:
     table = read(Source(parquet=("t.parquet",)), tmp_path)
     assert table.columns["whole"].dtype == np.int64
     assert [np.isnan(table.columns[name]).tolist() for name in ("holes", "yes", "price")] == [[False, True]] * 3
+    assert table.columns["long"][0] == 1.5 and np.isnan(table.columns["long"][1])
     assert texts(table, "when") == ["2024-02-03 04:05:00.000000", ""]
     assert texts(table, "kind") == ["a", "b"] and texts(table, "nothing") == ["", ""]
     assert table.columns["pair"].tolist() == [[1, 2], [3, 4]] and table.columns["fixed"].shape == (2, 2)
@@ -311,6 +323,58 @@ def test_files_that_are_damaged_or_missing(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             read(source, tmp_path)
         assert words in caught.value.message, caught.value.message
+
+
+def test_a_missing_list_is_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"a": [1, 2]}\n{"a": null}\n{}\n{"a": [3]}\n')
+    _write(pa.table({"a": pa.array([[1, 2], None, None, [3]])}), tmp_path / "t.parquet")
+    for source in (Source(jsonl=("t.jsonl",)), Source(parquet=("t.parquet",))):
+        table = read(source, tmp_path)
+        assert lists(table, "a") == [[1, 2], [], [], [3]]
+        assert stepwise.missing(table, "a", False).tolist() == [False, True, True, False]
+        assert readings.empty(table, "a").tolist() == [False, True, True, False]
+        assert not multi.is_named(table, "a") and multi.missing(table, "a").tolist() == [False, True, True, False]
+    (tmp_path / "t.jsonl").write_text('{"a": [1, 2.5]}\n{"a": null}\n')
+    with pytest.raises(DataError) as caught:
+        lists(read(Source(jsonl=("t.jsonl",)), tmp_path), "a")
+    assert caught.value.help == "say `array: true` for lists of numbers"
+
+
+def test_large_ids_beside_missing_ones_stay_apart(tmp_path: Path) -> None:
+    ids = [2**53 + 1, None, 2**53 + 2, -(2**62) - 1, 7]
+    want = ["9007199254740993", "", "9007199254740994", "-4611686018427387905", "7"]
+    _write(pa.table({"a": pa.array(ids)}), tmp_path / "t.parquet")
+    (tmp_path / "t.jsonl").write_text("".join(f'{{"a": {"null" if n is None else n}, "b": 1}}\n' for n in ids))
+    for source in (Source(parquet=("t.parquet",)), Source(jsonl=("t.jsonl",))):
+        assert texts(read(source, tmp_path), "a") == want
+    pyarrow.parquet.write_table(
+        pa.table({"a": pa.array([3, 4, None, 2**60 + 1])}), tmp_path / "u.parquet", row_group_size=2
+    )
+    assert texts(read(Source(parquet=("u.parquet",)), tmp_path), "a") == ["3", "4", "", str(2**60 + 1)]
+    _write(pa.table({"a": pa.array([3, None])}), tmp_path / "v.parquet")
+    assert np.isnan(read(Source(parquet=("v.parquet",)), tmp_path).columns["a"]).tolist() == [False, True]
+
+
+def test_texts_that_are_not_utf8(tmp_path: Path) -> None:
+    cells = pa.array([b"x", b"\xe9"]).view(pa.string())
+    for kind in ("parquet", "arrow"):
+        _write(pa.table({"a": cells, "b": [1, 2]}), tmp_path / f"t.{kind}")
+        with pytest.raises(DataError, match=r"column `a` is damaged: Invalid UTF8 sequence"):
+            read(Source.model_validate({kind: (f"t.{kind}",)}), tmp_path)
+    (tmp_path / "t.jsonl").write_bytes(b'{"a": 1}\n\n{"a": 2, "b": "\xe9"}\n')
+    with pytest.raises(DataError, match=r"`t\.jsonl` line 3 is not UTF-8"):
+        read(Source(jsonl=("t.jsonl",)), tmp_path, columns=["a"])
+
+
+def test_a_stream_of_arrow_is_read_as_a_file_is(tmp_path: Path) -> None:
+    table = pa.table({"a": [1.0, 2.0, 3.0], "b": ["x", "y", "z"]})
+    with pa.OSFile(str(tmp_path / "t.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table, max_chunksize=2)
+    found = read(Source(arrow=("t.arrow",)), tmp_path)
+    assert (found.columns["a"].tolist(), texts(found, "b")) == ([1, 2, 3], ["x", "y", "z"])
+    (tmp_path / "u.arrow").write_bytes((tmp_path / "t.arrow").read_bytes()[:-200])
+    with pytest.raises(DataError, match="no Arrow file, or it is damaged"):
+        read(Source(arrow=("u.arrow",)), tmp_path)
 
 
 def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path: Path, small: None) -> None:

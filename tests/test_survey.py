@@ -31,6 +31,7 @@ from netspec.runtime.data.profile import Column, ColumnLearner
 from netspec.runtime.data.tables import Table
 from netspec.runtime.run import splits
 from netspec.runtime.run.concerns import concerns
+from netspec.runtime.run.examples import cell
 from netspec.runtime.run.pictures import picture
 from netspec.runtime.run.survey import survey
 from netspec.runtime.run.surveyed import Survey
@@ -56,6 +57,14 @@ data:
   targets: {y: {column: label, classes: [no, yes]}}
 fit: {seed: 3}
 """
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(["a", "b c"], "a b c"), ([0.5, None, 2.0], "0.5 null 2"), ([[1.0, 2.0], [3.0]], "[1 2] [3]"), (None, "")],
+)
+def test_a_list_in_a_cell_is_shown(value: Any, shown: str) -> None:
+    assert cell(pa.array([value])) == shown
 
 
 def surveyed(folder: Path, spec: str, *settings: str, **options: Any) -> Survey:

@@ -77,6 +77,14 @@ def test_each_window_is_followed_by_its_target(tmp_path: Path) -> None:
         assert written([*window, y[row]], made.prepared) == TEXT[3 * row : 3 * row + 9]
 
 
+def test_its_classes_are_shown_as_tokens(tmp_path: Path) -> None:
+    made = read(tmp_path, "aaa aab\n" * 9)
+    assert made.prepared is not None and not made.prepared.class_names
+    tokens = made.prepared.shown_names["next"]
+    assert tokens == ("(padding)", "(unknown)", "a", "(new line)", "(space)", "b")
+    assert made.train.examples.y["next"][0] == tokens.index("a")  # type: ignore[union-attr]
+
+
 def test_a_sequence_is_trained_towards_itself_shifted_by_one(tmp_path: Path) -> None:
     made = read(tmp_path, TEXT, sequence=True, train={"text": "t.txt", "stride": 8})
     x, y, _ = made.train.examples.head(5)

@@ -16,11 +16,11 @@ from netspec.catalog.types import ShapeError, TensorType, Unknown, show
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import LayerDef, Tensor, TypedGraph
 from netspec.graph.objects import Objects
+from netspec.language.datasets import DATASETS
 from netspec.language.parse import layer_expr
 from netspec.language.schema import Data, Feature
 
 _BYTES = 255.0  # the brightest pixel
-_PIXELS = {"cifar10": 255.0, "digits": 16.0, "mnist": 255.0}
 
 
 def augmentation(
@@ -100,7 +100,7 @@ def _ranged(
 
 def _top(feature: Feature, dataset: str | None) -> float | None:
     """The largest number that a pixel becomes, None where that is not known."""
-    most = _BYTES if feature.image is not None else _PIXELS.get(dataset or "")
+    most = _BYTES if feature.image is not None else DATASETS[dataset].most if dataset else None
     return None if most is None else round(most * (feature.rescale or 1.0), 9)
 
 

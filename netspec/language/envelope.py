@@ -84,6 +84,8 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
         close = nearest(str(loc[-1]), known)
         gone = legacy.key(str(path[0]), str(loc[-1])) if len(at) == 2 and path else None
         way_out = f"did you mean `{close}`?" if close else "it takes " + ", ".join(f"`{name}`" for name in known)
+        if not close and (deeper := _deeper(model, loc, beside)):
+            way_out = f"it stands inside `{deeper}`: `{deeper}: {{…, {loc[-1]}: …}}`"
         renamed = rename(str(loc[-1]), known) if close not in beside and not gone else None
         report.add("NS201", at, f"{within} has no key `{loc[-1]}`", key=True, help=gone or way_out, fix=renamed)
         return
@@ -124,15 +126,28 @@ def _report(error: Any, model: type[Closed], path: Path, beside: Any, report: Re
     report.add("NS202", at, f"{name}: expected {expected}, got `{describe(got)}`", help=cure, fix=fix)
 
 
+def _deeper(model: type[Closed], loc: tuple[Any, ...], beside: Any) -> str | None:
+    """The key beside an unknown one whose mapping has a key of that name."""
+    fields = _at(model, loc[:-1]).model_fields
+    there = (name for name in fields if isinstance(beside, Mapping) and beside.get(name) is not None)
+    inside = (name for name in there for each in _models_in(fields[name].annotation) if loc[-1] in each.model_fields)
+    return next(inside, None)
+
+
 def _fields(model: Any, loc: tuple[Any, ...]) -> list[str]:
-    """The field names at a location inside a model, followed through its annotations."""
+    """The field names at a location inside a model."""
+    return list(_at(model, loc).model_fields)
+
+
+def _at(model: Any, loc: tuple[Any, ...]) -> Any:
+    """The model at a location inside another, followed through its annotations."""
     for part in loc:
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
         if field is None:
             continue
         inner = _models_in(field.annotation)
         model = inner[0] if inner else model
-    return list(model.model_fields)
+    return model
 
 
 def _models_in(annotation: Any) -> list[Any]:
@@ -294,6 +309,8 @@ def _source(value: Any, path: Path, report: Report) -> Any:
             cure = "a name that ends in " + ", ".join(SUFFIXES) + ", or a mapping such as `{csv: rows.txt}`"
             if name.lower().endswith(".npy"):
                 cure = "name each array, as in `{npy: {x: x.npy, y: y.npy}}`"
+            elif name.strip().endswith("%") and _is_number(name.strip()[:-1]):
+                cure = f"a part of the rows is a fraction: `{float(name.strip()[:-1]) / 100:g}`"
             report.add("NS709", place, f"the kind of `{name[:80]}` cannot be told from its name", help=cure)
         elif isinstance(value, list) and (kind != kinds[0] or kind not in TABLES):
             said = f"the files of one source are tables of one kind, got `{kinds[0]}` and `{kind}`"

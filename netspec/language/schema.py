@@ -50,6 +50,23 @@ class Input(Closed):
     optional: bool = False
 
 
+DatasetName = Literal[
+    "boston_housing",
+    "breast_cancer",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "diabetes",
+    "digits",
+    "fashion_mnist",
+    "imdb",
+    "iris",
+    "mnist",
+    "reuters",
+    "wine",
+]  # those of DATASETS
+
+
 class Text(Closed):
     """Text to numbers: 0 is padding, 1 an unknown token, 2 and up the tokens of the training part by frequency."""
 
@@ -243,7 +260,7 @@ class Split(Closed):
 class Data(Closed):
     """Where rows come from and what each input and target is made of."""
 
-    dataset: Literal["cifar10", "digits", "imdb", "mnist", "reuters"] | None = None
+    dataset: DatasetName | None = None
     train: Source | None = None
     validation: Split | None = None
     test: Split | None = None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from netspec.catalog.nearest import nearest, rename
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
+from netspec.language.datasets import DATASETS
 from netspec.language.names import PACKED, TEXTS, expanded, filled, is_pattern
 from netspec.language.schema import TABLES, Data, Feature, Source, Target
 from netspec.probe import held, vocabulary
@@ -26,17 +27,8 @@ from netspec.probe.tables import ProbeError, columns
 if TYPE_CHECKING:
     from netspec.probe.look import Parts
 
-LABEL = "label"
 _BROKEN = (OSError, EOFError, zlib.error)  # what unpacking raises
 _MOST_FILES = 3  # of one source are looked at
-DATASET_COLUMNS = {
-    "cifar10": ("image", LABEL),
-    "digits": ("image", LABEL),
-    "imdb": ("words", LABEL),
-    "mnist": ("image", LABEL),
-    "reuters": ("words", LABEL),
-}
-
 _MOST = 12  # columns that a message names
 _SEPARATORS = {";": "`;`", "\t": "tabs", ",": "`,`", "|": "`|`"}
 
@@ -66,7 +58,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     parts: Parts | None = None
     said: set[str] = set()
     if data.dataset is not None:
-        found = DATASET_COLUMNS[data.dataset]
+        found = DATASETS[data.dataset].columns
         where = f"dataset `{data.dataset}`"
         sound = held.check_columns(data, found, where, said, report)
         if _check_columns(data, found, where, model, said, report) and sound and inputs:

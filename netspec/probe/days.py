@@ -11,6 +11,8 @@ from netspec.probe.cells import is_missing
 from netspec.probe.features import Check
 from netspec.probe.sheet import TEXT, Block, row_of
 
+_CURE = 'say how they are written, as in `date: {parts: [year], format: "%d.%m.%Y"}`'
+
 
 @dataclass(slots=True)
 class Days(Check):
@@ -49,7 +51,7 @@ class Days(Check):
         """Say what was found, column by column."""
         date = self.wanted.feature.date
         for column in self.wanted.columns:
-            cure = None if date is None or date.format else 'say `format`, as in `format: "%d.%m.%Y"`'
+            cure = None if date is None or date.format else _CURE
             self.say("date", column, "NS703", f"expected {expected(date.format if date else None)}, got {{}}", cure)
             cure = "say `missing: zero`, `missing: mean`, or `missing: drop` to leave out the row"
             self.say("missing", column, "NS703", "expected a date, got {}", cure)

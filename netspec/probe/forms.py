@@ -18,6 +18,7 @@ CHANNELS = (1, 3, 4)  # of an image: grey, colour, colour and opacity
 HEAVIEST = 1e15  # a row's weight, and a class's: their product and a loss stay finite
 LARGEST = 3.4028235677973366e38  # from here on a float32 is infinite
 SPARSE = "sparsecategoricalcrossentropy"
+ALL_CLASSES = "name every class under `classes`, those that no training row has too"
 ONE_HOT = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence"})
 BINARY = frozenset({"binarycrossentropy", "binaryfocalcrossentropy"})
 HINGE = frozenset({"hinge", "squaredhinge"})

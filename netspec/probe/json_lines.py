@@ -6,6 +6,7 @@ read and Python does not: several objects on a line, or one on several.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import io
 import json
@@ -24,6 +25,7 @@ _LONGEST = 1 << 20  # characters of a line: a longer one ends the look
 _MOST = 16_000_000  # characters
 _ROWS = 1000  # of a block
 _TOP = 2**63
+_NO_UTF8 = "save the file again as UTF-8"
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
 
 
@@ -146,8 +148,7 @@ def _rows(name: str, folder: Path) -> Iterator[tuple[int, dict[str, Any] | None]
             try:
                 line = file.readline(_LONGEST)
             except UnicodeDecodeError:
-                yield number + 1, None
-                return
+                raise _not_utf8(name, folder) from None
             if not line:
                 return
             number, seen = number + 1, seen + len(line)
@@ -161,6 +162,22 @@ def _rows(name: str, folder: Path) -> Iterator[tuple[int, dict[str, Any] | None]
             yield number, row
             if row is None:
                 return
+
+
+def _not_utf8(name: str, folder: Path) -> ProbeError:
+    """The message for a file whose first characters are not all UTF-8, with the line."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    with unpacked(name, folder) as raw:
+        while block := raw.read(_LONGEST):
+            if line == 1 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return ProbeError(f"`{name}` is UTF-16; expected UTF-8", help=_NO_UTF8)
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                line += error.object.count(b"\n", 0, error.start)
+                break
+            line += block.count(b"\n")
+    return ProbeError(f"`{name}` line {line} is not UTF-8", help=_NO_UTF8)
 
 
 def _row(name: str, number: int, text: str, last: bool) -> dict[str, Any] | None:

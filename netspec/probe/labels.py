@@ -345,7 +345,8 @@ class Labels:
         if bad.count:
             known = self.wanted.target.classes or sorted(names)
             said = f"expected one of the classes {listed(known, 20)}, got {shown(bad.got)}"
-            say(self.report, "NS710", self.wanted.at(name), self.sheet, name, bad, said, spans=self.wanted.spans)
+            place, cure = self.wanted.at(name), forms.ALL_CLASSES
+            say(self.report, "NS710", place, self.sheet, name, bad, said, help=cure, spans=self.wanted.spans)
 
     def _check_numbers(self, name: str, kept: bytearray) -> None:
         """The range that the loss and the output leave to numbers."""

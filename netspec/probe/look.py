@@ -14,6 +14,7 @@ from typing import Any
 
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import Path, Report
+from netspec.language.datasets import DATASETS, LABEL
 from netspec.language.schema import OF_CELLS, Data, Feature, Source, Target
 from netspec.probe import arrays, features, forms, held, ids, labels, text, weights
 from netspec.probe.cells import is_missing, lacks
@@ -21,16 +22,8 @@ from netspec.probe.model import Looked, Model
 from netspec.probe.sheet import TEXT, UNKNOWN, Block, Column, Sheet
 from netspec.probe.tables import ProbeError, separator
 
-LABEL = "label"
 NO_FILES: Mapping[str, tuple[str, ...]] = {}
 _CUT = 200  # characters of a label, which may be an article by mistake
-_DATASETS = {  # what Keras's data sets bring: the column of inputs, how many classes
-    "cifar10": ("image", Column("u", (32, 32, 3)), 10),
-    "digits": ("image", Column("u", (8, 8, 1)), 10),
-    "imdb": ("words", Column("list"), 2),
-    "mnist": ("image", Column("u", (28, 28)), 10),
-    "reuters": ("words", Column("list"), 46),
-}
 
 
 @dataclass(slots=True)
@@ -102,13 +95,22 @@ def parts(
 def dataset(data: Data, parts: Parts, report: Report) -> None:
     """A named data set: shapes and the range of its labels, which are known without it."""
     assert data.dataset is not None
-    column, kind, classes = _DATASETS[data.dataset]
+    known = DATASETS[data.dataset]
+    cells: Sequence[Any]
+    if isinstance(known.classes, tuple):
+        kind, cells = TEXT, known.classes
+    elif known.classes:
+        kind, cells = "i", array("q", range(known.classes))
+    else:
+        kind, cells = "f", array("d", (0.5, 1.5))  # numbers of any kind
 
     def read(sheet: Sheet, names: Sequence[str]) -> Iterator[Block]:
-        sheet.seen, sheet.whole = classes, True
-        yield Block(0, classes, {LABEL: array("q", range(classes))})
+        sheet.seen, sheet.whole = len(cells), True
+        yield Block(0, len(cells), {LABEL: cells})
 
-    sheet = Sheet(f"dataset `{data.dataset}`", {column: kind, LABEL: Column("i")}, read, numbered=False)
+    inputs = Column("list") if known.shape is None else Column("u" if known.most else "f", known.shape)
+    columns = {known.column: inputs, LABEL: Column(kind)}
+    sheet = Sheet(f"dataset `{data.dataset}`", columns, read, numbered=False)
     targets, _ = _shapes(parts, sheet, report)
     _labels(parts, targets, sheet, True, report)
 

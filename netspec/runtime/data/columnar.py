@@ -1,6 +1,7 @@
 """Parquet, Arrow and Feather files and JSON Lines, read with pyarrow a block at a time, their values as columns.
 
-Numbers, texts, times (as ISO 8601 text), bytes and lists of numbers are columns; anything else is refused by name.
+Numbers, durations (in seconds), texts, times (as ISO 8601 text), bytes and lists of numbers are columns; anything else
+is refused by name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from netspec.runtime.data.files import File
 from netspec.runtime.data.tables import Column, Table
 
 _ROWS = 1 << 16  # of a block
+_EXACT = 2**53  # up to which a double holds every whole number
+_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of durations, in a second
 _BYTES = 1 << 26  # of a block of Parquet, where its rows are wide
 
 
@@ -49,8 +52,8 @@ def count(file: File, kind: str) -> int:
         if kind == "parquet":
             return int(pyarrow.parquet.ParquetFile(file.path).metadata.num_rows)
         if kind == "arrow":
-            with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
-                return sum(reader.get_batch(at).num_rows for at in range(reader.num_record_batches))
+            with _ipc(file) as (_, batches):
+                return sum(batch.num_rows for batch in batches)
         return int(json_lines.scanned(file)[1])
 
 
@@ -65,18 +68,29 @@ def blocks(file: File, kind: str, wanted: Items[str], *, before: int) -> Iterato
             return
         for start in range(0, batch.num_rows, _ROWS):
             part = batch.slice(start, _ROWS)
+            if kind != "jsonl":
+                _check_texts(part, file.name, wanted)
             cells = {name: column(part.column(name), file.name, name) for name in wanted}
             where = (file.path.parent,)
             yield Table(cells, part.num_rows, file.name, first=first, folders=where, before=before)
             first += part.num_rows
 
 
+def _check_texts(batch: Any, origin: str, names: Items[str]) -> None:
+    """NS705 where texts are not UTF-8, which their files promise and pyarrow does not look at."""
+    for name in names:
+        try:
+            batch.column(name).validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise DataError("NS705", f"`{origin}`, column `{name}` is damaged: {error}") from None
+
+
 def _schema(file: File, kind: str) -> Any:
     if kind == "parquet":
         return pyarrow.parquet.ParquetFile(file.path).schema_arrow
     if kind == "arrow":
-        with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
-            return reader.schema
+        with _ipc(file) as (schema, _):
+            return schema
     return json_lines.scanned(file)[0]
 
 
@@ -86,11 +100,24 @@ def _batches(file: File, kind: str, wanted: Items[str] | None) -> Iterator[Any]:
             columns = None if wanted is None else list(wanted)
             yield from parquet.iter_batches(_at_once(parquet, columns), columns=columns)
     elif kind == "arrow":
-        with pa.OSFile(str(file.path)) as stream, pa.ipc.open_file(stream) as reader:
-            for at in range(reader.num_record_batches):
-                yield reader.get_batch(at)
+        with _ipc(file) as (_, parts):
+            yield from parts
     else:
         yield from json_lines.batches(file, wanted)
+
+
+@contextlib.contextmanager
+def _ipc(file: File) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """The schema and the blocks of an Arrow file, or of a stream in one, as Hugging Face writes them."""
+    with pa.OSFile(str(file.path)) as source:
+        of_file = source.read(6) == b"ARROW1" or file.size < 8
+        source.seek(0)
+        if of_file:
+            with pa.ipc.open_file(source) as reader:
+                yield reader.schema, (reader.get_batch(at) for at in range(reader.num_record_batches))
+        else:
+            with pa.ipc.open_stream(source) as stream:
+                yield stream.schema, iter(stream)
 
 
 def _at_once(parquet: Any, wanted: list[str] | None) -> int:
@@ -120,7 +147,9 @@ def column(array: Any, origin: str, name: str) -> Column:
         return array.cast(pa.string())
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
         return array.cast(pa.binary())
-    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+    if pa.types.is_duration(kind):
+        return _numbers(pc.divide(pc.cast(pc.cast(array, pa.int64()), pa.float64()), _UNITS[kind.unit]))
+    if pa.types.is_temporal(kind):
         return _iso(array)
     if pa.types.is_null(kind):
         return array.cast(pa.string())
@@ -136,9 +165,16 @@ def column(array: Any, origin: str, name: str) -> Column:
     raise DataError("NS705", f"`{origin}`, column `{name}` holds values of the kind {kind}, which are no column", cure)
 
 
-def _numbers(array: Any) -> np.ndarray:
+def _are_beyond_doubles(array: Any) -> bool:
+    ends = pc.min_max(array).as_py()
+    return any(abs(end) > _EXACT for end in ends.values() if end is not None)
+
+
+def _numbers(array: Any) -> Column:
     if not array.null_count:
         return np.asarray(array.to_numpy(zero_copy_only=False))
+    if pa.types.is_integer(array.type) and _are_beyond_doubles(array):
+        return array.cast(pa.string())  # ids, of which some are missing: two of them may be one double
     wide = pc.cast(pc.cast(array, pa.int8()) if pa.types.is_boolean(array.type) else array, pa.float64(), safe=False)
     return np.asarray(wide.to_numpy(zero_copy_only=False))
 

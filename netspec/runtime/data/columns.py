@@ -48,8 +48,23 @@ def _refuse_lists(table: Table, name: str, expected: str) -> None:
 
 
 def is_lists(table: Table, name: str) -> bool:
-    """True where each cell is a list of whole numbers."""
-    return isinstance(table.column(name), list)
+    """True where each cell is a list of numbers: of whole ones, or Arrow's, where a list may be missing."""
+    column = table.column(name)
+    return isinstance(column, list) or _is_number_lists(column)
+
+
+def _is_number_lists(column: Any) -> bool:
+    if not isinstance(column, pa.Array | pa.ChunkedArray) or not pa.types.is_list(column.type):
+        return False
+    return bool(pa.types.is_floating(column.type.value_type))
+
+
+def _whole_lists(column: Any) -> list[Any] | None:
+    """Arrow's lists as those of whole numbers, a missing one as an empty one; None where a number is not whole."""
+    flat = pc.list_flatten(column)
+    if flat.null_count or not pc.all(pc.equal(pc.floor(flat), flat), min_count=0).as_py():
+        return None
+    return [[int(each) for each in row or ()] for row in column.to_pylist()]
 
 
 def bad_cell(table: Table, name: str, row: int, expected: str, got: object, help: str | None = None) -> DataError:
@@ -189,11 +204,14 @@ def _digits(value: float | int | bool) -> str:
 def lists(table: Table, name: str, *, help: str | None = None) -> list[Any]:
     """A column as sequences of whole numbers of 0 or more, one a row.
 
-    Lists as they are, the rows of an array, or text such as `3 17 5` or `[3, 17, 5]`.
+    Lists as they are, the rows of an array, or text such as `3 17 5` or `[3, 17, 5]`. A missing list is an empty one.
     """
     column = table.column(name)
+    whole_lists = _whole_lists(column) if _is_number_lists(column) else None
     if isinstance(column, list):
         rows: list[Any] = column
+    elif whole_lists is not None:
+        rows = whole_lists
     elif isinstance(column, np.ndarray):
         rows = list(whole(table, name, column.reshape(len(column), -1)))
     else:

@@ -160,6 +160,19 @@ class Prepared:
         return {name: label.names for name, label in self.labels.items() if label.names}
 
     @property
+    def shown_names(self) -> Mapping[str, tuple[str, ...]]:
+        """The same for people to read, with the tokens of a running text, which are its classes."""
+        texts = {
+            each.encoder.columns: each.encoder for each in self.features.values() if isinstance(each.encoder, Words)
+        }
+        tokens = {
+            name: ("(padding)", "(unknown)", *map(_seen, texts[label.columns].vocabulary))
+            for name, label in self.labels.items()
+            if not label.names and label.columns in texts
+        }
+        return {**self.class_names, **tokens}
+
+    @property
     def at_once(self) -> int:
         """How many rows are prepared at a time: so few that memory holds what is read of them."""
         images = [each.encoder.size for each in self.features.values() if isinstance(each.encoder, Images)]
@@ -266,3 +279,8 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{path.name}: expected a mapping")
     return value
+
+
+def _seen(token: str) -> str:
+    """A token as one can see it."""
+    return token if token.strip() else {" ": "(space)", "\n": "(new line)", "\t": "(tab)"}.get(token, repr(token))

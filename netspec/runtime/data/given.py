@@ -59,6 +59,17 @@ def source(path: str, separator: str | None) -> Source:
     return made.model_copy(update={"decimal": ","}) if _has_commas(files, between) else made
 
 
+def parted(made: Source, columns: Sequence[str]) -> Source:
+    """The same source; text whose first line has none of the columns is parted by what makes all of them of it."""
+    if made.kind not in ("csv", "tsv"):
+        return made
+    own, first = made.separator or ("," if made.kind == "csv" else "\t"), found(made, Path())[0]
+    if not set(columns).isdisjoint(text_files.header(first, own)):
+        return made
+    fits = (char for char in (",", "\t", *_SEPARATORS) if set(columns) <= set(text_files.header(first, char)))
+    return made.model_copy(update={"separator": next(fits, own)})
+
+
 def _has_commas(files: Sequence[File], separator: str) -> bool:
     """Whether the first rows have numbers with decimal commas, and none with a point. `1,234` may be a thousand."""
     try:

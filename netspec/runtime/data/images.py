@@ -26,7 +26,7 @@ from netspec.runtime.data.tables import Table
 MOST_BYTES = 1 << 25  # of pixels that are decoded in one go
 _MOST_AT_ONCE = 16  # images that are decoded side by side
 _KINDS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
-_SKIP = "mend it; `on_error: skip` under `data` leaves out such rows, and counts them"
+_SKIP = "mend it; in fit and evaluate `on_error: skip` under `data` leaves out such rows, and counts them"
 
 
 @dataclass(frozen=True)

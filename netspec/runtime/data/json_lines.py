@@ -18,6 +18,7 @@ import pyarrow.json
 from netspec.probe.cells import NO_ARRAY
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.files import File, opened, opened_text
+from netspec.runtime.data.text_files import check_utf8
 
 _BLOCK = 1 << 22  # bytes
 _MARK = b"\xef\xbb\xbf"  # of UTF-8
@@ -25,15 +26,25 @@ _MARK = b"\xef\xbb\xbf"  # of UTF-8
 
 @functools.lru_cache(maxsize=4096)
 def scanned(file: File) -> tuple[Any, int]:
-    """The schema of the whole file, and how many rows it has."""
+    """The schema of the whole file, and how many rows it has. NS705 where it is not UTF-8, which pyarrow lets pass."""
     fields: dict[str, Any] = {}
     rows = 0
     for block in _blocks(file):
+        if not _is_utf8(block):
+            check_utf8(file)  # which says on which line
         table = _read(block)
         rows += table.num_rows
         for field in table.schema:
             fields[field.name] = _both(fields.get(field.name, pa.null()), field.type)
     return pa.schema(list(fields.items())), rows
+
+
+def _is_utf8(block: bytes) -> bool:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def batches(file: File, wanted: Items[str] | None) -> Iterator[Any]:

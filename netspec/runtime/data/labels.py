@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from netspec.catalog.types import show as show_shape
 from netspec.diagnostics import counted
 from netspec.probe import forms
-from netspec.probe.forms import BINARY, CLASSES, HINGE, ONE_HOT, Dims, classes_cure, fits
+from netspec.probe.forms import ALL_CLASSES, BINARY, CLASSES, HINGE, ONE_HOT, Dims, classes_cure, fits
 from netspec.runtime.data import multi, stepwise, vectors, weighing
 from netspec.runtime.data.columns import (
     bad_cell,
@@ -252,7 +252,7 @@ class Label:
         if places.null_count:
             at = int(np.flatnonzero(places.is_null().to_numpy(zero_copy_only=False))[0])
             known = ", ".join(f"`{name}`" for name in self.names[:20]) + (", …" if len(self.names) > 20 else "")
-            raise bad_cell(table, self.columns[0], at, f"one of the classes {known}", cells[at].as_py())
+            raise bad_cell(table, self.columns[0], at, f"one of the classes {known}", cells[at].as_py(), ALL_CLASSES)
         return np.asarray(places.to_numpy(zero_copy_only=False), np.int64)
 
     def _fitted(self, array: np.ndarray, dims: Dims) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from netspec.catalog.types import TensorType, Unknown, show
+from netspec.language.datasets import LABEL
 from netspec.language.schema import Data, Feature, Target
 from netspec.probe.forms import Listed, dims_of, image_problem, image_size, listed
 from netspec.runtime.data import learners, parting, vocabularies
@@ -18,7 +19,6 @@ from netspec.runtime.data.features import Input, Prepared
 from netspec.runtime.data.images import Size
 from netspec.runtime.data.label_learners import LabelLearner
 from netspec.runtime.data.learners import Learner
-from netspec.runtime.data.named import LABEL
 from netspec.runtime.data.readings import Reading
 from netspec.runtime.data.tables import Rows, Table
 from netspec.runtime.data.usable import Dropping, without_label

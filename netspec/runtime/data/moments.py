@@ -22,21 +22,21 @@ _LENGTHS = pa.array([10, 16, 19, 23, 26], pa.int32())  # of a date, with minutes
 _CURE = 'say `format`, as in `format: "%d.%m.%Y"`'
 
 
-def moments(table: Table, name: str, format: str | None = None) -> np.ndarray:
+def moments(table: Table, name: str, format: str | None = None, cure: str = _CURE) -> np.ndarray:
     """A column as microseconds since 1970 UTC, (rows,) int64, with NONE where a cell is missing.
 
     Raises DataError NS703 for the first cell that is neither.
     """
     column = table.column(name)
     if isinstance(column, np.ndarray) and format is None:
-        raise bad_cell(table, name, 0, expected(format), "a number", _CURE)
+        raise bad_cell(table, name, 0, expected(format), "a number", cure)
     cells = trimmed(table, name)
     distinct = cells.dictionary_encode()
     made, bad = _parsed(distinct.dictionary, format)
     places = np.asarray(distinct.indices.to_numpy(zero_copy_only=False))
     if bad.any():
         at = int(np.flatnonzero(bad[places])[0])
-        raise bad_cell(table, name, at, expected(format), cells[at].as_py(), _CURE if format is None else None)
+        raise bad_cell(table, name, at, expected(format), cells[at].as_py(), cure if format is None else None)
     return np.asarray(made[places])
 
 

@@ -1,4 +1,4 @@
-"""The named data sets: Keras's, which are downloaded once, and scikit-learn's digits, which come with it."""
+"""The named data sets: Keras's, which are downloaded once, and scikit-learn's, which come with it."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 
+from netspec.language.datasets import DATASETS, LABEL
 from netspec.runtime import engine
 from netspec.runtime.data.arrays import first_line
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.split import fractions
 from netspec.runtime.data.tables import Table
 
-LABEL = "label"
-_DIGITS_TEST, _DIGITS_SEED = 0.2, 1797
+_TEST, _SEED = 0.2, 1797
 
 
 def dataset(name: str, part: str) -> Table:
-    """A named data set's `train` or `test` part.
+    """A named data set's `train` or `test` part, with the columns of `DATASETS`.
 
-    cifar10 `image` (n, 32, 32, 3) uint8, mnist `image` (n, 28, 28) uint8, imdb and reuters `words` (lists of word
-    numbers), digits `image` (n, 8, 8, 1) uint8 of 0 to 16; each with `label` (n,) of class numbers. Source: the
-    loaders of `keras.datasets` with their defaults, which download once; digits comes with scikit-learn, and a fifth
-    of each class, chosen by a fixed hash of the row's number, is its test part.
+    Those of `keras.datasets` have the parts that its loaders give with their defaults. Of scikit-learn's a fifth of
+    the rows, of each class where there are classes, chosen by a fixed hash of the row's number, is the test part.
     """
     if part not in ("train", "test"):
         raise ValueError(f"expected train or test, got {part}")
-    if name == "digits":
-        return _digits(part)
+    known = DATASETS[name]
+    if known.bundled:
+        return _bundled(name, part)
     loader = getattr(engine.keras().datasets, name)
     with _download(name):
         train, test = loader.load_data()
     x, y = train if part == "train" else test
-    labels = np.asarray(y).reshape(-1).astype(np.int64)
-    if name in ("imdb", "reuters"):
+    labels = np.asarray(y).reshape(-1)
+    if known.classes:
+        labels = labels.astype(np.int64)
+    if known.shape is None:
         words = [[int(word) for word in row] for row in x]
-        return Table({"words": words, LABEL: labels}, len(labels), name)
-    return Table({"image": x, LABEL: labels}, len(labels), name)
+        return Table({known.column: words, LABEL: labels}, len(labels), name)
+    return Table({known.column: x, LABEL: labels}, len(labels), name)
 
 
 @contextlib.contextmanager
@@ -57,15 +59,19 @@ def _download(name: str) -> Iterator[None]:
         ) from error
 
 
-def _digits(part: str) -> Table:
-    from sklearn.datasets import load_digits
+def _bundled(name: str, part: str) -> Table:
+    from sklearn import datasets
 
-    bunch = load_digits()
-    labels = bunch.target.astype(np.int64)
-    draw = fractions(np.arange(len(labels)), _DIGITS_SEED)
+    bunch = getattr(datasets, f"load_{name}")()
+    known = DATASETS[name]
+    x = bunch.images.astype(np.uint8)[..., None] if known.most else bunch.data
+    labels = bunch.target.astype(np.int64 if known.classes else np.float64)
+    draw = fractions(np.arange(len(labels)), _SEED)
     test = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        test[rows[np.argsort(draw[rows], kind="stable")][: round(len(rows) * _DIGITS_TEST)]] = True
-    whole = Table({"image": bunch.images.astype(np.uint8)[..., None], LABEL: labels}, len(labels), "digits")
+    classes = labels if known.classes else np.zeros(len(labels))
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        test[rows[np.argsort(draw[rows], kind="stable")][: round(len(rows) * _TEST)]] = True
+    cells = pa.array(np.array(known.classes)[labels]) if isinstance(known.classes, tuple) else labels
+    whole = Table({known.column: x, LABEL: cells}, len(labels), name)
     return whole.take(np.flatnonzero(test if part == "test" else ~test))

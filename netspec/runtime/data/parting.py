@@ -41,6 +41,12 @@ class Cut:
     notes: Mapping[str, str]
 
 
+_CURES = {  # of a part without rows
+    "group": "it takes groups as a whole",
+    "stratified": "one row of each value stays in training; add rows, or name a column of fewer values",
+}
+
+
 def columns(data: Data) -> tuple[str, ...]:
     """The columns that say which rows are held out."""
     parts = (data.validation, data.test)
@@ -65,7 +71,7 @@ def cut(train: Rows, data: Data, seed: int) -> Cut:
         if not count or not left.any():
             empty = "to train on" if count else "to test with" if name == "test" else "to validate with"
             what = f"`{name}: {part.fraction:g}` of {counted(train.rows, 'row')} leaves none {empty}"
-            raise DataError("NS704", what, "add rows" if part.by != "group" else "it takes groups as a whole")
+            raise DataError("NS704", what, _CURES.get(part.by, "add rows"))
         held[name] = chosen(train, mask)
         notes[name] = f"{said[0]} {count:,} of {train.rows:,} rows of `train`{said[1]}".lstrip()
     return Cut(chosen(train, left) if held else train, held, notes)

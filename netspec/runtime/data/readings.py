@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from netspec.language.dates import ROUND
 from netspec.language.schema import Date
 from netspec.runtime.data import moments
-from netspec.runtime.data.columns import numbers, trimmed
+from netspec.runtime.data.columns import is_lists, numbers, trimmed
 from netspec.runtime.data.tables import Table
 
 _DAY = 86_400_000_000  # microseconds
+_CURE = 'say how they are written, as in `date: {parts: [year], format: "%d.%m.%Y"}`'
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class Reading:
         Raises DataError NS703 for a cell that cannot be read.
         """
         if self.parts:
-            return _parts(moments.moments(table, name, self.format), self.parts, self.cyclic)
+            return _parts(moments.moments(table, name, self.format, _CURE), self.parts, self.cyclic)
         array = numbers(table, name, help="say `text` for sentences, `category` for few different values")
         return array if array.ndim > 1 else array[:, None]
 
     def missing(self, table: Table, name: str) -> np.ndarray:
         """Which rows lack a number, (rows,) of bool."""
         if self.parts:
-            return np.asarray(moments.moments(table, name, self.format) == moments.NONE)
+            return np.asarray(moments.moments(table, name, self.format, _CURE) == moments.NONE)
         return _rows(numbers(table, name))
 
 
@@ -69,6 +70,8 @@ def empty(table: Table, name: str) -> np.ndarray:
         return np.array([not len(row) for row in column], bool)
     if isinstance(column, np.ndarray):
         return _rows(column)
+    if is_lists(table, name):
+        return np.asarray(pc.equal(pc.list_value_length(column).fill_null(0), 0).to_numpy(zero_copy_only=False))
     return np.asarray(pc.equal(trimmed(table, name), "").to_numpy(zero_copy_only=False))
 
 

@@ -18,6 +18,7 @@ from netspec.language.schema import KINDS, TABLES, Source
 from netspec.probe.cells import separates
 from netspec.probe.pictures import COLUMNS, SUFFIXES, pictures
 from netspec.runtime.data import arrays, columnar, own, text_files
+from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.files import File, found, regular
 from netspec.runtime.data.tables import Column, Rows, Table, missing_column
@@ -176,9 +177,16 @@ def _joined(parts: list[Column]) -> Column:
         return np.concatenate(parts)
     if any(columnar.holds_lists(part) for part in parts) or all(isinstance(part, np.ndarray) for part in parts):
         return columnar.as_lists(parts)
+    if any(isinstance(part, pa.Array | pa.ChunkedArray) for part in parts):
+        parts = [pa.array(texts(Table({"": part}, len(part), ""), "")) if _is_flat(part) else part for part in parts]
     if any(isinstance(part, list | np.ndarray) for part in parts):
         return [row if isinstance(row, list) else row.tolist() for part in parts for row in part]
     return pa.chunked_array([c for p in parts for c in (p.chunks if isinstance(p, pa.ChunkedArray) else [p])])
+
+
+def _is_flat(part: Column) -> bool:
+    """Whether it is an array of one number a row, which stands as text beside texts."""
+    return isinstance(part, np.ndarray) and part.size == len(part)
 
 
 def _wanted(columns: Items[str] | None, also: Items[str], there: Mapping[str, object] | Items[str]) -> list[str]:

@@ -195,6 +195,8 @@ def _role(column: Column, found: Found | None) -> tuple[str, str]:
             return "", "counts the rows"
         if column.whole and column.differs and there >= _SMALL and _ID.search(column.name):
             return "", "is an id: every value differs"
+        if _are_codes(column):
+            return ("few", "") if len(column.counts or ()) <= _FEW else ("category", "")
         return "numbers", "numbers"
     if column.kind == "array":
         return _array(column)
@@ -234,6 +236,15 @@ def _role(column: Column, found: Found | None) -> tuple[str, str]:
     if column.words >= 2:
         return "text", "words"
     return "", "has a value of its own in most rows"
+
+
+def _are_codes(column: Column) -> bool:
+    """Whether a column of digits is one of codes that come again: with leading zeros, as `01067`, which is no size."""
+    if column.counts is None or len(column.counts) > _MOST_KINDS or 2 * len(column.counts) > column.there:
+        return False
+    return all(value.isdecimal() for value in column.counts) and any(
+        value[0] == "0" and len(value) > 1 for value in column.counts
+    )
 
 
 def _pictured(found: Pictures, distinct: int | None) -> tuple[str, str]:

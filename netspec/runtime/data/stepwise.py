@@ -35,9 +35,9 @@ def missing(table: Table, column: str, named: bool) -> np.ndarray:
     cells = table.column(column)
     if isinstance(cells, np.ndarray):
         return np.full(table.rows, cells[0].size == 0 if table.rows else False)
-    if is_lists(table, column):
+    if isinstance(cells, list):
         return np.array([not len(row) for row in cells], bool)
-    if is_text_lists(table, column):
+    if is_lists(table, column) or is_text_lists(table, column):
         empty = pc.equal(pc.list_value_length(cells).fill_null(0), 0)
     else:
         found = trimmed(table, column)

@@ -184,7 +184,8 @@ def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
 def missing_column(origin: str, name: str, known: Mapping[str, object] | Items[str]) -> DataError:
     """NS702 with the nearest name first."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, 1, 0.6)
+    alike = [each for each in names if each.strip().casefold() == name.casefold()]
+    near = alike or difflib.get_close_matches(name, names, 1, 0.6)
     shown = ", ".join(f"`{n}`" for n in names[:20]) + (", …" if len(names) > 20 else "")
     where = origin if origin == "the source" else f"`{origin}`"
     return DataError(

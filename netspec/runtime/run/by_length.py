@@ -49,6 +49,8 @@ def notes(model: Any, checked: Checked, part: Part, seed: int) -> tuple[str, ...
     if checked.fit.shuffle:
         picked = orders.by_length(orders.order(rows, seed, 0), lengths, size, seed, 0)
     less, more = trimming.shares(x, names, picked, size)
+    if round(100 * less) >= round(100 * more):
+        return ()  # too few batches to part rows of other lengths
     what = "batches by length" if checked.fit.shuffle else "every batch has its own length"
     of = "" if rows == part.rows else f" (of the first {rows:,} rows)"
     shown = ", ".join(f"`{name}`" for name in names)

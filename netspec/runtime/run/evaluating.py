@@ -171,7 +171,7 @@ class _Judge:
         counting.by_rows(self._model)
         self._names: Mapping[str, tuple[str, ...]] = {}
         if prepared is not None:
-            self._names = prepared.class_names
+            self._names = prepared.shown_names
             counting.count(self._model, prepared.scales, outputs, weighted=part.weighted, singly=prepared.singly)
 
     def __call__(self, part: Part) -> tuple[Scores, Intervals]:

@@ -111,7 +111,11 @@ class Evidence:
             return self._name(int(truth[at])) + where, f"{self._name(int(guess[at]))} ({scores[at, guess[at]]:.3f})"
 
         self._said = said
-        truth, guess, scores = truth[there], guess[there], scores[there]
+        return self._confused(truth[there], guess[there], scores[there])
+
+    def _confused(self, truth: np.ndarray, guess: np.ndarray, scores: np.ndarray) -> Plain:
+        """The class numbers that count, true and predicted, and the score of every class."""
+        units = scores.shape[1]
         names = [self._name(number) for number in range(units)] if units <= _MATRIX else []
         plain: Plain = {"kind": "classes", "cases": len(truth), "right": int((truth == guess).sum()), "classes": names}
         if units <= _MATRIX:
@@ -146,7 +150,11 @@ class Evidence:
             return (name if true else f"not {name}"), f"{score:.3f}"
 
         self._said = said
-        truth, scores = truth[there], scores[there]
+        return self._decided(truth[there], scores[there])
+
+    def _decided(self, truth: np.ndarray, scores: np.ndarray) -> Plain:
+        """The labels that count, (cases, labels), and the probability of each."""
+        units, half = truth.shape[1], 0.5
         right = int(((scores > half) == truth).sum())
         if units > 1:
             plain: Plain = {"kind": "several", "cases": truth.size, "right": right}

@@ -52,7 +52,8 @@ def examples(prepared: Prepared, rows: Rows, count: int) -> tuple[Example, ...]:
             if made.rows:
                 cells = {name: cell(one.columns[name]) for name in one.names}
                 x = {name: shown(array[0]) for name, array in made.x.items()}
-                found.append(Example(one.row(0), cells, x, {name: shown(array[0]) for name, array in made.y.items()}))
+                where = one.row(0) if one.origin == rows.origin else f"{one.origin}, {one.row(0)}"
+                found.append(Example(where, cells, x, {name: shown(array[0]) for name, array in made.y.items()}))
     return tuple(found)
 
 
@@ -81,5 +82,14 @@ def cell(column: Any) -> str:
     value = column[0].as_py()
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
+    if isinstance(value, list):
+        value = " ".join(_in_list(each) for each in value)
     text = value or ""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _in_list(value: Any) -> str:
+    """What stands in a list of Arrow: texts, numbers, lists of them, or nothing."""
+    if isinstance(value, list):
+        return f"[{' '.join(_in_list(each) for each in value)}]"
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

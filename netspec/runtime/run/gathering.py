@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netspec.graph.ir import Checked
-from netspec.runtime.data.encoders import Words
 from netspec.runtime.data.features import Prepared
 from netspec.runtime.run import looking, worst
 from netspec.runtime.run.evidence import GRID, Evidence
@@ -61,16 +60,8 @@ def _names(name: str, prepared: Prepared | None, units: int = 0) -> Sequence[str
     """The names of an output's classes: of several labels in a row their columns', of a running text its tokens."""
     if prepared is None:
         return ()
-    label = prepared.labels.get(name)
-    if label is None:
-        words = [each.encoder for each in prepared.features.values() if isinstance(each.encoder, Words)]
-        return ("(padding)", "(unknown)", *map(_seen, words[0].vocabulary)) if len(words) == 1 else ()
-    return label.columns if not label.names and len(label.columns) == units > 1 else label.names
-
-
-def _seen(token: str) -> str:
-    """A token as one can see it."""
-    return token if token.strip() else {" ": "(space)", "\n": "(new line)", "\t": "(tab)"}.get(token, repr(token))
+    label, names = prepared.labels.get(name), prepared.shown_names.get(name, ())
+    return label.columns if label is not None and not names and len(label.columns) == units > 1 else names
 
 
 def _labels(counted: Mapping[str, Mapping[str, Counter[int]]], prepared: Prepared | None) -> Plain:

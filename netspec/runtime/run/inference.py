@@ -19,7 +19,7 @@ from netspec.graph.ir import Checked
 from netspec.language.names import TABULAR, is_pattern, kind_of
 from netspec.language.schema import TABLES, Source
 from netspec.runtime import engine
-from netspec.runtime.data import features, sources, windows
+from netspec.runtime.data import features, given, sources, windows
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table, pieces
@@ -174,7 +174,7 @@ def prepared_by(record: RunRecord) -> features.Prepared:
 
 
 def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
-    """A file as a source, by its suffix, else of the run's own kind; a CSV is written as the run's own is."""
+    """A file as a source, by its suffix, else of the run's own kind; a CSV is parted as the run's own, if it can be."""
     if not data.exists() and not is_pattern(str(data)):
         raise UsageError(f"`{data}`: no such file")
     if data.suffix.lower() == ".npy":
@@ -195,7 +195,8 @@ def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:
         known = ", ".join(TABULAR)
         raise UsageError(f"the kind of `{data}` cannot be told from its name; expected {known} or .npy")
     how = {"separator": own.separator, "decimal": own.decimal} if own is not None and getattr(own, kind, None) else {}
-    return Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), **how})
+    made = Source.model_validate({kind: [str(data)] if kind in TABLES else str(data), **how})
+    return given.parted(made, columns)
 
 
 def model_of(run: Path, checked: Checked, *, best: bool, checkpoint: bool = False) -> Any:

@@ -53,10 +53,10 @@ def intervals(
 
         y, w, z = drawn(truth), None if weights is None else drawn(weights), drawn(guess)
         model.reset_metrics()
-        loss = model.compute_loss(None, y, z, w, training=False)
+        loss = model.compute_loss(None, y, z, _evened(w, gaps), training=False)
         return {**model.compute_metrics(None, y, z, w), "loss": loss}
 
-    rows = sample.rows
+    rows, gaps = sample.rows, _gaps(whole, part)
     again = tf.function(scored)
     draw = np.random.default_rng(seed)
     middle = again(tf.range(rows, dtype=tf.int64))
@@ -74,6 +74,28 @@ def intervals(
             score, centre = float(found[name]), float(middle[name])  # type: ignore[arg-type]
             sure[name] = (score + (low[at] - centre) * narrow, score + (high[at] - centre) * narrow)
     return {name: (float(one), float(other)) for name, (one, other) in sure.items()}
+
+
+def _gaps(whole: Piece, part: Part) -> dict[str, float]:
+    """How many labels there are of each output of which some are missing, or padding."""
+    labelled = {name: part.labelled.get(name, 0) for name in whole.w}
+    everything = {name: part.rows * array[0].size for name, array in whole.w.items()}
+    return {n: float(np.count_nonzero(w)) for n, w in whole.w.items() if 0 < labelled[n] < everything[n]}
+
+
+def _evened(weights: Any, gaps: Mapping[str, float]) -> Any:
+    """Weights by which the loss of a draw is the mean over the labels that it has, not over as many as there were.
+
+    A draw without any has no loss: it is not a number, and counts nothing.
+    """
+    if not gaps:
+        return weights
+    if not isinstance(weights, dict):
+        return weights * (next(iter(gaps.values())) / tf.math.count_nonzero(weights, dtype=weights.dtype))
+    even = {
+        n: weights[n] * (count / tf.math.count_nonzero(weights[n], dtype=weights[n].dtype)) for n, count in gaps.items()
+    }
+    return {**weights, **even}
 
 
 def _sample(part: Part, seed: int) -> Piece | None:

@@ -24,7 +24,7 @@ def scored(
 
     The last epoch's logs say that of the validation rows too, unless a callback has put back earlier weights (`anew`).
     """
-    names = parts.prepared.class_names if parts.prepared is not None else {}
+    names = parts.prepared.shown_names if parts.prepared is not None else {}
     outputs = tuple(checked.typed.graph.outputs)
     found, counted = [], {}
     for part in (parts.train, parts.validation, parts.test):
