@@ -61,7 +61,7 @@ def finished(
     with _no_matter(runs.EVIDENCE):
         from netspec.runtime.run import gathering
 
-        found = _finite(gathering.gathered(model, checked, parts, counted, result.seconds))
+        found = finite(gathering.gathered(model, checked, parts, counted, result.seconds))
         text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         runs.write(result.run / runs.EVIDENCE, text.encode("utf-8", "backslashreplace"))
     _write(result.run, checked, metrics=result.metrics, notes=result.notes)
@@ -89,10 +89,10 @@ def _no_matter(file: str) -> Iterator[None]:
         say(sys.stderr, f"note: {file} is not written: {error or type(error).__name__}")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Plain values with null for numbers that JSON has not."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

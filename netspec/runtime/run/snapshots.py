@@ -25,6 +25,7 @@ class Snapshot:
 
     paths: tuple[str, ...]
     arrays: tuple[np.ndarray, ...]
+    metrics: frozenset[int] = frozenset()  # which of them belong to losses and metrics
 
     @property
     def bytes(self) -> int:
@@ -32,9 +33,12 @@ class Snapshot:
         return sum(array.nbytes for array in self.arrays)
 
     def not_finite(self) -> str | None:
-        """The path of a variable with a NaN or an infinity, None where there is none."""
-        for path, array in zip(self.paths, self.arrays, strict=True):
-            if "float" in array.dtype.name and not _finite(array):
+        """The path of a variable with a NaN or an infinity, None where there is none.
+
+        Those of metrics are left out: a metric may begin at an infinity, and the loss is looked at by itself.
+        """
+        for at, (path, array) in enumerate(zip(self.paths, self.arrays, strict=True)):
+            if at not in self.metrics and "float" in array.dtype.name and not _finite(array):
                 return path
         return None
 
@@ -59,7 +63,9 @@ def taken(model: Any, into: tuple[np.ndarray, ...] | None = None) -> Snapshot:
     arrays = into or tuple(np.empty(variable.shape, variable.value.dtype.as_numpy_dtype) for variable in variables)
     for variable, array in zip(variables, arrays, strict=True):
         np.copyto(array, _seen(variable.value))
-    return Snapshot(tuple(variable.path for variable in variables), arrays)
+    counting = {id(variable) for variable in model.metrics_variables}
+    metrics = frozenset(at for at, variable in enumerate(variables) if id(variable) in counting)
+    return Snapshot(tuple(variable.path for variable in variables), arrays, metrics)
 
 
 def _seen(variable: Any) -> np.ndarray:
