@@ -65,6 +65,7 @@ def build(
         complain(f"`{target}` exists", help="--force overwrites it")
         raise typer.Exit(USAGE)
     from netspec.runtime.model import build as lowering
+    from netspec.runtime.model import renaming
     from netspec.verdict import own_python
 
     try:
@@ -75,6 +76,8 @@ def build(
     emit(f"{target}: {counted(parameters, 'parameter')}, {size:,} bytes")
     if not lowering.saves_training(checked):
         talk("note: losses, metrics and optimizer are not in the file, for some of them are Python of your own")
+    for renamed in renaming.said(checked):
+        talk(f"note: {renamed}")
 
 
 @verb
