@@ -506,6 +506,23 @@ def test_a_schedule_of_one_optimizer_among_several_is_told_of_as_any_other(run: 
 
 
 @pytest.mark.keras
+def test_a_loss_that_a_layer_adds_in_another_dtype_is_told_at_the_layer(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import keras\nclass Pulled(keras.layers.Layer):\n    def call(self, x):\n"
+        "        self.add_loss(keras.ops.mean(x))\n        return x\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "spec.yaml").write_text(
+        "inputs: {x: [3]}\ndtype_policy: mixed_bfloat16\nlayers:\n  - Dense: 2\n  - python: mine:Pulled\n    shape: [2]\n"
+        "  - Dense: {units: 1, dtype: float32}\nlosses: mse\n",
+        encoding="utf-8",
+    )
+    done = run("fit", "spec.yaml", "--dummy", "8", "--trust", cwd=tmp_path)
+    assert done.rc == 1 and "error[NS532]: `mine:Pulled` adds a loss in bfloat16" in done.stderr, done.stderr
+    assert "spec.yaml:5:13" in done.stderr and "ops.cast" in done.stderr
+
+
+@pytest.mark.keras
 def test_a_saved_model_reads_back(run: Run, here: Path) -> None:
     done = run("build", "spec.yaml", "--trust", cwd=here)
     assert done.rc == 1 and "error[NS532]: `spec.keras` does not read back with `mine:Bare`" in done.stderr, done.stderr
