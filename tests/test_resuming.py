@@ -321,3 +321,14 @@ def test_what_a_kill_after_the_last_checkpoint_left_out_is_made(points: Path, ru
     done = run("fit", "--resume", str(made), cwd=points)
     assert done.rc == 2 and "is finished after epoch 3" in done.stderr and "`--set fit.epochs=6`" in done.stderr
     assert run("fit", "--resume", str(made), "--set", "fit.epochs=4", cwd=points).rc == 0
+
+
+def test_what_a_spec_is_warned_of_is_said_when_its_run_is_begun(tmp_path: Path, run: Run) -> None:
+    spec = "inputs: {x: [3], y: [2]}\nlayers:\n  - Dense: 1\n    from: x\nlosses: mse\n"
+    (tmp_path / "spec.yaml").write_text(spec, encoding="utf-8")
+    done = run("fit", "spec.yaml", "--dummy", "8", "--out", "r", cwd=tmp_path)
+    assert done.rc == 0 and "warning[NS306]" in done.stderr and "spec.yaml:1:18" in done.stderr
+    done = run("fit", "--resume", "r", "--epochs", "2", cwd=tmp_path)
+    assert done.rc == 0 and "NS306" not in done.stderr and "it goes on after epoch 1" in done.stderr
+    done = run("fit", "spec.yaml", "--resume", "r", "--epochs", "3", cwd=tmp_path)
+    assert done.rc == 0 and "spec.yaml:1:18" in done.stderr

@@ -133,7 +133,7 @@ def fit(
     else:
         assert spec is not None
         analysis = pipeline.analyze(spec, overrides=given)
-    checked = sound(analysis)
+    checked = sound(analysis, told=spec is None)
     if resume is None:
         source = Path(str(spec)).read_bytes()
     from netspec.render import results
@@ -284,11 +284,11 @@ def checked_spec(spec: str, settings: list[str] | None, needs: Sequence[str] | N
     return sound(pipeline.analyze(spec, overrides=settings or []), needs)
 
 
-def sound(analysis: Analysis, needs: Sequence[str] | None = None) -> Checked:
-    """The same of a spec that has been analysed."""
+def sound(analysis: Analysis, needs: Sequence[str] | None = None, *, told: bool = False) -> Checked:
+    """The same of a spec that has been analysed; `told`: of a run's, whose warnings were said when it was begun."""
     from netspec.render import findings
 
-    if analysis.refusals:
+    if analysis.refusals and not (told and analysis.checked is not None):
         talk(findings.text(analysis.refusals, color=color(sys.stderr), width=width(sys.stderr)))
     if analysis.checked is None:
         raise typer.Exit(ERRORS)
