@@ -21,8 +21,19 @@ if TYPE_CHECKING:
     from netspec.runtime.run.training import FitResult
 
 
-def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Path:
+def again(
+    found: Sequence[tuple[Path, Checked | None]],
+    out: Path | None,
+    evidence: Mapping[str, Any] | None = None,
+    without: str = "",
+) -> Path:
     """Write the page of a run, or of several.
+
+    Args:
+        found: the runs, and their specs where they can still be understood.
+        out: the page's file, report.html in the run's folder if left out.
+        evidence: what a look at the run has shown, where its folder does not say.
+        without: why there was none.
 
     Raises:
         RunError: a run is damaged.
@@ -30,7 +41,8 @@ def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Pat
     """
     from netspec.render import report, reports
 
-    stories = [story.told(folder, checked) for folder, checked in found]
+    notes = (without,) if without else ()
+    stories = [story.told(folder, checked, notes=notes, evidence=evidence) for folder, checked in found]
     if len(stories) > reports.MOST:
         raise runs.RunError(f"{len(stories)} runs do not fit on a page, at most {reports.MOST} do")
     target = out or found[0][0] / runs.REPORT
