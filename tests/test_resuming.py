@@ -70,6 +70,9 @@ SPECS = {
     + "optimizer: {LossScaleOptimizer: {inner_optimizer: adam, dynamic_growth_steps: 4}}\n"
     + "optimizers: {a: 0.1, b: {SGD: {momentum: 0.9}}}\n"
     + "fit: {epochs: 2, seed: 9, batch_size: 8, checkpoint: {steps: 3}}",
+    "a variable that Keras does not count": "netspec: 1\ninputs: {x: [6]}\ndtype_policy: mixed_float16\nlayers:\n"
+    "  - Dense: 8\n  - Dense: {units: 1, dtype: float32}\nlosses: mse\noptimizer: nadam\n"
+    "fit: {epochs: 2, seed: 6, batch_size: 8, checkpoint: {steps: 3}}",
     "of any length": "netspec: 1\ninputs: {x: [null, 3]}\nlayers:\n"
     "  - LSTM: {units: 4, return_sequences: true, dropout: 0.2}\n  - Dense: 1\nlosses: mse\nmetrics: [mae]\n"
     "fit: {epochs: 2, seed: 7, batch_size: 8, checkpoint: {steps: 3}}",

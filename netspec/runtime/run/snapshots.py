@@ -14,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from netspec.runtime.run import rates
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -121,4 +123,11 @@ def _variables(model: Any) -> list[Any]:
     if model.optimizer is not None:
         found |= {id(variable): variable for variable in model.optimizer.variables}
     found |= {id(variable): variable for variable in model.metrics_variables}
+    found |= {id(variable): variable for variable in _untracked(model.optimizer)}
     return list(found.values())
+
+
+def _untracked(optimizer: Any) -> Iterator[Any]:
+    """What an optimizer keeps that Keras does not count among its variables: Nadam's, inside one that scales the loss."""
+    for each in rates.each(optimizer) if optimizer is not None else ():
+        yield from (value for value in vars(each).values() if isinstance(value, keras.Variable))
