@@ -128,6 +128,6 @@ def _variables(model: Any) -> list[Any]:
 
 
 def _untracked(optimizer: Any) -> Iterator[Any]:
-    """What an optimizer keeps that Keras does not count among its variables: Nadam's, inside one that scales the loss."""
+    """What Keras does not count among the variables of an optimizer: Nadam's product, where another scales the loss."""
     for each in rates.each(optimizer) if optimizer is not None else ():
         yield from (value for value in vars(each).values() if isinstance(value, keras.Variable))
