@@ -6,6 +6,7 @@ Import it after `engine.keras()`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,13 @@ def begin(model: Any, other: Any, was: Mapping[str, str], run: str) -> tuple[Beg
             help="say under `fit.weights.was` what a step is called there: `was: {name_here: name_there}`",
         )
     return tuple(found)
+
+
+def before(environment: Mapping[str, Any]) -> tuple[Begun, ...]:
+    """The lines that a run was begun with, as its environment.json keeps them; none where that is damaged."""
+    with suppress(KeyError, TypeError):
+        return tuple(Begun(each["name"], each["there"], each["what"], each["why"]) for each in environment["weights"])
+    return ()
 
 
 class _Steps:

@@ -327,6 +327,9 @@ class _Attempt:
 
     def _go_on(self, resumed: Resumed, spec_text: bytes, parts: Splits, seed: int, dummy: int | None) -> None:
         """The same for a run that is there: what it was begun with stays, and what has changed is noted."""
+        from netspec.runtime.run import beginning
+
+        self._begun = beginning.before(resumed.environment)
         run = self.run = resumed.run
         self._environment = dict(resumed.environment)
         if not self._environment:
