@@ -3,6 +3,7 @@
 # ruff: noqa: F811 - a fixture that is imported is also a parameter
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -164,6 +165,10 @@ def test_ctrl_c_between_two_steps_keeps_them(points: Path, monkeypatch: pytest.M
             fitted(SPEC, points, "fit.steps_per_execution=1", out=points / "cut")
     stood = checkpoints.read(points / "cut")
     assert stood is not None and (stood.epoch, stood.step) == (0, 5)
+    checkpoints.write(points / "cut", dataclasses.replace(stood, epoch=1))
+    with pytest.raises(runs.RunError, match="1 complete epoch and 5 steps of the next, which is more than 1 epoch"):
+        again.resume(points / "cut", epochs=1)
+    checkpoints.write(points / "cut", stood)
     assert again.resume(points / "cut").history == whole.history
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from netspec.diagnostics import counted
 from netspec.graph.ir import Checked
 from netspec.language.schema import Fit
 from netspec.runtime.run import checkpoints, origins, runs
@@ -65,8 +66,10 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
     others = any(each.path[:2] == _CALLBACKS for each in different)
     if stood is not None and others:
         stood = replace(stood, callbacks=(), stopped=False)
-    if stood is not None and epochs < stood.epoch:
-        raise RunError(f"`{record.path}` has {stood.epoch} complete epochs, which is more than {epochs}")
+    if stood is not None and epochs < stood.epoch + (stood.step > 0):
+        begun = f" and {counted(stood.step, 'step')} of the next" if stood.step else ""
+        said = f"{counted(stood.epoch, 'complete epoch')}{begun}"
+        raise RunError(f"`{record.path}` has {said}, which is more than {counted(epochs, 'epoch')}")
     finished = (record.path / runs.METRICS).is_file()
     if stood is not None and finished and (stood.epoch >= epochs or stood.stopped):
         why = "a callback has ended it" if stood.stopped and stood.epoch < epochs else "nothing is left to do"
