@@ -524,6 +524,22 @@ def test_a_loss_that_a_layer_adds_in_another_dtype_is_told_at_the_layer(run: Run
 
 
 @pytest.mark.keras
+def test_a_module_of_rows_that_imports_keras_gets_it_as_we_do_and_quietly(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import sys\nimport keras\nsys.stderr.write(f'on {keras.backend.backend()}\\n')\n"
+        "def rows():\n    yield from ({'a': at, 'b': 2 * at} for at in range(9))\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "spec.yaml").write_text(
+        "inputs: {x: [1]}\nlayers:\n  - Dense: 1\n    name: y\nlosses: mse\n"
+        "data: {train: {python: 'mine:rows'}, features: {x: a}, targets: {y: b}}\n",
+        encoding="utf-8",
+    )
+    done = run("data", "spec.yaml", "--trust", cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
+    assert done.rc == 0 and "on tensorflow\n" in done.stderr and "absl" not in done.stderr, done.stderr
+
+
+@pytest.mark.keras
 def test_a_saved_model_reads_back(run: Run, here: Path) -> None:
     done = run("build", "spec.yaml", "--trust", cwd=here)
     assert done.rc == 1 and "error[NS532]: `spec.keras` does not read back with `mine:Bare`" in done.stderr, done.stderr
