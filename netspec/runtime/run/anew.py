@@ -29,7 +29,8 @@ def evidence(run: Path, checked: Checked) -> dict[str, Any]:
     record = runs.load(run)
     changed = origins.changed(record)
     if changed:
-        raise RunError(f"`{changed[0]}` has changed since the run was made")
+        what = "has changed since the run was made" if Path(changed[0]).exists() else "is not there any more"
+        raise RunError(f"`{changed[0]}` {what}")
     parts = splits.read(checked, record.seed)
     model = inference.model_of(run, checked, best=False)
     from netspec.runtime.run import gathering, scores

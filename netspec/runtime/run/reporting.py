@@ -42,6 +42,8 @@ def again(
     from netspec.render import report, reports
 
     notes = (without,) if without else ()
+    for note in notes:
+        say(sys.stderr, f"note: {note}")
     stories = [story.told(folder, checked, notes=notes, evidence=evidence) for folder, checked in found]
     if len(stories) > reports.MOST:
         raise runs.RunError(f"{len(stories)} runs do not fit on a page, at most {reports.MOST} do")
