@@ -20,8 +20,11 @@ CURE = (
 )
 
 
+_LEAST = 2.0**-24  # of 16 bits: a gradient that overflows at this scale is no number that a step could use
+
+
 class Overflows:
-    """Knows whether an epoch has changed the weights, so that what was not finite in it were skipped steps.
+    """Knows whether what was not finite in an epoch were steps that were skipped, until the scale is right.
 
     >>> Overflows(keras.optimizers.SGD()).may_skip
     False
@@ -36,8 +39,8 @@ class Overflows:
         self._before = -1 if midway or not self.may_skip else self._taken()
 
     def skipped(self) -> bool:
-        """Whether a loss that is not finite is that of skipped steps alone: others were taken in this epoch."""
-        return self.may_skip and self._taken() > self._before
+        """Whether training goes on with a loss that is not finite: steps were taken in this epoch, or may yet be."""
+        return self.may_skip and (self._taken() > self._before or float(self._optimizer.dynamic_scale) >= _LEAST)
 
     def _taken(self) -> int:
         return int(self._optimizer.inner_optimizer._iterations)  # the public one counts accumulated steps as one
@@ -53,5 +56,5 @@ def notes(history: Sequence[Mapping[str, Number]]) -> tuple[str, ...]:
         whose = "the loss of " + ("an epoch is" if several == 1 else f"{several} epochs is")
         found.append(f"{whose} not finite, because steps that overflowed in 16 bits were skipped, as Keras does")
     if held_out:
-        found.append(f"validation overflowed in 16 bits after {counted(held_out, 'epoch')}, so its loss is not finite")
+        found.append(f"validation overflowed in 16 bits in {counted(held_out, 'epoch')}, so its loss is not finite")
     return tuple(found)
