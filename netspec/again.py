@@ -1,18 +1,20 @@
-"""Runs once more: `resume` goes on with one, `reproduce` trains a finished one again and compares."""
+"""Runs once more: `resume` goes on with one, `reproduce` trains it again and compares, `report` writes its page."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.api import PathLike, find_run, of_run, require_engine, settings
+from netspec.api import PathLike, analysis_of, find_run, of_run, require_engine, settings
+from netspec.errors import NetspecError
 from netspec.pipeline import Analysis, analyze, analyze_text
-from netspec.verdict import own_python, sound
+from netspec.verdict import SpecError, own_python, sound
 
 if TYPE_CHECKING:
+    from netspec.graph.ir import Checked
     from netspec.runtime.run.reproducing import Reproduction
     from netspec.runtime.run.runs import RunRecord
     from netspec.runtime.run.training import FitResult
@@ -126,3 +128,43 @@ def resumable(run: Path, spec: str | None, given: Sequence[str]) -> tuple[RunRec
     shown, original = str(run / runs.RESOLVED), run / runs.SPEC
     found = analyze_text(text, shown=shown, folder=str(record.folder), overrides=given)
     return record, original.read_bytes() if original.is_file() else b"", found
+
+
+def report(run_folders: Sequence[PathLike], out: PathLike | None = None, *, trust: bool = False) -> Path:
+    """Write the page of a run again, or one page that compares several; where it is.
+
+    Args:
+        run_folders: run folders.
+        out: the page's file, which is written over; report.html in the run's folder if left out. Several need one.
+        trust: let the spec's own Python run, where the errors of a run are looked at anew.
+
+    Raises:
+        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
+    """
+    from netspec.runtime.run import reporting
+
+    found: list[tuple[Path, Checked | None]] = []
+    for folder in map(Path, run_folders):
+        try:
+            found.append((folder, of_run(folder)))
+        except SpecError:  # as it is with a run of another version
+            found.append((folder, None))
+    seen, why = _looked_anew(found[0][0], trust=trust) if len(found) == 1 else (None, "")
+    return reporting.again(found, None if out is None else Path(out), seen, why)
+
+
+def _looked_anew(run: Path, *, trust: bool = False) -> tuple[Mapping[str, Any] | None, str]:
+    """What a look at the predictions of a finished run shows that has kept none, else why there is none."""
+    from netspec.runtime.run import anew
+
+    try:
+        if not anew.lacks(run):
+            return None, ""
+        require_engine()
+        analysis = analysis_of(run)
+        spec = sound(analysis)
+        with own_python(analysis, trust, run):
+            return anew.evidence(run, spec), ""
+    except NetspecError as error:
+        why = error.diagnostics[0].message if isinstance(error, SpecError) else error.message
+        return None, f"there is no section of errors, for the run kept none and cannot be looked at anew: {why}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.pipeline import Analysis, analyze, analyze_text
-from netspec.verdict import SpecError, own_python, sound
+from netspec.verdict import own_python, sound
 
 if TYPE_CHECKING:
     from netspec.runtime.data.tables import Rows
@@ -383,27 +383,6 @@ def require_engine() -> None:
     from netspec.runtime import engine
 
     engine.require()
-
-
-def report(run_folders: Sequence[PathLike], out: PathLike | None = None) -> Path:
-    """Write the page of a run again, or one page that compares several; where it is.
-
-    Args:
-        run_folders: run folders.
-        out: the page's file, which is written over; report.html in the run's folder if left out. Several need one.
-
-    Raises:
-        netspec.runtime.run.runs.RunError: there is no such run, or it is damaged.
-    """
-    from netspec.runtime.run import reporting
-
-    found: list[tuple[Path, Checked | None]] = []
-    for folder in map(Path, run_folders):
-        try:
-            found.append((folder, of_run(folder)))
-        except SpecError:  # as it is with a run of another version
-            found.append((folder, None))
-    return reporting.again(found, None if out is None else Path(out))
 
 
 def find_run(run: PathLike, *, trains: bool = True) -> Path:

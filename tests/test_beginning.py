@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import Run
 
+import netspec
 from netspec import api
 from netspec.runtime.run import runs
 
@@ -71,6 +72,49 @@ def test_steps_take_the_weights_of_their_names(old: Path, tmp_path: Path) -> Non
     assert "`core`, there `deep`: loaded" in made.notes
 
 
+_TWO = """
+netspec: 1
+name: {name}
+inputs: {{x: [6]}}
+layers:
+  - model: {{inputs: {{d: [6]}}, layers: [{{Dense: 6}}, {{Dense: 6}}]}}
+    name: {one}
+  - model:
+      inputs: {{d: [6]}}
+      layers: [{{Dense: 6}}, {{Dense: {{units: 6}}, name: {inner}}}]
+    name: two
+  - Dense: 1
+    name: top
+losses: mse
+fit: {{epochs: 1, seed: {seed}{more}}}
+"""
+
+
+def test_steps_of_one_name_in_two_models_take_each_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = {"name": "first", "one": "one", "inner": "last", "seed": 1, "more": ""}
+    (tmp_path / "first.yaml").write_text(_TWO.format(**made), encoding="utf-8")
+    api.fit("first.yaml", dummy=16, out=tmp_path / "a")
+    made |= {"name": "second", "one": "uno", "inner": "end", "seed": 2}
+    more = ", weights: {run: a, was: {uno: one, two/end: two/last}}"
+    (tmp_path / "second.yaml").write_text(_TWO.format(**{**made, "more": more}), encoding="utf-8")
+    run = api.fit("second.yaml", dummy=16, out=tmp_path / "b").run
+    names = {"uno/dense", "two/dense", "dense_1", "end", "top"}
+    assert {name: what for name, (what, _) in _lines(run).items()} == dict.fromkeys(names, "loaded")
+    model, other = _begun(tmp_path / "second.yaml"), _model_of(tmp_path / "a")
+    for mine, theirs in (("uno/dense", "one/dense"), ("two/dense", "two/dense"), ("two/end", "two/last")):
+        for one, two in zip(_layer(model, mine), _layer(other, theirs), strict=True):
+            assert np.array_equal(one, two)
+    for was, said in (("{dense_2: x}", "no step `dense_2`"), ("{uno/dense: dense}", "`dense` may be `one/dense` or")):
+        again = {**made, "name": "third", "more": f", weights: {{run: a, was: {was}}}"}
+        (tmp_path / "third.yaml").write_text(_TWO.format(**again), encoding="utf-8")
+        if "no step" in said:
+            assert any(said in each.message for each in netspec.analyze("third.yaml").diagnostics)
+        else:
+            lines = _lines(api.fit("third.yaml", dummy=16, out=tmp_path / "c").run)
+            assert lines["top"][0] == "loaded" and lines["uno/dense"][0] == "skipped" and said in lines["uno/dense"][1]
+
+
 def test_what_does_not_fit_begins_anew_and_is_said(old: Path, tmp_path: Path, run: Run) -> None:
     _spec(tmp_path, "new", units=5, inside="other", more=", weights: a")
     done = run("fit", "new.yaml", "--dummy", "32", "--out", "b", cwd=tmp_path)
@@ -106,7 +150,8 @@ def test_resume_and_reproduce_keep_the_first_weights(old: Path, tmp_path: Path) 
     made = api.fit(spec, dummy=32, out=tmp_path / "b", epochs=2)
     assert again.reproduce(made.run, out=tmp_path / "c").same
     short = api.fit(spec, dummy=32, out=tmp_path / "d", epochs=1)
-    assert again.resume(short.run, epochs=2).history == made.history
+    resumed = again.resume(short.run, epochs=2, **{"fit.batch_size": 32})  # as it is where it is not said
+    assert resumed.history == made.history and "`norm`: loaded" in resumed.notes
 
 
 def _begun(spec: Path) -> object:
@@ -130,5 +175,7 @@ def _model_of(run: Path) -> object:
 def _layer(model: object, name: str) -> list[np.ndarray]:
     from netspec.runtime.run import beginning
 
-    found: list[np.ndarray] = dict(beginning._layers(model))[name].get_weights()
+    layers = dict(beginning._layers(model))
+    path = name if name in layers else next(each for each in layers if each.endswith(f"/{name}"))
+    found: list[np.ndarray] = layers[path].get_weights()
     return found

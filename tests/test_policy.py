@@ -264,6 +264,21 @@ REGULARIZED = (
     "BatchNormalization: {gamma_regularizer: %s}",
     "LSTM: {units: 3, recurrent_regularizer: %s, return_sequences: true}",
     "Conv1D: {filters: 3, kernel_size: 1, activity_regularizer: %s}",
+    "Dense: {units: 3, kernel_regularizer: %s, dtype: float16}",
+    "Dense: {units: 3, kernel_regularizer: %s, dtype: mixed_bfloat16}",
+    "Dense: {units: 3, activity_regularizer: %s, dtype: mixed_bfloat16}",
+    "TimeDistributed: {Dense: {units: 3, kernel_regularizer: %s}}",
+    "TimeDistributed: {Dense: {units: 3, activity_regularizer: %s}}",
+    "TimeDistributed: {layer: {Dense: {units: 3, kernel_regularizer: %s}}, trainable: false}",
+    "Bidirectional: {GRU: {units: 3, return_sequences: true, bias_regularizer: %s, dtype: float16}}",
+    "Bidirectional: {GRU: {units: 3, return_sequences: true, activity_regularizer: %s}}",
+    "RNN: {cell: {GRUCell: {units: 3, kernel_regularizer: %s}}, return_sequences: true}",
+    "RNN: {cell: {GRUCell: {units: 3, kernel_regularizer: %s, dtype: float16}}, return_sequences: true}",
+    "RNN: {cell: [{GRUCell: 3}, {LSTMCell: {units: 3, kernel_regularizer: %s}}], return_sequences: true}",
+    "RNN: {cell: {GRUCell: {units: 3, dtype: float16}}, return_sequences: true, activity_regularizer: %s}",
+    "SpectralNormalization: {Dense: {units: 3, kernel_regularizer: %s}}",
+    "SpectralNormalization: {Dense: {units: 3, activity_regularizer: %s}}",
+    "model: {inputs: {d: [4, 3]}, layers: [{TimeDistributed: {Dense: {units: 3, bias_regularizer: %s}}}]}",
 )
 
 

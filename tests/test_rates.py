@@ -22,7 +22,7 @@ from netspec import again, api  # noqa: E402
 from netspec.graph.ir import Checked  # noqa: E402
 from netspec.pipeline import analyze_text  # noqa: E402
 from netspec.render import summary  # noqa: E402
-from netspec.runtime.model import build, optimizing  # noqa: E402
+from netspec.runtime.model import build  # noqa: E402
 from netspec.runtime.run import epochs, rates, runs  # noqa: E402
 
 X = np.random.default_rng(3).normal(size=(40, 6)).astype(np.float32)
@@ -442,7 +442,9 @@ optimizers: {b: 0.1}
     assert (keras.ops.convert_to_numpy(model.get_layer("b").kernel) == before).all()
 
 
-def test_steps_of_one_name_in_two_models_are_told_apart_but_not_in_a_saved_model(tmp_path: Path) -> None:
+def test_steps_of_one_name_in_two_models_are_told_apart_in_a_saved_model_by_another_name(
+    tmp_path: Path, run: Run
+) -> None:
     part = "{inputs: {d: [6]}, layers: [{Dense: 6, name: same}]}"
     text = f"""
 inputs: {{x: [6]}}
@@ -463,9 +465,27 @@ optimizers: {{a: 0.1}}
     same = [model.get_layer(name).get_layer("same") for name in ("a", "b")]
     assert [id(each) for each in first._trainable_variables] == [id(each) for each in same[0].trainable_variables]
     assert id(same[1].kernel) in {id(each) for each in rest._trainable_variables}
-    with pytest.raises(optimizing.OnePath, match="two `same`"):
-        build.save(checked, tmp_path / "m.keras")
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "spec.yaml").write_text(text, encoding="utf-8")
+    told = run("build", "spec.yaml", "-o", "m.keras", cwd=tmp_path)
+    assert "note: `same` of the model `a` is called `a_same` in the file" in told.stderr
+    again = keras.models.load_model(tmp_path / "m.keras")
+    again.set_weights(model.get_weights())
+    for one, other in zip(trained(model), trained(again), strict=True):
+        assert (one == other).all()
+
+
+def test_a_model_that_keras_cannot_read_back_is_said_to_be_one(tmp_path: Path, run: Run) -> None:
+    part = "{inputs: {d: [6]}, layers: [{Dense: 3}]}"
+    (tmp_path / "spec.yaml").write_text(
+        f"inputs: {{v: [4, 6], x: [6]}}\nshared: {{left: {part}}}\nlayers:\n"
+        "  - TimeDistributed: {use: left}\n    from: v\n  - Flatten:\n    name: f\n"
+        f"  - use: left\n    from: x\n    name: l\n  - model: {part}\n    from: x\n    name: m\n"
+        "  - Concatenate:\n    from: [f, l, m]\n",
+        encoding="utf-8",
+    )
+    told = run("build", "spec.yaml", "-o", "m.keras", cwd=tmp_path)
+    assert told.rc == 1 and "`m.keras` does not read back: A total of 1 objects could not be loaded" in told.stderr
+    assert "Warning" not in told.stderr and not (tmp_path / "m.keras").exists()
 
 
 def test_a_saved_model_is_keras_alone_and_reads_back_with_its_optimizers(tmp_path: Path) -> None:

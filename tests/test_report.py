@@ -170,7 +170,15 @@ def test_a_run_may_have_no_page(tmp_path: Path, run: Any) -> None:
     done = run("fit", spec, "-q", "--epochs", "1", "--out", tmp_path / "out", "--no-report")
     assert done.rc == 0 and not (tmp_path / "out" / runs.REPORT).exists()
     again = run("report", tmp_path / "out")
-    assert again.rc == 0 and stands_alone((tmp_path / "out" / runs.REPORT).read_text(encoding="utf-8"))
+    assert again.rc == 0 and not (tmp_path / "out" / runs.EVIDENCE).exists()
+    found = stands_alone((tmp_path / "out" / runs.REPORT).read_text(encoding="utf-8"))
+    assert "rows of test, with the weights that were kept last" in " ".join(found.text.split())
+    with (tmp_path / "points.csv").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    again = run("report", tmp_path / "out", "-o", tmp_path / "page.html")
+    assert again.rc == 0 and "note: there is no section of errors" in again.stderr
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "points.csv` has changed since the run was made" in page
 
 
 @pytest.mark.keras

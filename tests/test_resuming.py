@@ -3,6 +3,7 @@
 # ruff: noqa: F811 - a fixture that is imported is also a parameter
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -70,6 +71,9 @@ SPECS = {
     + "optimizer: {LossScaleOptimizer: {inner_optimizer: adam, dynamic_growth_steps: 4}}\n"
     + "optimizers: {a: 0.1, b: {SGD: {momentum: 0.9}}}\n"
     + "fit: {epochs: 2, seed: 9, batch_size: 8, checkpoint: {steps: 3}}",
+    "a variable that Keras does not count": "netspec: 1\ninputs: {x: [6]}\ndtype_policy: mixed_float16\nlayers:\n"
+    "  - Dense: 8\n  - Dense: {units: 1, dtype: float32}\nlosses: mse\noptimizer: nadam\n"
+    "fit: {epochs: 2, seed: 6, batch_size: 8, checkpoint: {steps: 3}}",
     "of any length": "netspec: 1\ninputs: {x: [null, 3]}\nlayers:\n"
     "  - LSTM: {units: 4, return_sequences: true, dropout: 0.2}\n  - Dense: 1\nlosses: mse\nmetrics: [mae]\n"
     "fit: {epochs: 2, seed: 7, batch_size: 8, checkpoint: {steps: 3}}",
@@ -161,6 +165,10 @@ def test_ctrl_c_between_two_steps_keeps_them(points: Path, monkeypatch: pytest.M
             fitted(SPEC, points, "fit.steps_per_execution=1", out=points / "cut")
     stood = checkpoints.read(points / "cut")
     assert stood is not None and (stood.epoch, stood.step) == (0, 5)
+    checkpoints.write(points / "cut", dataclasses.replace(stood, epoch=1))
+    with pytest.raises(runs.RunError, match="1 complete epoch and 5 steps of the next, which is more than 1 epoch"):
+        again.resume(points / "cut", epochs=1)
+    checkpoints.write(points / "cut", stood)
     assert again.resume(points / "cut").history == whole.history
 
 
@@ -321,3 +329,14 @@ def test_what_a_kill_after_the_last_checkpoint_left_out_is_made(points: Path, ru
     done = run("fit", "--resume", str(made), cwd=points)
     assert done.rc == 2 and "is finished after epoch 3" in done.stderr and "`--set fit.epochs=6`" in done.stderr
     assert run("fit", "--resume", str(made), "--set", "fit.epochs=4", cwd=points).rc == 0
+
+
+def test_what_a_spec_is_warned_of_is_said_when_its_run_is_begun(tmp_path: Path, run: Run) -> None:
+    spec = "inputs: {x: [3], y: [2]}\nlayers:\n  - Dense: 1\n    from: x\nlosses: mse\n"
+    (tmp_path / "spec.yaml").write_text(spec, encoding="utf-8")
+    done = run("fit", "spec.yaml", "--dummy", "8", "--out", "r", cwd=tmp_path)
+    assert done.rc == 0 and "warning[NS306]" in done.stderr and "spec.yaml:1:18" in done.stderr
+    done = run("fit", "--resume", "r", "--epochs", "2", cwd=tmp_path)
+    assert done.rc == 0 and "NS306" not in done.stderr and "it goes on after epoch 1" in done.stderr
+    done = run("fit", "spec.yaml", "--resume", "r", "--epochs", "3", cwd=tmp_path)
+    assert done.rc == 0 and "spec.yaml:1:18" in done.stderr

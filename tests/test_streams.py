@@ -432,7 +432,7 @@ def test_rows_of_ones_own_python_run_only_when_trusted(tmp_path: Path) -> None:
         for name, words in (
             ("none", "yields no rows"),
             ("odd", "yields a int, expected a mapping"),
-            ("broken", "ends with an error of its own: KeyError: 'what'"),
+            ("broken", "ends with an error of its own: KeyError: 'what' (mine.py:"),
             ("mixed", "column `a`: expected numbers, text or lists, got int, str"),
             ("nine", "`mine` has nothing named `nine`"),
         ):

@@ -65,6 +65,7 @@ def build(
         complain(f"`{target}` exists", help="--force overwrites it")
         raise typer.Exit(USAGE)
     from netspec.runtime.model import build as lowering
+    from netspec.runtime.model import renaming
     from netspec.verdict import own_python
 
     try:
@@ -75,6 +76,8 @@ def build(
     emit(f"{target}: {counted(parameters, 'parameter')}, {size:,} bytes")
     if not lowering.saves_training(checked):
         talk("note: losses, metrics and optimizer are not in the file, for some of them are Python of your own")
+    for renamed in renaming.said(checked):
+        talk(f"note: {renamed}")
 
 
 @verb
@@ -130,7 +133,7 @@ def fit(
     else:
         assert spec is not None
         analysis = pipeline.analyze(spec, overrides=given)
-    checked = sound(analysis)
+    checked = sound(analysis, told=spec is None)
     if resume is None:
         source = Path(str(spec)).read_bytes()
     from netspec.render import results
@@ -281,11 +284,11 @@ def checked_spec(spec: str, settings: list[str] | None, needs: Sequence[str] | N
     return sound(pipeline.analyze(spec, overrides=settings or []), needs)
 
 
-def sound(analysis: Analysis, needs: Sequence[str] | None = None) -> Checked:
-    """The same of a spec that has been analysed."""
+def sound(analysis: Analysis, needs: Sequence[str] | None = None, *, told: bool = False) -> Checked:
+    """The same of a spec that has been analysed; `told`: of a run's, whose warnings were said when it was begun."""
     from netspec.render import findings
 
-    if analysis.refusals:
+    if analysis.refusals and not (told and analysis.checked is not None):
         talk(findings.text(analysis.refusals, color=color(sys.stderr), width=width(sys.stderr)))
     if analysis.checked is None:
         raise typer.Exit(ERRORS)

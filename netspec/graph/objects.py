@@ -5,7 +5,7 @@ Used for layers and for everything that nests in them or stands beside them: ini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from netspec.diagnostics import Path, Report, printable
 from netspec.graph.feeding import fed_arguments
 from netspec.graph.ir import Graph, KerasObject, LayerDef
 from netspec.graph.own import own_object
-from netspec.graph.unknown import or_operation, replaced
+from netspec.graph.unknown import or_operation, or_shared, replaced
 from netspec.language.parse import layer_expr
 from netspec.language.spec import LayerExpr
 
@@ -41,7 +41,7 @@ class Objects:
     """Makes Keras objects for one spec.
 
     `use(name, path)` gives what stands under `shared`, `nest(raw, path)` a nested model, `auto(cls)` an unused name;
-    `policy` is the dtype of layers and cells that say none.
+    `policy` is the dtype of layers and cells that say none; `shared` are the names that `use` knows.
     """
 
     def __init__(
@@ -51,8 +51,10 @@ class Objects:
         nest: Callable[[Any, Path], Graph | None],
         auto: Callable[[str], str],
         policy: str | None = None,
+        shared: Collection[str] = (),
     ) -> None:
         self._report, self._use, self._nest, self._auto, self._policy = report, use, nest, auto, policy
+        self._shared = shared
         self._problems = 0
 
     def layer(self, expr: LayerExpr, name: str | None, *, shared: bool = False, depth: int = 0) -> LayerDef | None:
@@ -117,6 +119,7 @@ class Objects:
         fix = replaced(name, renamed, known) if renamed else rename(name, known)
         if kind in ("layer", "op") and not renamed:
             cure, fix = or_operation(kind, name, close, cure, fix)
+            cure, fix = or_shared(name, self._shared, close, cure, fix)
         layer, colon, value = name.partition(":")
         if kind == "layer" and colon and value:
             cure, fix = f"put a space after the colon: `{printable(f'{layer}: {value}'[:80])}`", None

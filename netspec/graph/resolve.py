@@ -57,7 +57,7 @@ class _Resolver:
         self._names = declared_names(part, variables, report)
         self._scope = Scope(part, self._names, report, nested)
         self._scope.tensors.update({name: Tensor(name) for name in part.inputs})
-        self._objects = Objects(report, self._wrapped_thing, self._nested, self._names.auto, budget.policy)
+        self._objects = Objects(report, self._wrapped_thing, self._nested, self._names.auto, budget.policy, part.shared)
         self._calls: list[Call] = []
         self._aside: list[Graph] = []  # models that are declared here, whether a call shows them or not
         self._causes: dict[str, _Cause] = {}  # the names of what is broken -> the error that it comes from
@@ -86,6 +86,8 @@ class _Resolver:
             return  # they are written under another key, or what is asked for is this
         if any(step.what is None or (isinstance(step.what, Use) and step.what.target not in shared) for step in steps):
             return  # the step that is wrong may be the use
+        if any(isinstance(step.what, LayerExpr) and step.what.cls in shared for step in steps):
+            return  # it is meant to be called there
         inside: set[str] | None = None  # what nested models try to use, who see nothing of this: reported there
         for name, thing in self._scope.things.items():
             if thing is not None and name not in self._scope.calls_of and name not in self._scope.wrapped:

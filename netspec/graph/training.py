@@ -18,6 +18,7 @@ from netspec.language.spec import Spec
 _DEFAULT_OPTIMIZER = "rmsprop"  # what Keras's compile takes
 
 _MOST_METRICS = 50_000
+_MOST_SHOWN = 6
 
 
 def training(spec: Spec, typed: TypedGraph, report: Report, *, resolved: bool = True) -> Training:
@@ -316,25 +317,38 @@ def _told_apart(metric: KerasObject | str) -> str:
 
 
 def _check_renamed(was: Mapping[str, str], typed: TypedGraph, report: Report) -> None:
-    """Every name on the left is one of a step or of a shared layer, in a nested model too."""
-    names: set[str] = set()
-    for inner in (typed, *typed.nested.values()):
-        names |= {call.layer.name for call in inner.graph.calls}
+    """Every name on the left is one of a step or of a shared layer, in a nested model too, there as `model/step`."""
+    names = _step_names(typed)
     for name in was:
-        if name not in names:
-            close = None if report.full else near(name, sorted(names))
-            cure = (
-                f"did you mean `{close}`?"
-                if close
-                else "name steps of this spec on the left, those of the run on the right"
-            )
-            report.add(
-                "NS301",
-                ("fit", "weights", "was", name),
-                f"there is no step `{printable(name[:80])}`",
-                key=True,
-                help=cure,
-            )
+        if len(found := names.get(name, set())) == 1 or name in found:
+            continue
+        path, shown = ("fit", "weights", "was", name), printable(name[:80])
+        if name in names:
+            said = ", ".join(f"`{each}`" for each in sorted(names[name])[:_MOST_SHOWN])
+            report.add("NS301", path, f"several steps are named `{shown}`", key=True, help=f"say which: {said}")
+            continue
+        close = None if report.full else near(name, sorted(names))
+        cure = "name steps of this spec on the left, those of the run on the right"
+        report.add(
+            "NS301", path, f"there is no step `{shown}`", key=True, help=f"did you mean `{close}`?" if close else cure
+        )
+
+
+def _step_names(typed: TypedGraph) -> dict[str, set[str]]:
+    """What a step or a model may be called, alone and as `model/step`, and the paths of those that it may be."""
+    found: dict[str, set[str]] = {}
+    stack: list[tuple[Graph, str]] = [(typed.graph, "")]
+    seen: set[int] = set()
+    while stack:
+        graph, within = stack.pop()
+        for call in graph.calls:
+            path = within + call.layer.name
+            for name in (call.layer.name, path):
+                found.setdefault(name, set()).add(path)
+            if isinstance(call.layer, Graph) and id(call.layer) not in seen:
+                seen.add(id(call.layer))
+                stack.append((call.layer, f"{path}/"))
+    return found
 
 
 def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], report: Report) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from netspec.catalog.nearest import fold
+from netspec.catalog.nearest import fold, near
+from netspec.diagnostics import printable
 
 
 def replaced(name: str, cure: str, known: Sequence[str]) -> tuple[str, str] | None:
@@ -27,3 +28,17 @@ def or_operation(
         return f"did you mean `{guess}`?", None if meant is None else (name, meant)
     either = alike and name.islower()  # as operations are written
     return f"did you mean `{close}`, or the operation `{guess}`?" if either else cure, fix
+
+
+def or_shared(
+    name: str, shared: Collection[str], close: str | None, cure: str, fix: tuple[str, str] | None
+) -> tuple[str, tuple[str, str] | None]:
+    """The same where something under `shared` is meant.
+
+    >>> or_shared("tower", ("tower",), None, "did you mean `ops.power`?", None)
+    ('`tower` stands under `shared`, so it is called by `use: tower`', None)
+    """
+    meant = name if name in shared else near(name, shared) if close is None else None
+    if meant is None:
+        return cure, fix
+    return f"`{printable(meant)}` stands under `shared`, so it is called by `use: {printable(meant)}`", None

@@ -140,9 +140,9 @@ def _worded(name: str) -> str:
 
 
 def by_output(row: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, list[str]]:
-    """The names of what was logged, without `val_`, by the output that they are of.
+    """The names of what was logged, without `val_`, by the output that they are of: those of all, then as in the spec.
 
-    >>> by_output({"loss": 1, "a_loss": 1, "a_b_mae": 1, "val_loss": 1}, ["a", "a_b"])
+    >>> by_output({"a_b_mae": 1, "a_loss": 1, "loss": 1, "val_loss": 1}, ["a", "a_b"])
     {'(all)': ['loss'], 'a': ['a_loss'], 'a_b': ['a_b_mae']}
     """
     found: dict[str, list[str]] = {}
@@ -154,7 +154,8 @@ def by_output(row: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, list[
         # The longest name: `a_b_mae` is of `a_b` rather than of `a`.
         owner = max(owners, key=len, default=_ALL)
         found.setdefault(owner, []).append(base)
-    return {owner: sorted(found[owner], key=lambda base: title(base, owner) != "loss") for owner in found}
+    order = [owner for owner in (_ALL, *outputs) if owner in found]
+    return {owner: sorted(found[owner], key=lambda base: title(base, owner) != "loss") for owner in order}
 
 
 def title(base: str, output: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -19,6 +20,10 @@ _T = TypeVar("_T")
 _INSTALL = "python -m pip install 'netspec[tensorflow]'"
 _DEEP = 200  # Keras recurses once for each node of a graph; beyond this many, build in a thread with a large stack
 _STACK = 512 * 1024 * 1024
+_NOISE = re.compile(
+    rb"WARNING: All log messages before absl|[IWE]\d{4} [\d:]+\.\d+ +\d+ |\d{4}-\d\d-\d\d [\d:.]+: [IW] "
+)
+_NOTHING = re.compile(rb"(?!)")
 _told = False  # that another Keras is installed than the catalogue's
 
 
@@ -47,10 +52,7 @@ def keras() -> Any:
     Raises:
         MissingEngine: a package is missing or broken; the message says which command installs it.
     """
-    if "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    _set_up()
     try:
         with _hushed():
             import keras as module
@@ -71,6 +73,22 @@ def keras() -> Any:
     return module
 
 
+def _set_up() -> None:
+    """What Keras and TensorFlow read when they are imported."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+@contextmanager
+def imported_by_others() -> Iterator[None]:
+    """A block that imports a user's module, which may import Keras or not: with our settings, and as quietly."""
+    _set_up()
+    with _hushed(_NOISE):
+        yield
+
+
 def _tell_other(version: str) -> None:
     """Says once on stderr, as NS604, that the Keras here is not the one that specs are checked against."""
     global _told
@@ -82,9 +100,12 @@ def _tell_other(version: str) -> None:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Holds back what TensorFlow's C++ part writes to stderr as it loads; shows it if loading fails."""
-    if "tensorflow" in sys.modules:
+def _hushed(noise: re.Pattern[bytes] | None = None) -> Iterator[None]:
+    """Holds back what TensorFlow's C++ part writes to stderr as it loads; shows it if loading fails.
+
+    `noise`: the lines that are left out, where somebody else may write some too; all if left out.
+    """
+    if "tensorflow" in sys.modules or sys.stderr is None:
         yield
         return
     sys.stderr.flush()
@@ -94,13 +115,15 @@ def _hushed() -> Iterator[None]:
         try:
             yield
         except Exception:
-            os.dup2(stderr, 2)
-            held.seek(0)
-            os.write(2, held.read())
+            noise = _NOTHING
             raise
         finally:
+            sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
+            if noise is not None:
+                held.seek(0)
+                os.write(2, b"".join(line for line in held if not noise.match(line)))
 
 
 def with_deep_stack(work: Callable[[], _T], nodes: int) -> _T:

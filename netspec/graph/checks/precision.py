@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.catalog import OPS
 from netspec.catalog.shapes.rule import compute_dtype
+from netspec.catalog.types import UNKNOWN, Unknown
 from netspec.diagnostics import Path, Report
 from netspec.graph.checks.endings import Endings
 from netspec.graph.checks.survey import Survey
-from netspec.graph.ir import KerasObject, LayerDef, Training
+from netspec.graph.ir import KerasObject, LayerDef, Tensor, Training
 from netspec.language.spec import Spec
 
 _NEAREST = {"float16": "0.9995", "bfloat16": "0.996"}  # the number that comes before 1
@@ -37,7 +40,7 @@ def check_precision(spec: Spec, found: Survey, plan: Training, report: Report) -
         report.add("NS534", layer.path, f"{message}{_NEAREST[low]} and 1", key=True, help=cure)
 
 
-def check_regularizers(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
+def check_regularizers(found: Survey, plan: Training, report: Report) -> None:
     """NS206: Keras's trainer stacks all losses, and TensorFlow stacks no tensors of different dtypes."""
     losses = [each for each in plan.losses.values() if each is not None]
     if not losses or any(isinstance(each, KerasObject) and (each.own or "dtype" in each.args) for each in losses):
@@ -45,26 +48,44 @@ def check_regularizers(spec: Spec, found: Survey, plan: Training, report: Report
     told = set[int]()
     for typed in found.graphs:
         for call in typed.graph.live_calls():
-            layer = call.layer
-            if isinstance(layer, LayerDef) and layer.args.get("dtype") == spec.policy and id(layer) not in told:
-                told.add(id(layer))
-                _check_regularizers(layer, spec.policy, report)
+            _regularized(call.layer, typed.types[Tensor(call.name)].dtype, report, told)
 
 
-def _check_regularizers(layer: LayerDef, policy: str | None, report: Report) -> None:
+def _regularized(
+    part: Any, given: str | Unknown | None, report: Report, told: set[int], *, trained: bool = True
+) -> None:
+    """A layer or a cell, with what it holds. `given`: the dtype of its output, None where it is called in such a way
+    that its regularizer does not see that; `trained`: nothing around it is frozen.
+    """
+    if isinstance(part, list):
+        for each in part:
+            _regularized(each, None, report, told, trained=trained)
+        return
+    if not isinstance(part, LayerDef | KerasObject) or id(part) in told:
+        return
+    told.add(id(part))
+    trained = trained and part.args.get("trainable") is not False
+    policy, inner = part.args.get("dtype"), part.args.get("layer")
+    if part.cls == "TimeDistributed" and isinstance(inner, LayerDef) and inner.args.get("dtype") != policy:
+        given = UNKNOWN  # it does not cast, so what Keras says of its output may not hold when it runs
     compute = compute_dtype(policy)
-    if layer.cls == "ActivityRegularization":
-        names = ["activity_regularizer"]
-    else:
-        names = [name for name, value in layer.args.items() if name.endswith("_regularizer") and value is not None]
-    for name in names:
-        of_weights = name != "activity_regularizer"
-        if of_weights and (policy in _MIXED or layer.args.get("trainable") is False):
-            continue
-        if compute != "float32":
-            what, path = f"`{name}`", (*layer.path, name)
-            if layer.cls == "ActivityRegularization":
-                what, path = "`ActivityRegularization`", layer.path
-            message = f"{what} adds a loss in {compute}, and Keras refuses to train with that beside those in float32"
-            cure = "give the layer `dtype: float32`, or leave out the regularizer"
-            report.add("NS206", path, message, key=True, help=cure)
+    kept = "float32" if policy in _MIXED else compute
+    for name, value in part.args.items():
+        if name == "activity_regularizer" and value is not None and given is not None:
+            _refuse(f"`{name}`", (*part.path, name), given, report)
+        elif name.endswith("_regularizer") and name != "activity_regularizer" and value is not None and trained:
+            _refuse(f"`{name}`", (*part.path, name), kept, report)
+    if part.cls == "ActivityRegularization" and given is not None:
+        _refuse(f"`{part.cls}`", part.path, given, report)
+    if isinstance(inner, LayerDef):
+        within = None if part.cls == "TimeDistributed" else compute_dtype(inner.args.get("dtype"))
+        _regularized(inner, within, report, told, trained=trained)
+    for name in ("cell", "cells", "backward_layer"):
+        _regularized(part.args.get(name), None, report, told, trained=trained)
+
+
+def _refuse(what: str, path: Path, dtype: str | Unknown, report: Report) -> None:
+    if isinstance(dtype, str) and dtype.startswith(("float", "bfloat")) and dtype != "float32":
+        message = f"{what} adds a loss in {dtype}, and Keras refuses to train with that beside those in float32"
+        cure = "give the layer `dtype: float32`, or leave out the regularizer"
+        report.add("NS206", path, message, key=True, help=cure)

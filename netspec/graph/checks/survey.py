@@ -27,7 +27,8 @@ class Survey:
     """A model with the graphs in it, the whole first, and the classes of all its layers.
 
     `unlike` is True where a layer has `trainable` or a call an argument, so that not all are trained alike; `shared`
-    where a layer is declared under `shared`; `masks` where a layer makes a mask or a call is given one.
+    where a layer is declared under `shared`; `masks` where a layer makes a mask or a call is given one; `dtypes` where
+    a layer says its own dtype, or has cells, which may.
     """
 
     typed: TypedGraph
@@ -36,6 +37,7 @@ class Survey:
     unlike: bool
     shared: bool
     masks: bool = False
+    dtypes: bool = False
     _own: Mapping[int, Weights] | None = None
 
     @property
@@ -72,7 +74,7 @@ def survey(typed: TypedGraph) -> Survey:
     """The graphs of a model and the classes of its layers; a model that is only declared is not part of it."""
     graphs: list[TypedGraph] = []
     classes: set[str] = set()
-    unlike = shared = masks = False
+    unlike = shared = masks = dtypes = False
     seen: set[int] = set()
     stack = [typed.graph]
     while stack:
@@ -93,7 +95,8 @@ def survey(typed: TypedGraph) -> Survey:
                     unlike = unlike or "trainable" in each.args
                     shared = shared or each.shared
                     masks = masks or each.cls == "Masking" or bool(each.args.get("mask_zero"))
-    return Survey(typed, tuple(graphs), frozenset(classes), unlike, shared, masks)
+                    dtypes = dtypes or "dtype" in each.args or "cell" in each.args
+    return Survey(typed, tuple(graphs), frozenset(classes), unlike, shared, masks, dtypes)
 
 
 def wrapped(layer: LayerDef | Graph) -> tuple[LayerDef | Graph, ...]:

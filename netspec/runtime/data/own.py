@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from netspec.runtime import trusted
+from netspec.runtime import engine, trusted
 from netspec.runtime.data import columnar
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Column, Table, missing_column
@@ -30,7 +31,8 @@ def function(name: str, folder: Path) -> Callable[[], Iterable[Any]]:
     Raises DataError: NS709 where it is not trusted, or not there.
     """
     try:
-        found = trusted.found(name, folder)
+        with engine.imported_by_others():
+            found = trusted.found(name, folder)
     except trusted.Unusable as error:
         raise DataError("NS709", error.message, error.help) from error.__cause__
     if not callable(found):
@@ -72,7 +74,15 @@ def _items(call: Callable[[], Iterable[Any]], origin: str) -> Iterator[Mapping[s
     except DataError:
         raise
     except Exception as error:
-        raise DataError("NS705", f"`{origin}` ends with an error of its own: {trusted.in_a_line(error)}") from error
+        said = f"`{origin}` ends with an error of its own: {trusted.in_a_line(error)}{_where(error, call)}"
+        raise DataError("NS705", said) from error
+
+
+def _where(error: BaseException, call: Callable[[], Iterable[Any]]) -> str:
+    """The last line of the function's own file that was running."""
+    file = getattr(getattr(call, "__code__", None), "co_filename", None)
+    lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == file]
+    return f" ({Path(file).name}:{lines[-1]})" if file and lines else ""
 
 
 def _is_block(item: Mapping[str, Any]) -> bool:

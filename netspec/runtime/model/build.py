@@ -23,6 +23,7 @@ from netspec.language.spec import Own
 from netspec.runtime.engine import keras as load_keras
 from netspec.runtime.engine import with_deep_stack
 from netspec.runtime.model import operations, own_code
+from netspec.runtime.model.renaming import renamed
 
 
 class BuildError(NetspecError):
@@ -74,6 +75,7 @@ def build(
         MissingEngine: TensorFlow is not installed.
     """
     _check_memory(checked, 1)
+    checked = renamed(checked) if portable else checked
     model = lower(checked)
     if compiled:
         how: dict[str, Any] = {"scored": scored, "weighted": weighted, "portable": portable}
@@ -132,8 +134,8 @@ def save(checked: Checked, target: FilePath) -> tuple[int, int]:
         path = os.path.join(folder, target.name)
         with_deep_stack(lambda: model.save(path), nodes)
         with warnings.catch_warnings():
-            # True of every optimizer that has not trained yet: it has no slots to read.
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
+            # True of every optimizer that has not trained yet: it has no slots to read. What else is skipped is raised.
+            warnings.filterwarnings("ignore", "Skipping (variable loading for optimizer|nested)", UserWarning)
             again = with_deep_stack(lambda: _read_back(keras, path, mine, own_folder, target), nodes)
         if again.count_params() != model.count_params():
             raise BuildError((), ValueError(f"`{target}` does not read back as it was written"))
@@ -153,15 +155,15 @@ def saves_training(checked: Checked) -> bool:
 
 
 def _read_back(keras: Any, path: str, mine: Sequence[Own], folder: FilePath, target: FilePath) -> Any:
-    if not mine:
-        return keras.models.load_model(path)
     try:
         return keras.models.load_model(path, custom_objects=own_code.custom_objects(mine, folder))
     except Exception as error:
-        said = own_code.unreadable(error, mine, target)
+        said = own_code.unreadable(error, mine, target) if mine else None
         if said is None:
             cure = "its layers of your own need a `get_config` with all arguments of their constructors"
-            raise BuildError((), ValueError(f"`{target}` does not read back: {error}"), help=cure) from error
+            cure = cure if mine else "Keras cannot keep this model in a file; `netspec fit` trains it all the same"
+            why = str(error).partition(" Example error message")[0]
+            raise BuildError((), ValueError(f"`{target}` does not read back: {why}"), help=cure) from error
         raise said from error
 
 

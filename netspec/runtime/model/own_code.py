@@ -37,6 +37,7 @@ _AROUND = (
     re.compile(r"\AException encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m", re.DOTALL),
     re.compile(r"\ACould not automatically infer the output shape .*?Error encountered:\s*(.*)", re.DOTALL),
 )
+_NAMED = 4  # of what is not trusted, in a message
 _DETECTED = re.compile(r'File "([^"]+\.py)", line (\d+), in (\S+)')
 
 
@@ -59,7 +60,17 @@ class OwnCodeError(NetspecError):
 
 
 def preflight(owned: Sequence[Own], folder: FilePath, report: Report) -> None:
-    """Find and look at all that is a user's own, before anything is built: NS530 and NS531, each at its place."""
+    """Find and look at all that is a user's own, before anything is built: NS531 at its place, NS530 once for all."""
+    if len(owned) > 1 and not trusted.allowed():
+        first, *others = owned
+        names = list(dict.fromkeys(f"`{own.name}`" for own in owned))
+        more = f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+        said = f"{', '.join(names[:_NAMED])}{more} are" if len(names) > 1 else f"{names[0]} is"
+        message = f"{said} Python code, which runs only if you say that you trust it"
+        spans = [(own.at, "and here", own.at[-1:] != ("python",)) for own in others]
+        key = first.at[-1:] != ("python",)
+        report.add("NS530", first.at, message, key=key, spans=spans, help="look at it, then say --trust")
+        return
     broken: set[str] = set()  # modules that cannot be imported, which is said once
     for each in owned:
         module = each.name.partition(":")[0]

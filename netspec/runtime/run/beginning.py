@@ -6,6 +6,7 @@ Import it after `engine.keras()`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,25 +50,33 @@ def begin(model: Any, other: Any, was: Mapping[str, str], run: str) -> tuple[Beg
     Raises:
         RunError: no layer of `model` finds its weights.
     """
-    mine, theirs = dict(_layers(model)), dict(_layers(other))
+    mine, theirs = _Steps(model), _Steps(other)
     found: list[Begun] = []
     taken: set[str] = set()
-    for name, layer in mine.items():
-        there = was.get(name, name)
-        source = theirs.get(there)
-        if source is None:
-            found.append(Begun(name, None, SKIPPED, f"there is no step `{there}` with weights, so it begins anew"))
+    for path, layer in mine.layers.items():
+        name, wanted = mine.shown(path), _wanted(path, was, alone=mine.alone(path))
+        loosely = mine.alone(path) or (wanted != path and "/" not in wanted)
+        several = theirs.meant(wanted, loosely=loosely)
+        if len(several) != 1:
+            asked = _bare(wanted) if loosely else wanted
+            which = f"there is no step `{asked}` with weights"
+            if several:
+                which = f"`{asked}` may be {' or '.join(f'`{each}`' for each in several)} there"
+            found.append(Begun(name, None, SKIPPED, f"{which}, so it begins anew"))
             continue
-        taken.add(there)
+        (at,) = several
+        there, source = theirs.shown(at), theirs.layers[at]
+        taken.add(at)
         why = _unlike(layer, source)
         if why:
             found.append(Begun(name, there, SKIPPED, f"{why}, so it begins anew"))
             continue
         layer.set_weights([keras.ops.convert_to_numpy(weight) for weight in source.weights])
         found.append(Begun(name, there, LOADED))
-    found += [Begun(None, there, UNUSED, "no step here has its name") for there in theirs if there not in taken]
+    left = (theirs.shown(path) for path in theirs.layers if path not in taken)
+    found += [Begun(None, there, UNUSED, "no step here has its name") for there in left]
     if not any(each.what == LOADED for each in found):
-        shown = ", ".join(f"`{name}`" for name in list(theirs)[:10])
+        shown = ", ".join(f"`{theirs.shown(path)}`" for path in list(theirs.layers)[:10])
         raise RunError(
             f"no step takes weights from `{run}`, whose steps with weights are {shown}",
             help="say under `fit.weights.was` what a step is called there: `was: {name_here: name_there}`",
@@ -75,17 +84,67 @@ def begin(model: Any, other: Any, was: Mapping[str, str], run: str) -> tuple[Beg
     return tuple(found)
 
 
-def _layers(model: Any) -> Iterator[tuple[str, Any]]:
+def before(environment: Mapping[str, Any]) -> tuple[Begun, ...]:
+    """The lines that a run was begun with, as its environment.json keeps them; none where that is damaged."""
+    with suppress(KeyError, TypeError):
+        return tuple(Begun(each["name"], each["there"], each["what"], each["why"]) for each in environment["weights"])
+    return ()
+
+
+class _Steps:
+    """The layers of a model that have weights, by `model/step`, and what the last part of that alone means."""
+
+    def __init__(self, model: Any) -> None:
+        self.layers = dict(_layers(model))
+        self._of: dict[str, list[str]] = {}
+        for path in self.layers:
+            self._of.setdefault(_bare(path), []).append(path)
+
+    def alone(self, path: str) -> bool:
+        """Whether no other layer has its bare name."""
+        return len(self._of[_bare(path)]) == 1
+
+    def shown(self, path: str) -> str:
+        """The bare name where that is enough."""
+        return _bare(path) if self.alone(path) else path
+
+    def meant(self, name: str, *, loosely: bool) -> list[str]:
+        """The layers that a name means: the one of this path, else, if `loosely`, those of its last part."""
+        if name in self.layers:
+            return [name]
+        return self._of.get(_bare(name), []) if loosely else []
+
+
+def _wanted(path: str, was: Mapping[str, str], *, alone: bool) -> str:
+    """What a layer is called in the other model: `was` names it, it alone of its name, or a model around it."""
+    if path in was:
+        return was[path]
+    if alone and _bare(path) in was:
+        return was[_bare(path)]
+    around, _, step = path.rpartition("/")
+    while around:
+        if around in was:
+            return f"{was[around]}/{step}"
+        around, _, last = around.rpartition("/")
+        step = f"{last}/{step}"
+    return path
+
+
+def _bare(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _layers(model: Any, within: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
     """The layers that have weights, those of nested models in their places; a shared layer comes once."""
-    seen: set[int] = set()
+    seen = set() if seen is None else seen
     for layer in model.layers:
         if id(layer) in seen:
             continue
         seen.add(id(layer))
         if isinstance(layer, keras.Model):
-            yield from _layers(layer)
+            yield from _layers(layer, f"{within}{layer.name}/", seen)
         elif layer.weights:
-            yield layer.name, layer
+            yield within + layer.name, layer
 
 
 def _unlike(layer: Any, source: Any) -> str:

@@ -29,6 +29,7 @@ from keras.src.saving import saving_lib  # the public way takes no file in memor
 from netspec.runtime.run import checkpoints, runs, snapshots
 from netspec.runtime.run.cadence import Cadence
 from netspec.runtime.run.checkpoints import Checkpoint
+from netspec.runtime.run.overflow import CURE, Overflows
 from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.scores import Number, plain
 from netspec.runtime.run.snapshots import Snapshot
@@ -40,9 +41,9 @@ _HELD = 1 << 26  # numbers of more bytes do not wait in memory for a minute to p
 class NotFinite(Exception):
     """A loss or a weight is NaN or infinite in epoch `epoch`; `what` says which, `where` between which steps."""
 
-    def __init__(self, epoch: int, what: str, where: str = "") -> None:
+    def __init__(self, epoch: int, what: str, where: str = "", cure: str | None = None) -> None:
         super().__init__(what)
-        self.epoch, self.what, self.where = epoch, what, where
+        self.epoch, self.what, self.where, self.cure = epoch, what, where, cure
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
@@ -94,6 +95,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: Any = None) -> None:
         """Puts back where training stood, and the rows of history that belong to it."""
         self._size, self._camera = snapshots.size(self.model), snapshots.Camera(self.model)
+        self._overflows = Overflows(self.model.optimizer)
         self._cadence.expect(self._size)
         if self._since is not None:
             _restore(self._callbacks, self._since.callbacks)  # none where the spec has others now
@@ -108,6 +110,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             _restore(self._callbacks, since.callbacks)
             snapshots.put_back(self.model, since.snapshot)
             self._moved = True
+        self._overflows.epoch_begins(midway=since is not None and since.step > 0 and epoch == since.epoch)
         self._progress.epoch_begins(epoch + 1)
 
     def stepped(self, epoch: int, step: int) -> None:
@@ -128,8 +131,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             NotFinite: it is none.
         """
         epoch, step = self.at
-        check_finite(epoch + 1, "the loss", loss, self._between(step))
-        self._finite_step = step
+        if not self._overflows.may_skip:  # there the end of the epoch tells
+            check_finite(epoch + 1, "the loss", loss, self._between(step))
+            self._finite_step = step
 
     def interrupted(self) -> None:
         """Keep what is there between two steps, before an exception ends the training."""
@@ -142,7 +146,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self.history.append(values)
         self._append(epoch + 1, values)
         self._progress.epoch_ends(epoch + 1, time.perf_counter() - self._begun, values)
-        check_finite(epoch + 1, "the loss", values.get("loss"), self._between(self._steps))
+        skipped, cure = self._overflows.skipped(), CURE if self._overflows.may_skip else None
+        if not skipped:
+            check_finite(epoch + 1, "the loss", values.get("loss"), self._between(self._steps), cure)
         self._moved, self.at = False, (epoch + 1, 0)
         snapshot, watched = self._taken(), values.get(self.monitor)
         best = isinstance(watched, float) and watched < self._best
@@ -153,7 +159,8 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             self._best_waiting = self._waiting
         if self._cadence.due((epoch + 1) * self._steps, at_once=self._size > _HELD):
             self.flush()
-        check_finite(epoch + 1, "the validation loss", values.get("val_loss"))
+        if not skipped:
+            check_finite(epoch + 1, "the validation loss", values.get("val_loss"))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Others may have put back earlier weights, or averages of them."""
@@ -340,9 +347,9 @@ def _restore(callbacks: Sequence[Any], states: Sequence[Mapping[str, Any]]) -> N
         vars(callback).update(copy.deepcopy(dict(state)))  # it is put back twice in the middle of an epoch
 
 
-def check_finite(epoch: int, what: str, value: Any, where: str = "") -> None:
+def check_finite(epoch: int, what: str, value: Any, where: str = "", cure: str | None = None) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise NotFinite(epoch, f"{what} is {value}", where)
+        raise NotFinite(epoch, f"{what} is {value}", where, cure)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -27,7 +27,7 @@ from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.completing import complete
 from netspec.runtime.run.keeping import Keeper
 from netspec.runtime.run.progress import Progress
-from netspec.runtime.run.refusals import REFUSALS, refused
+from netspec.runtime.run.refusals import REFUSALS, odd_loss, refused
 from netspec.runtime.run.scores import Number, plain
 from netspec.runtime.run.snapshots import forget
 from netspec.runtime.run.splits import Part, output_types
@@ -302,7 +302,7 @@ def train(
                     start, stopped = start + 1, model.stop_training
                 run(fed(0), epochs if stopped else start, epochs)
         except REFUSALS as error:
-            raise refused(error, *eagerly.at_fault(error, checked)) from error
+            raise odd_loss(model, checked) or refused(error, *eagerly.at_fault(error, checked)) from error
     keeper.flush()
     if callbacks or rates.averages(model.optimizer):
         keeper.save()  # what they put in place of the last epoch's weights

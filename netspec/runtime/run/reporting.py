@@ -21,8 +21,19 @@ if TYPE_CHECKING:
     from netspec.runtime.run.training import FitResult
 
 
-def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Path:
+def again(
+    found: Sequence[tuple[Path, Checked | None]],
+    out: Path | None,
+    evidence: Mapping[str, Any] | None = None,
+    without: str = "",
+) -> Path:
     """Write the page of a run, or of several.
+
+    Args:
+        found: the runs, and their specs where they can still be understood.
+        out: the page's file, report.html in the run's folder if left out.
+        evidence: what a look at the run has shown, where its folder does not say.
+        without: why there was none.
 
     Raises:
         RunError: a run is damaged.
@@ -30,7 +41,10 @@ def again(found: Sequence[tuple[Path, Checked | None]], out: Path | None) -> Pat
     """
     from netspec.render import report, reports
 
-    stories = [story.told(folder, checked) for folder, checked in found]
+    notes = (without,) if without else ()
+    for note in notes:
+        say(sys.stderr, f"note: {note}")
+    stories = [story.told(folder, checked, notes=notes, evidence=evidence) for folder, checked in found]
     if len(stories) > reports.MOST:
         raise runs.RunError(f"{len(stories)} runs do not fit on a page, at most {reports.MOST} do")
     target = out or found[0][0] / runs.REPORT
@@ -61,7 +75,7 @@ def finished(
     with _no_matter(runs.EVIDENCE):
         from netspec.runtime.run import gathering
 
-        found = _finite(gathering.gathered(model, checked, parts, counted, result.seconds))
+        found = finite(gathering.gathered(model, checked, parts, counted, result.seconds))
         text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         runs.write(result.run / runs.EVIDENCE, text.encode("utf-8", "backslashreplace"))
     _write(result.run, checked, metrics=result.metrics, notes=result.notes)
@@ -89,10 +103,10 @@ def _no_matter(file: str) -> Iterator[None]:
         say(sys.stderr, f"note: {file} is not written: {error or type(error).__name__}")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Plain values with null for numbers that JSON has not."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -84,14 +83,10 @@ def compared(run: Path, again: Path, notes: tuple[str, ...] = ()) -> Reproductio
 
 
 def _metrics(run: Path) -> dict[str, Any]:
-    path = run / runs.METRICS
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and all(isinstance(each, dict) for each in found.values()):
-            return found
-        raise ValueError("expected splits and their outputs")
-    except (OSError, ValueError) as error:
-        raise RunError(f"`{path}` is damaged: {error}") from error
+    found = runs.metrics(run)
+    if found is None:
+        raise RunError(f"`{run / runs.METRICS}` is not there")
+    return found
 
 
 def _names(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

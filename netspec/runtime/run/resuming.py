@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from netspec.diagnostics import counted
 from netspec.graph.ir import Checked
+from netspec.language.schema import Fit
 from netspec.runtime.run import checkpoints, origins, runs
 from netspec.runtime.run.checkpoints import Checkpoint
-from netspec.runtime.run.differing import differences
+from netspec.runtime.run.differing import MISSING, Difference, differences
 from netspec.runtime.run.runs import RunError, RunRecord
 
 # What does not touch the numbers that a run goes on from.
@@ -46,7 +48,7 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
     seed = record.seed if checked.fit.seed is None else checked.fit.seed
     now = runs.escaped(runs.resolved(checked, seed=seed, steps_per_execution=1, dummy=record.dummy)["spec"])
     different = list(differences(dict(record.spec), now))
-    unsafe = [each for each in different if not _free(each.path)]
+    unsafe = [each for each in different if not _free(each.path) and not _as_left_out(each)]
     if unsafe:
         shown = "; ".join(each.said for each in unsafe[:_MOST_SHOWN])
         more = f"; and {len(unsafe) - _MOST_SHOWN} more" if len(unsafe) > _MOST_SHOWN else ""
@@ -64,8 +66,10 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
     others = any(each.path[:2] == _CALLBACKS for each in different)
     if stood is not None and others:
         stood = replace(stood, callbacks=(), stopped=False)
-    if stood is not None and epochs < stood.epoch:
-        raise RunError(f"`{record.path}` has {stood.epoch} complete epochs, which is more than {epochs}")
+    if stood is not None and epochs < stood.epoch + (stood.step > 0):
+        begun = f" and {counted(stood.step, 'step')} of the next" if stood.step else ""
+        said = f"{counted(stood.epoch, 'complete epoch')}{begun}"
+        raise RunError(f"`{record.path}` has {said}, which is more than {counted(epochs, 'epoch')}")
     finished = (record.path / runs.METRICS).is_file()
     if stood is not None and finished and (stood.epoch >= epochs or stood.stopped):
         why = "a callback has ended it" if stood.stopped and stood.epoch < epochs else "nothing is left to do"
@@ -91,6 +95,15 @@ def _where(stood: Checkpoint | None) -> str:
     if stood.step:
         return f"it goes on after step {stood.step} of epoch {stood.epoch + 1}"
     return f"it goes on after epoch {stood.epoch}"
+
+
+def _as_left_out(found: Difference) -> bool:
+    """Whether a key of `fit` is what it is anyway, and is said in one of the two specs alone."""
+    if len(found.path) != 2 or found.path[0] != "fit" or MISSING not in (found.was, found.now):
+        return False
+    said = found.now if found.was is MISSING else found.was
+    field = Fit.model_fields.get(found.path[1])
+    return field is not None and type(said) is type(field.default) and said == field.default
 
 
 def _free(path: tuple[str, ...]) -> bool:

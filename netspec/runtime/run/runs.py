@@ -258,6 +258,8 @@ def metrics(run: Path) -> dict[str, dict[str, dict[str, Any]]] | None:
     for of_split in found.values():
         if not isinstance(of_split, dict) or not all(isinstance(each, dict) for each in of_split.values()):
             raise RunError(f"`{path}` is damaged: expected metrics by split and output")
+        for values in of_split.values():  # JSON has no number that is not finite
+            values.update({name: float("nan") for name, value in values.items() if value is None})
     return found
 
 

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from netspec.runtime.run import rates
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -26,6 +28,7 @@ class Snapshot:
 
     paths: tuple[str, ...]
     arrays: tuple[np.ndarray, ...]
+    metrics: frozenset[int] = frozenset()  # which of them belong to losses and metrics
 
     @property
     def bytes(self) -> int:
@@ -33,10 +36,13 @@ class Snapshot:
         return sum(array.nbytes for array in self.arrays)
 
     def not_finite(self) -> str | None:
-        """The path of a variable with a NaN or an infinity, None where there is none."""
+        """The path of a variable with a NaN or an infinity, None where there is none.
+
+        Those of metrics are left out: a metric may begin at an infinity, and the loss is looked at by itself.
+        """
         with np.errstate(all="ignore"):
-            for path, array in zip(self.paths, self.arrays, strict=True):
-                if not _finite(array):
+            for at, (path, array) in enumerate(zip(self.paths, self.arrays, strict=True)):
+                if at not in self.metrics and not _finite(array):
                     return path
         return None
 
@@ -73,7 +79,9 @@ class Camera:
             self._memory.append(arrays)
         for variable, array in zip(variables, arrays, strict=True):
             np.copyto(array, _seen(variable.value))
-        return Snapshot(tuple(variable.path for variable in variables), arrays)
+        counting = {id(variable) for variable in self._model.metrics_variables}
+        metrics = frozenset(at for at, variable in enumerate(variables) if id(variable) in counting)
+        return Snapshot(tuple(variable.path for variable in variables), arrays, metrics)
 
 
 def _seen(variable: Any) -> np.ndarray:
@@ -128,4 +136,11 @@ def _variables(model: Any) -> list[Any]:
     if model.optimizer is not None:
         found |= {id(variable): variable for variable in model.optimizer.variables}
     found |= {id(variable): variable for variable in model.metrics_variables}
+    found |= {id(variable): variable for variable in _untracked(model.optimizer)}
     return list(found.values())
+
+
+def _untracked(optimizer: Any) -> Iterator[Any]:
+    """What Keras does not count among the variables of an optimizer: Nadam's product, where another scales the loss."""
+    for each in rates.each(optimizer) if optimizer is not None else ():
+        yield from (value for value in vars(each).values() if isinstance(value, keras.Variable))

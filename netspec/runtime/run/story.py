@@ -36,6 +36,7 @@ def told(
     *,
     metrics: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    evidence: Mapping[str, Any] | None = None,
 ) -> Story:
     """Read a run.
 
@@ -44,6 +45,7 @@ def told(
         checked: its spec, where it can still be understood.
         metrics: what it scored, where metrics.json is yet to come.
         notes: what is said of it besides.
+        evidence: what evidence.json would hold, where it is not there.
 
     Raises:
         RunError: it is no run, or is damaged.
@@ -67,7 +69,7 @@ def told(
         environment,
         checked,
         tuple(notes),
-        _evidence(folder / runs.EVIDENCE),
+        _evidence(folder / runs.EVIDENCE) if evidence is None else evidence,
     )
 
 

@@ -191,7 +191,7 @@ class _Attempt:
             )
         check_memory(checked)
         engine.keras()
-        from netspec.runtime.run import by_length, counting, keeping, loop, rates, scoring
+        from netspec.runtime.run import by_length, counting, keeping, loop, overflow, rates, scoring
 
         steps = loop.steps(checked, parts.train.rows)
         own = callbacks(checked)
@@ -268,6 +268,7 @@ class _Attempt:
             (
                 *(each.said for each in self._begun),
                 *_notes(parts),
+                *overflow.notes(keeper.history),
                 *calls.one_by_one(checked, own),
                 *by_length.notes(model, checked, parts.train, seed),
                 *_left_out(checked, parts.train, loop.batch_size(checked), loop.drops(checked)),
@@ -279,7 +280,7 @@ class _Attempt:
         self.end(runs.FINISHED)
         if self._report:
             reporting.finished(result, model, checked, parts, counted)
-        runs.write_json(run / runs.METRICS, result.metrics)
+        runs.write_json(run / runs.METRICS, reporting.finite(result.metrics))
         return result
 
     def _from_another(self, model: Any) -> tuple[Begun, ...]:
@@ -326,6 +327,9 @@ class _Attempt:
 
     def _go_on(self, resumed: Resumed, spec_text: bytes, parts: Splits, seed: int, dummy: int | None) -> None:
         """The same for a run that is there: what it was begun with stays, and what has changed is noted."""
+        from netspec.runtime.run import beginning
+
+        self._begun = beginning.before(resumed.environment)
         run = self.run = resumed.run
         self._environment = dict(resumed.environment)
         if not self._environment:
@@ -354,7 +358,9 @@ class _Attempt:
                 runs.put(run, runs.FEATURES, made)
 
     def _not_finite(self, error: NotFinite) -> TrainingError:
-        cure = "lower the learning rate, or give the optimizer `clipnorm: 1`; look for extreme values in the data"
+        cure = error.cure or (
+            "lower the learning rate, or give the optimizer `clipnorm: 1`; look for extreme values in the data"
+        )
         where = f"{error.where} in epoch {error.epoch}".lstrip()
         return TrainingError("NS802", f"{error.what} {where}, so training stopped; {self.kept()}", help=cure)
 
