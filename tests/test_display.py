@@ -19,7 +19,7 @@ from test_training import SPEC, points  # noqa: F401
 
 from netspec.graph.ir import Training
 from netspec.graph.training import by_output
-from netspec.runtime.run import progress
+from netspec.runtime.run import display, progress
 from netspec.runtime.run.display import Display
 
 
@@ -32,6 +32,7 @@ def _shown(monkeypatch: pytest.MonkeyPatch, columns: int = 100, lines: int = 24)
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("LINES", str(lines))
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(display, "_SECONDS", 0.0)
     stream = _Terminal()
     shown = progress.progress(3, 40, "val_loss", Path("run"), quiet=False, stream=stream)
     assert isinstance(shown, Display)
@@ -53,6 +54,22 @@ def test_a_terminal_shows_epoch_speed_time_metrics_best_and_memory(monkeypatch: 
     assert re.search(r"a_accuracy +0\.7500 +0\.7500 +0\.7000", text), text[-800:]
     if sys.platform == "linux":
         assert re.search(r"\d MB", text)
+
+
+def test_many_short_epochs_are_drawn_seldom_and_none_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(display, "_SECONDS", 1000.0)
+    stream = _Terminal()
+    shown = progress.progress(50, 4, "loss", Path("run"), quiet=False, stream=stream)
+    for epoch in range(1, 51):
+        shown.epoch_begins(epoch)
+        shown.stepped(4, {"loss": np.float32(0.5)})
+        shown.epoch_ends(epoch, 0.01, {"loss": 1.0 / epoch})
+    assert stream.getvalue().count("steps/s") == 0 and stream.getvalue().count("0/4") == 1
+    shown.close()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    assert [int(number) for number in re.findall(r"epoch (\d+)/50  0", text)] == [*range(1, 51)]
+    assert "best loss 0.0200 in epoch 50" in text
 
 
 def test_what_is_logged_of_several_outputs_stands_together(monkeypatch: pytest.MonkeyPatch) -> None:

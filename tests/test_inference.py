@@ -19,6 +19,7 @@ from netspec.render import results
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.model.build import BuildError
 from netspec.runtime.run import evaluating, inference, predictions, runs, training
+from netspec.runtime.run.choices import Choice
 from netspec.runtime.run.inference import UsageError
 from netspec.runtime.run.runs import RunError
 
@@ -103,11 +104,12 @@ def test_one_row_for_each_row_in_order_with_what_is_kept(
     found = inference.predict(*trained, rows, keep=("id", "text"), out=out)
     assert found.rows == 4
     written = list(table(out.read_bytes().decode("utf-8")))
-    assert list(written[0]) == ["id", "text", "kind_lily", "kind_rose", "kind_tulip", "height"]
+    assert list(written[0]) == ["id", "text", "kind_lily", "kind_rose", "kind_tulip", "kind_class", "height"]
     assert [row["id"] for row in written] == ["007", "1,5", "NA", " x "]
     assert written[0]["text"] == "a rose, red\nand tall"
     best = [max(("rose", "lily", "tulip"), key=lambda kind: float(row[f"kind_{kind}"])) for row in written]
     assert [best[at] for at in (0, 1, 3)] == ["rose", "lily", "tulip"]
+    assert [row["kind_class"] for row in written] == best
     assert all(abs(sum(float(row[f"kind_{k}"]) for k in ("rose", "lily", "tulip")) - 1) < 1e-5 for row in written)
     for column, array in {"kind_lily": found.outputs["kind"][:, 0], "height": found.outputs["height"][:, 0]}.items():
         assert [np.float32(row[column]) for row in written] == list(array), "not a bit is lost"
@@ -141,6 +143,7 @@ def test_every_kind_of_file_holds_the_same(
         assert [line["id"] for line in lines] == ["007", "1,5", "NA", " x "]
         assert [np.float32(line["kind"]["lily"]) for line in lines] == list(found.outputs["kind"][:, 0])
         assert [np.float32(line["height"]) for line in lines] == list(found.outputs["height"][:, 0])
+        assert [line["kind_class"] for line in lines] == [max(line["kind"], key=line["kind"].get) for line in lines]
         return
     if suffix == ".parquet":
         import pyarrow.parquet
@@ -152,6 +155,36 @@ def test_every_kind_of_file_holds_the_same(
         columns = {name: [row[name] for row in read] for name in read[0]}
     assert list(columns) == list(found.columns()) and columns["id"] == ["007", "1,5", "NA", " x "]
     assert [np.float32(cell) for cell in columns["kind_lily"]] == list(found.outputs["kind"][:, 0])
+    names = [name.removeprefix("kind_") for name in columns if name.startswith("kind_")][:3]
+    assert columns["kind_class"] == [names[at] for at in found.outputs["kind"].argmax(axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("choice", "numbers", "expected"),
+    [
+        (Choice(), [[0.1, 0.9], [0.5, 0.5]], [1, 0]),
+        (Choice(("a", "b")), [[0.1, 0.8, 0.1], [0.0, 0.1, 0.9]], ["b", "2"]),
+        (Choice(("no", "yes"), 0.0), [[0.2], [-0.2], [0.0]], ["yes", "no", "no"]),
+        (Choice(("no", "yes"), 0.5), [0.6, 0.4], ["yes", "no"]),
+        (Choice((), 0.5), [[0.6]], None),  # the number says it already
+        (Choice(("a", "b"), 0.5), [[0.6, 0.2]], None),  # several labels
+        (Choice(("a", "b")), [[[0.6, 0.2]]], None),  # a sequence
+    ],
+)
+def test_a_class_is_read_off_the_numbers_of_an_output(choice: Choice, numbers: list[Any], expected: Any) -> None:
+    array = np.array(numbers, np.float32)
+    found = predictions.Form.of({"y": array}, {}, {"y": choice})
+    assert choice.fits(array.shape[1:]) == (expected is not None) == ("y_class" in found.columns())
+    if expected is not None:
+        assert choice.of(array).tolist() == expected
+        assert found.table({"y": array}, {})["y_class"].to_pylist() == expected
+        assert choice.of(array[:0]).tolist() == found.table({"y": array[:0]}, {})["y_class"].to_pylist() == []
+
+
+def test_a_class_takes_no_other_columns_name() -> None:
+    numbers = {"y": np.eye(2, dtype=np.float32), "y_class": np.ones((2, 1), np.float32)}
+    form = predictions.Form.of(numbers, {}, {"y": Choice()})
+    assert form.columns() == ("y_0", "y_1", "y_class") and form.table(numbers, {})["y_class"].to_pylist() == [1, 1]
 
 
 def test_blocks_are_written_as_they_come(
@@ -171,9 +204,9 @@ def test_blocks_are_written_as_they_come(
     assert len(blocks) == 2
     mine, theirs = (list(csv.reader(io.StringIO(text.decode()))) for text in (b"".join(blocks), whole.getvalue()))
     assert [row[0] for row in mine] == [row[0] for row in theirs] and mine[0] == theirs[0]
-    assert np.allclose(
-        [[float(cell) for cell in row[1:]] for row in mine[1:]], [[float(c) for c in r[1:]] for r in theirs[1:]]
-    )
+    assert mine[0][4] == "kind_class" and [row[4] for row in mine] == [row[4] for row in theirs]
+    numbers = [[[float(cell) for cell in (*row[1:4], row[5])] for row in each[1:]] for each in (mine, theirs)]
+    assert np.allclose(*numbers)
 
 
 def test_nothing_is_overwritten_without_force(trained: tuple[Path, Checked], rows: Path, tmp_path: Path) -> None:

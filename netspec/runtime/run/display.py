@@ -1,6 +1,6 @@
 """How training looks on a terminal: a line for each epoch that is over, and below them what is going on now.
 
-Numbers are converted when they are shown, which is ten times a second at most.
+It is drawn five times a second at most.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from netspec.runtime.run.telling import line, short
+from netspec.runtime.run.telling import Pace, line, short
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+_SECONDS = 0.2  # between two drawings, each of which takes some milliseconds
 
 
 class Display:
@@ -54,8 +56,15 @@ class Display:
         )
         self._task = self._bar.add_task("", total=steps)
         self._live = Live(
-            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+            self,
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
+        self._pace = Pace(seconds=_SECONDS)
+        self._lines: list[str] = []  # of epochs that are over, not printed yet
         self._live.start()
 
     def epoch_begins(self, number: int) -> None:
@@ -75,19 +84,32 @@ class Display:
         self._show()
 
     def epoch_ends(self, number: int, seconds: float, logs: Mapping[str, Any]) -> None:
-        """The epoch's line, above the bar."""
+        """The epoch's line, above the bar: at once, or with those of other short epochs."""
         self._last = dict(logs)
         watched = logs.get(self._monitor)
         if isinstance(watched, float) and (self._best is None or watched < self._best[0]):
             self._best = watched, number
-        self._console.print(line(number, self._epochs, seconds, logs))
+        self._lines.append(line(number, self._epochs, seconds, logs))
+        self._show()
 
     def close(self) -> None:
         """Takes the bar away."""
+        self._show(now=True)
         self._live.stop()
 
-    def _show(self) -> None:
-        self._live.update(Group(self._bar, self._facts(), *self._metrics()), refresh=True)
+    def _show(self, *, now: bool = False) -> None:
+        """Draws everything, which takes some milliseconds, and so not for each of many short epochs."""
+        if not (now or self._pace()):
+            return
+        if not self._lines:
+            self._live.refresh()
+            return
+        lines, self._lines = self._lines, []
+        self._console.print("\n".join(lines))  # which draws all below anew
+
+    def __rich__(self) -> RenderableType:
+        """What is going on at the moment when it is drawn."""
+        return Group(self._bar, self._facts(), *self._metrics())
 
     def _facts(self) -> RenderableType:
         now = time.perf_counter()

@@ -12,7 +12,7 @@ import numpy as np
 
 from netspec.graph.ir import KerasObject
 from netspec.graph.training import loss_class
-from netspec.runtime.run.scores import BINARY, ONE_HOT
+from netspec.runtime.run.scores import BINARY, ONE_HOT, SPARSE
 
 GRID = np.linspace(0, 1, 51)  # of the curves
 _MATRIX = 30  # classes of a matrix; beyond, the pairs that are confused most often
@@ -22,7 +22,6 @@ _NUMBERS = 4  # of a row, that are looked at each for itself
 _BARS = 30
 _DOTS = 300
 _FAR = 0.5  # percent of the residuals at each end, which the bars leave out
-_SPARSE = "SparseCategoricalCrossentropy"
 Plain = dict[str, Any]
 
 
@@ -57,7 +56,7 @@ class Evidence:
         truth, guess = self._truth, self._guess
         if not len(truth) or not np.isfinite(guess).all():
             return None
-        if self._kind == _SPARSE:
+        if self._kind == SPARSE:
             return self._told(truth.reshape(-1), guess.reshape(-1, guess.shape[-1]))
         if self._kind in ONE_HOT and guess.shape[-1] > 1 and truth.shape == guess.shape:
             return self._told(truth.argmax(axis=-1).reshape(-1), guess.reshape(-1, guess.shape[-1]))

@@ -25,6 +25,7 @@ from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table, pieces
 from netspec.runtime.model.build import build
 from netspec.runtime.run import checkpoints, origins, predictions, runs
+from netspec.runtime.run.choices import choices
 from netspec.runtime.run.predictions import Predictions, UsageError, Writer
 from netspec.runtime.run.progress import counting
 from netspec.runtime.run.runs import RunError, RunRecord
@@ -71,10 +72,10 @@ def predict(
         parts = []
         for outputs, kept in found.blocks():
             if target is not None:
-                target.write(outputs, kept, found.names)
+                target.write(outputs, kept, found.choices)
             parts.append((outputs, kept))
         everything, carried = predictions.joined(parts)
-    return Predictions(everything, found.names, carried, found.rows)
+    return Predictions(everything, found.choices, carried, found.rows)
 
 
 def write_predictions(
@@ -101,7 +102,7 @@ def write_predictions(
     ):
         assert target is not None
         for outputs, kept in found.blocks():
-            target.write(outputs, kept, found.names)
+            target.write(outputs, kept, found.choices)
             if not isinstance(out, Path):
                 out.flush()
             count(len(next(iter(outputs.values()))))
@@ -118,7 +119,7 @@ class _Predicting:
         self._prepared, self._checked, self._keep = prepared_by(record), checked, tuple(dict.fromkeys(keep))
         wanted = tuple(dict.fromkeys((*self._prepared.input_columns, *keep)))
         self._rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
-        self.rows, self.names = self._rows.rows, self._prepared.class_names
+        self.rows, self.choices = self._rows.rows, choices(checked, self._prepared)
         self._model = model_of(run, checked, best=best)
         self._batch_size = batch_size
         train = checked.data.train if checked.data is not None else None

@@ -21,11 +21,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from netspec.errors import NetspecError
+from netspec.runtime.run.choices import Choice
 
 MOST_COLUMNS = 5000  # of predictions in a table
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".npz")
 Outputs = Mapping[str, np.ndarray]
 Kept = Mapping[str, Sequence[str]]
+Choices = Mapping[str, Choice]
 
 
 class UsageError(NetspecError):
@@ -34,19 +36,25 @@ class UsageError(NetspecError):
 
 @dataclass(frozen=True)
 class Form:
-    """What a row of predictions is made of: columns carried along, then each output's shape, and its classes' names."""
+    """What a row of predictions is made of: columns carried along, then each output's shape, and its classes."""
 
     kept: tuple[str, ...]
     shapes: Mapping[str, tuple[int, ...]]
-    names: Mapping[str, tuple[str, ...]]
+    choices: Choices
 
     @classmethod
-    def of(cls, outputs: Outputs, kept: Kept, names: Mapping[str, tuple[str, ...]]) -> Form:
+    def of(cls, outputs: Outputs, kept: Kept, choices: Choices) -> Form:
         """That of a block."""
-        return cls(tuple(kept), {name: array.shape[1:] for name, array in outputs.items()}, names)
+        return cls(tuple(kept), {name: array.shape[1:] for name, array in outputs.items()}, choices)
+
+    def chosen(self) -> frozenset[str]:
+        """The outputs whose predicted class has a column of its own: where no other column has its name."""
+        fit = (name for name, shape in self.shapes.items() if name in self.choices and self.choices[name].fits(shape))
+        taken = {*self.kept, *self.shapes, *itertools.chain(*self._numbers().values())}
+        return frozenset(name for name in fit if f"{name}_class" not in taken)
 
     def columns(self) -> tuple[str, ...]:
-        """The header: what is carried along, then `<output>` for one value, `<output>_<class>` for several.
+        """The header: what is carried along, `<output>` or `<output>_<class>` for each number, and `<output>_class`.
 
         Raises:
             UsageError: too many columns, or two of one name.
@@ -57,20 +65,30 @@ class Form:
                 f"the outputs hold {width:,} numbers a row, a table at most {MOST_COLUMNS:,}",
                 help="write arrays instead: -o predictions.npz",
             )
-        columns = list(self.kept)
-        for name, shape in self.shapes.items():
-            columns.extend(_columns(name, shape, self.names.get(name, ())))
+        columns, chosen = list(self.kept), self.chosen()
+        for name, numbers in self._numbers().items():
+            columns += [*numbers, *([f"{name}_class"] if name in chosen else [])]
         twice = next((column for column in columns if columns.count(column) > 1), None)
         if twice is not None:
             raise UsageError(f"two columns would be named `{twice}`", help="keep another column, or write a .npz file")
         return tuple(columns)
 
+    def _numbers(self) -> dict[str, list[str]]:
+        """By output the columns of its numbers."""
+        return {
+            name: _columns(name, shape, self.choices[name].names if name in self.choices else ())
+            for name, shape in self.shapes.items()
+        }
+
     def table(self, outputs: Outputs, kept: Kept) -> pa.Table:
         """A block as an Arrow table."""
         arrays: list[Any] = [pa.array(list(cells), pa.string()) for cells in kept.values()]
+        chosen = self.chosen()
         for name in self.shapes:
-            flat = outputs[name].reshape(len(outputs[name]), -1)
+            flat = outputs[name].reshape(len(outputs[name]), int(np.prod(self.shapes[name])))
             arrays += [pa.array(np.ascontiguousarray(flat[:, at])) for at in range(flat.shape[1])]
+            if name in chosen:
+                arrays.append(_classes(self.choices[name].of(outputs[name])))
         return pa.Table.from_arrays(arrays, names=list(self.columns()))
 
 
@@ -79,26 +97,26 @@ class Predictions:
     """Every output's array by name, a row for each input row, in order; and the columns that were carried along."""
 
     outputs: Outputs
-    names: Mapping[str, tuple[str, ...]]  # of the classes, where an output has named ones
+    choices: Choices  # what the classes of an output are, where it has some
     kept: Kept
     rows: int
 
     def columns(self) -> tuple[str, ...]:
         """The header. Raises UsageError for too many columns, or two of one name."""
-        return Form.of(self.outputs, self.kept, self.names).columns()
+        return Form.of(self.outputs, self.kept, self.choices).columns()
 
     def write(self, stream: TextIO, separator: str = ",") -> None:
         """The table as CSV."""
         raw = io.BytesIO()
         with Text(raw, separator) as writer:
-            writer.write(self.outputs, self.kept, self.names)
+            writer.write(self.outputs, self.kept, self.choices)
         stream.write(raw.getvalue().decode("utf-8"))
 
 
 class Writer(Protocol):
     """Takes blocks of predictions; a context manager, whole when it ends."""
 
-    def write(self, outputs: Outputs, kept: Kept, names: Mapping[str, tuple[str, ...]]) -> None:
+    def write(self, outputs: Outputs, kept: Kept, choices: Choices) -> None:
         """The next rows."""
 
 
@@ -113,9 +131,9 @@ class Text(contextlib.AbstractContextManager["Text"]):
 
     _form: Form | None
 
-    def write(self, outputs: Outputs, kept: Kept, names: Mapping[str, tuple[str, ...]]) -> None:
+    def write(self, outputs: Outputs, kept: Kept, choices: Choices) -> None:
         """The next rows, with a header above the first."""
-        first, form = self._form is None, self._form or Form.of(outputs, kept, names)
+        first, form = self._form is None, self._form or Form.of(outputs, kept, choices)
         block = io.BytesIO()
         if first:
             block.write(_header(form.columns(), self._separator))
@@ -125,7 +143,7 @@ class Text(contextlib.AbstractContextManager["Text"]):
 
 
 class Lines(contextlib.AbstractContextManager["Lines"]):
-    """JSON Lines: what is carried along, and each output as a number, a list, or a mapping from class to number."""
+    """JSON Lines: what is carried along, each output as a number, a list, or a mapping by class, and its class."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -133,15 +151,17 @@ class Lines(contextlib.AbstractContextManager["Lines"]):
     def __exit__(self, *error: object) -> None:
         """Nothing is left to write."""
 
-    def write(self, outputs: Outputs, kept: Kept, names: Mapping[str, tuple[str, ...]]) -> None:
+    def write(self, outputs: Outputs, kept: Kept, choices: Choices) -> None:
         """The next rows."""
         clash = next((name for name in kept if name in outputs), None)
         if clash is not None:
-            raise UsageError(f"column `{clash}` has the name of an output")
+            raise UsageError(f"column `{clash}` has the name of an output", help="leave it out, or write a .csv file")
         rows = len(next(iter(outputs.values())))
         plain = {name: _shortest(array) for name, array in outputs.items()}
-        for name, cells in plain.items():
-            known = names.get(name, ())
+        for name in Form.of(outputs, kept, choices).chosen():
+            plain[f"{name}_class"] = choices[name].of(outputs[name]).tolist()
+        for name in outputs:
+            cells, known = plain[name], choices[name].names if name in choices else ()
             if known and outputs[name].shape[1:] == (len(known),):
                 plain[name] = [dict(zip(known, row, strict=True)) for row in cells]
             elif outputs[name].shape[1:] == (1,):
@@ -166,9 +186,9 @@ class Parquet(contextlib.AbstractContextManager["Parquet"]):
         if self._writer is not None:
             self._writer.close()
 
-    def write(self, outputs: Outputs, kept: Kept, names: Mapping[str, tuple[str, ...]]) -> None:
+    def write(self, outputs: Outputs, kept: Kept, choices: Choices) -> None:
         """The next rows."""
-        table = Form.of(outputs, kept, names).table(outputs, kept)
+        table = Form.of(outputs, kept, choices).table(outputs, kept)
         if self._writer is None:
             self._writer = pyarrow.parquet.ParquetWriter(self._path, table.schema)
         self._writer.write_table(table)
@@ -190,11 +210,11 @@ class Arrays(contextlib.AbstractContextManager["Arrays"]):
         with self._path.open("wb") as file:
             np.savez(file, allow_pickle=False, **cells, **outputs)
 
-    def write(self, outputs: Outputs, kept: Kept, names: Mapping[str, tuple[str, ...]]) -> None:
+    def write(self, outputs: Outputs, kept: Kept, choices: Choices) -> None:
         """The next rows."""
         clash = next((name for name in kept if name in outputs), None)
         if clash is not None:
-            raise UsageError(f"column `{clash}` has the name of an output")
+            raise UsageError(f"column `{clash}` has the name of an output", help="leave it out, or write a .csv file")
         self._blocks.append((outputs, kept))
 
 
@@ -232,6 +252,10 @@ def _columns(name: str, shape: tuple[int, ...], classes: Sequence[str]) -> list[
     if len(shape) == 1 and len(classes) == shape[0]:
         return [f"{name}_{label}" for label in classes]
     return ["_".join((name, *map(str, at))) for at in itertools.product(*map(range, shape))]
+
+
+def _classes(found: np.ndarray) -> pa.Array:
+    return pa.array(found, pa.string() if found.dtype == object else pa.int64())
 
 
 def _header(columns: Sequence[str], separator: str) -> bytes:

@@ -21,7 +21,8 @@ Number = float | list[Any]  # a metric is a number, or a list of them where it h
 
 ONE_HOT = frozenset(("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge", "KLDivergence"))
 BINARY = frozenset(("BinaryCrossentropy", "BinaryFocalCrossentropy"))
-CLASSIFYING = ONE_HOT | BINARY | {"SparseCategoricalCrossentropy"}
+SPARSE = "SparseCategoricalCrossentropy"
+CLASSIFYING = ONE_HOT | BINARY | {SPARSE}
 _ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 
