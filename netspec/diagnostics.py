@@ -114,6 +114,7 @@ NS532 failing-python         error
 NS534 low-precision          warning
 NS535 eager-jit              error
 NS536 deterministic-jit      error
+NS537 sees-ahead             warning
 NS601 too-big                warning
 NS602 over-budget            error
 NS603 many-steps             warning
@@ -131,6 +132,7 @@ NS710 label-range            error
 NS711 label-form             error
 NS712 input-range            error
 NS713 label-in-input         error
+NS714 trained-on             warning
 NS801 bad-run                error
 NS802 not-finite             error
 NS901 internal-error         error

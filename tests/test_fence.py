@@ -71,6 +71,7 @@ EDGES: Mapping[str, set[str]] = {
         "graph.costs",
         "graph.grouping",
         "graph.infer",
+        "graph.kept",
         "graph.limits",
         "graph.names",
         "graph.own",

@@ -144,7 +144,8 @@ def test_validate_refuses_what_fit_refuses(rows: str, words: str, tmp_path: Path
 
 def test_metrics_of_whole_rows_are_warned_of(tmp_path: Path) -> None:
     table(tmp_path)
-    found = analyze_text(SPEC.replace("[mae,", "[r2_score,"), folder=str(tmp_path)).diagnostics
+    every = analyze_text(SPEC.replace("[mae,", "[r2_score,"), folder=str(tmp_path)).diagnostics
+    found = [each for each in every if each.code != "NS714"]  # which is about the file that is held out too
     assert [each.code for each in found] == ["NS520"] and "masks labels one by one" in found[0].message
 
 

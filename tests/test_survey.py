@@ -240,6 +240,13 @@ def test_a_person_is_told_where_to_look(changed: dict[str, Any], said: str | Non
         assert any(said in line for line in found), found
 
 
+def test_a_single_row_is_told_as_one(tmp_path: Path) -> None:
+    dice = np.random.default_rng(5)
+    table(tmp_path, "train.csv", 1, dice)
+    table(tmp_path, "other.csv", 1, dice)
+    assert any("in the one training row that has it, so" in line for line in concerns(surveyed(tmp_path, SPREAD)))
+
+
 def test_two_draws_of_one_population_are_not_warned_of(tmp_path: Path) -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)

@@ -123,6 +123,22 @@ def test_what_is_refused(cells: list[str], shape: Any, words: str, tmp_path: Pat
     assert words in refused(spec(shape=shape), tmp_path)
 
 
+def test_an_empty_list_is_a_missing_one(tmp_path: Path) -> None:
+    csv(tmp_path, ["1 2", "[]", "5 6"], ["1 2", "3 4", "[ ]"])
+    target = {"column": "label", "array": True}
+    found = read(spec(shape=[2], target=target, units=2), tmp_path).train
+    assert found.examples.x["x"].tolist() == [[1, 2], [1, 2]]
+    assert found.examples.y["y"].tolist() == [[1, 2], [3, 4]]
+    lines = [{"a": [1, 2], "label": 1}, {"a": [], "label": 2}, {"a": None, "label": 3}, {"a": [5, 6], "label": 4}]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    filled = made(spec(shape=[2], file="t.jsonl"), tmp_path)
+    assert filled.tolist() == [[1, 2], [3, 4], [3, 4], [5, 6]]
+    dropped = made(spec(ARRAY | {"missing": "drop"}, shape=[2], file="t.jsonl"), tmp_path)
+    assert dropped.tolist() == [[1, 2], [5, 6]]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, [lines[0], lines[1], lines[3]])))  # none is null
+    assert made(spec(shape=[2], file="t.jsonl"), tmp_path).tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
 def test_shapes_that_no_list_makes(tmp_path: Path) -> None:
     csv(tmp_path, ["1 2"])
     assert "only the first of its dimensions may be free" in refused(spec(shape=[2, None, 3]), tmp_path)

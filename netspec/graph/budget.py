@@ -5,6 +5,7 @@ What is known alone is held against a limit; what is not known is said only wher
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -64,17 +65,25 @@ def _check_weights(typed: TypedGraph, report: Report) -> bool:
 
 
 def _check_outputs(typed: TypedGraph, report: Report) -> None:
-    """The first step that puts out terabytes for one example; what comes below it has them from there."""
+    """The first input or step that is terabytes for one example; what comes below it has them from there."""
+    for name in typed.graph.inputs:
+        if (numbers := _numbers_of(typed, Tensor(name))) * _SMALLEST > LARGE:
+            about = f"input `{name}` takes about {show_bytes(numbers * 4)} for one example"
+            report.add("NS601", ("inputs", name), about, key=True, help="look at its sizes")
+            return
     for part in typed.nested.values():
         for call in part.graph.calls:
-            shape = part.types[Tensor(call.name)].shape
-            numbers = 1
-            for dim in () if isinstance(shape, Unknown) else shape[1:]:
-                numbers *= dim if isinstance(dim, int) else 1
+            numbers = _numbers_of(part, Tensor(call.name))
             if numbers * _SMALLEST > LARGE:
                 about = f"what this step puts out takes about {show_bytes(numbers * 4)} for one example"
                 report.add_at("NS601", _place(report, _at(call)), about, help="look at its sizes")
                 return
+
+
+def _numbers_of(typed: TypedGraph, tensor: Tensor) -> int:
+    """How many numbers a tensor has for one example, at the least."""
+    shape = typed.types[tensor].shape
+    return 1 if isinstance(shape, Unknown) else math.prod(dim for dim in shape[1:] if isinstance(dim, int))
 
 
 def _check_budget(spec: Spec, budget: Budget, typed: TypedGraph, report: Report) -> None:

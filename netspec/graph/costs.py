@@ -16,7 +16,7 @@ from netspec.graph.infer import infer, own_weights, plus
 from netspec.graph.ir import Call, Graph, LayerDef, Tensor, TypedGraph
 from netspec.language.schema import Input
 
-_BYTES = {
+BYTES = {
     **dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"), 1),
     **dict.fromkeys(("int16", "uint16", "float16", "bfloat16"), 2),
     **dict.fromkeys(("int32", "uint32", "float32"), 4),
@@ -266,7 +266,7 @@ class _Costing:
             batch = self.batch
         else:
             self.even = False
-        product: int | Unknown = _BYTES.get(tensor.dtype, UNKNOWN)
+        product: int | Unknown = BYTES.get(tensor.dtype, UNKNOWN)
         for dim in (batch, *rest):
             product = UNKNOWN if dim is None else _product(product, dim)
         return product
@@ -354,7 +354,7 @@ def _holders(layer: Any) -> list[Any]:
 def _size_of(policy: Any) -> int | Unknown:
     if policy is None or policy in _MIXED:
         return 4
-    return _BYTES.get(policy, UNKNOWN) if isinstance(policy, str) else UNKNOWN
+    return BYTES.get(policy, UNKNOWN) if isinstance(policy, str) else UNKNOWN
 
 
 def _product(one: int | Unknown, other: int | Unknown) -> int | Unknown:

@@ -123,13 +123,14 @@ def numbers_in(cell: str, decimal: str = ".") -> list[float] | None:
     return [number_or_nan(item) for item in _ITEMS.findall(cell)]
 
 
-def lacks(cell: str, decimal: str = ".") -> bool:
-    """Whether a trimmed cell holds no list, or one that lacks a number.
+def lacks(cell: str, decimal: str = ".", exact: bool = False) -> bool:
+    """Whether a trimmed cell holds no list, or one that lacks a number; where each has as many, an empty one is none.
 
-    >>> lacks("NA"), lacks("1 null"), lacks("1 2"), lacks("[]")
-    (True, True, False, False)
+    >>> lacks("NA"), lacks("1 null"), lacks("1 2"), lacks("[]"), lacks("[]", exact=True)
+    (True, True, False, False, True)
     """
-    return is_missing(cell) or any(map(math.isnan, numbers_in(cell, decimal) or ()))
+    found = numbers_in(cell, decimal)
+    return is_missing(cell) or (exact and found == []) or any(map(math.isnan, found or ()))
 
 
 def number_or_nan(item: str) -> float:

@@ -23,6 +23,7 @@ from netspec.probe import held, vocabulary
 from netspec.probe.leaks import check_labels
 from netspec.probe.model import Looked, Model
 from netspec.probe.tables import ProbeError, columns
+from netspec.probe.twice import check_files
 
 if TYPE_CHECKING:
     from netspec.probe.look import Parts
@@ -40,6 +41,7 @@ def check_data(data: Data, model: Model, folder: FilePath, report: Report) -> tu
     _check_names("augment", data.augment, inputs, "an input", {}, report)
     _check_names("targets", data.targets, outputs, "an output", model.steps, report)
     check_labels(data, model, report)
+    check_files(data, folder, report)
     fed, taught = _meant(data.features, inputs), _meant(data.targets, outputs, model.steps)
     known = replace(  # what a misspelt name means has columns, which are not looked at
         model,

@@ -261,7 +261,9 @@ def _dropping(parts: Parts, decimal: str = ".") -> dict[str, Callable[[str], boo
         cells = any(getattr(part.feature, kind) for kind in OF_CELLS)
         for name in part.feature.drops(part.columns):
             if part.feature.array is not None:
-                found[name] = partial(lacks, decimal=decimal)
+                form = forms.listed(part.dims, part.feature.array.length)
+                exact = isinstance(form, forms.Listed) and form.exact
+                found[name] = partial(lacks, decimal=decimal, exact=exact)
             elif not cells or name not in found:
                 found[name] = operator.not_ if cells else is_missing
     return found

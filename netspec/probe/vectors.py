@@ -88,6 +88,8 @@ class Vectors(Numbers):
         if found is None:
             self.tally("list", column).add(row_of(block, at), cell)
             return ()
+        if form.exact and not found:
+            return (math.nan,) * ((form.steps or 0) * form.width)
         fault = form.fault(len(found))
         if fault is not None:
             self.tally("length", column).add(row_of(block, at), fault)
@@ -124,6 +126,7 @@ def parse(one: Labels, name: str) -> bool:
     values: list[float] = []
     for at, cell in enumerate(one.held.cells[name]):
         found = [math.nan] * width if is_missing(cell) else numbers_in(cell, one.sheet.decimal)
+        found = [math.nan] * width if form.exact and found == [] else found
         if found is None:
             bad.add(one.held.row(at), cell)
         elif (fault := form.fault(len(found))) is not None:

@@ -67,6 +67,10 @@ def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, reso
         from netspec.graph.checks.masks import check_masks
 
         check_masks(spec, found, plan, report)
+    if settled and spec.data is not None and spec.data.train is not None and spec.data.train.text:
+        from netspec.graph.checks.ahead import check_ahead
+
+        check_ahead(typed, plan, report)
     if settled and spec.losses is not None:
         from netspec.graph.checks.gradients import check_gradients
 

@@ -67,6 +67,7 @@ def decoded(table: Table, name: str, size: Size) -> Decoded:
     if isinstance(column, np.ndarray):
         return Decoded(_scaled(table, name, column, size))
     cells: list[Any] = column.to_pylist()
+    check_room((size.height, size.width, size.channels), 4, f"an image of `{name}`")  # scaled, in float32
     found = Decoded(np.zeros((table.rows, size.height, size.width, size.channels), np.uint8))
     if pa.types.is_binary(column.type):
         there = [at for at, cell in enumerate(cells) if cell]

@@ -139,6 +139,7 @@ def _checked(
     if len(infinite):
         at = int(np.searchsorted(np.cumsum(counts), infinite[0], side="right"))
         raise bad_cell(table, name, at, "finite numbers", "an infinite one")
+    gone = gone | (counts == 0) if form.exact else gone  # an empty list is none
     bad = (counts != (form.steps or 0) * width if form.exact else counts % width != 0) & ~gone
     if bad.any():
         at = int(np.flatnonzero(bad)[0])

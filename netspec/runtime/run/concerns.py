@@ -47,7 +47,9 @@ def _of_column(parts: Mapping[str, Column], users: Sequence[str], target: bool) 
     where = f"column `{train.name}` ({', '.join(users)})"
     if not target and train.there and _constant(train):
         value = next(iter(train.counts)) if train.counts else f"{train.spread.least:g}" if train.spread else ""
-        yield f"{where} is `{value}` in all {train.there:,} training rows that have it, so it tells nothing"
+        rows = f"all {train.there:,} training rows" if train.there > 1 else "the one training row"
+        have = "have" if train.there > 1 else "has"
+        yield f"{where} is `{value}` in {rows} that {have} it, so it tells nothing"
     if not target and train.missing > _HALF * train.rows:
         yield f"{where}: {_percent(train.missing / train.rows)} of the training rows have no value"
     if target:

@@ -9,7 +9,7 @@ from typing import Any
 
 from netspec.graph.ir import Checked
 from netspec.language.names import is_pattern
-from netspec.runtime.data import sources
+from netspec.runtime.data import listed, sources
 from netspec.runtime.data.features import Prepared
 from netspec.runtime.data.tables import chosen
 from netspec.runtime.model.build import compile_model
@@ -18,6 +18,7 @@ from netspec.runtime.run.inference import model_of, opened, prepared_by, source_
 from netspec.runtime.run.predictions import UsageError
 from netspec.runtime.run.runs import RunError, RunRecord
 from netspec.runtime.run.scores import Scores
+from netspec.runtime.run.settled import settled
 from netspec.runtime.run.splits import Part, Raw
 
 TIMES = 200  # how often rows are drawn for an interval
@@ -122,9 +123,11 @@ def _rows(
         return None, splits.of_text(prepared, own.model_copy(update={"text": (str(data),)}), str(data)), ()
     if data is not None:
         wanted = tuple(dict.fromkeys((*splits.columns(prepared), *by)))
-        rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
+        dataset = checked.data.dataset if checked.data is not None else None
+        rows = listed.opened(source_of(data, checked, wanted), dataset, wanted)
         raw = Raw(str(data), rows, sources.said_without(rows))
-        return raw, raw.prepared(prepared), ()
+        with settled():
+            return raw, raw.prepared(prepared), ()
     notes = [
         f"`{file}` has changed since training, so some of these rows may have been trained on"
         for file in origins.changed(record)

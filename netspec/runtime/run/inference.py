@@ -19,7 +19,7 @@ from netspec.graph.ir import Checked
 from netspec.language.names import TABULAR, is_pattern, kind_of
 from netspec.language.schema import TABLES, Source
 from netspec.runtime import engine
-from netspec.runtime.data import features, given, sources, windows
+from netspec.runtime.data import features, given, listed, sources, windows
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.tables import Table, pieces
@@ -29,6 +29,7 @@ from netspec.runtime.run.choices import choices
 from netspec.runtime.run.predictions import Predictions, UsageError, Writer
 from netspec.runtime.run.progress import counting
 from netspec.runtime.run.runs import RunError, RunRecord
+from netspec.runtime.run.settled import settled
 from netspec.runtime.run.telling import say
 
 _PIECE = 1 << 16  # rows that are predicted together
@@ -118,7 +119,8 @@ class _Predicting:
         record, _ = opened(run)
         self._prepared, self._checked, self._keep = prepared_by(record), checked, tuple(dict.fromkeys(keep))
         wanted = tuple(dict.fromkeys((*self._prepared.input_columns, *keep)))
-        self._rows = sources.opened(source_of(data, checked, wanted), Path(), columns=wanted)
+        dataset = checked.data.dataset if checked.data is not None else None
+        self._rows = listed.opened(source_of(data, checked, wanted), dataset, wanted)
         self.rows, self.choices = self._rows.rows, choices(checked, self._prepared)
         self._model = model_of(run, checked, best=best)
         self._batch_size = batch_size
@@ -133,7 +135,8 @@ class _Predicting:
         most = min(_PIECE, self._prepared.at_once)
         for table in (sources.joined(self._rows),) if stateful else pieces(self._rows, most):
             kept = {name: _kept(table, name) for name in self._keep}
-            x = self._prepared.inputs(windows.as_read(table) if self._text else table)
+            with settled():
+                x = self._prepared.inputs(windows.as_read(table) if self._text else table)
             outputs = loop.predict(self._model, self._checked, x, size=self._batch_size)
             yield self._prepared.restored(outputs), kept
 

@@ -29,6 +29,7 @@ from netspec.runtime.data.features import MOST_ROWS, Prepared
 from netspec.runtime.data.store import Examples, Gatherer, Held, Store
 from netspec.runtime.data.tables import Rows, Table, pieces
 from netspec.runtime.data.usable import Used
+from netspec.runtime.run import sizing
 from netspec.runtime.run.progress import counting
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -124,11 +125,14 @@ def read(checked: Checked, seed: int, *, quiet: bool = True) -> Splits:
 
     Raises:
         DataError: a file, a column, a cell or a shape that does not fit.
+        TooBig: a batch, or what the model makes of it, surely does not fit into memory.
     """
     data = _data(checked)
     if data.train is not None and data.train.text:
         return _of_a_text(checked, quiet)
+    sizing.check_memory(checked)
     prepared, rows, how = learned(checked, seed, quiet=quiet)
+    sizing.check_rows(checked, prepared, rows[TRAIN])
     made = {
         name: _part(name, prepared, watched(each, f"preparing {name}", quiet, prepared.at_once), how.get(name, ""))
         for name, each in rows.items()

@@ -30,7 +30,7 @@ from netspec.runtime.data.store import room
 from netspec.runtime.data.tables import Rows, Table, pieces
 from netspec.runtime.data.usable import Used
 from netspec.runtime.data.vectors import Arrays
-from netspec.runtime.run import by_length, running, splits
+from netspec.runtime.run import by_length, running, sizing, splits
 from netspec.runtime.run.examples import examples
 from netspec.runtime.run.pictures import Picture, picture
 from netspec.runtime.run.scores import class_numbers
@@ -50,11 +50,12 @@ def survey(checked: Checked, *, rows: int = 3, quiet: bool = True) -> Survey:
         quiet: do not show on a terminal how far it is.
 
     Raises:
-        DataError: what `fit` raises for the same data.
+        DataError: what `fit` raises for the same data; NS601 for examples of more than a gigabyte.
     """
     seed = SEED if checked.fit.seed is None else checked.fit.seed
     if checked.data is not None and checked.data.train is not None and checked.data.train.text:
         return running.survey(checked, seed, rows, quiet=quiet)
+    sizing.check_example(checked)
     prepared, parts, how = splits.learned(checked, seed, quiet=quiet)
     found = {name: _part(name, prepared, each, checked, quiet, how.get(name)) for name, each in parts.items()}
     columns: dict[str, dict[str, Column]] = {}

@@ -189,7 +189,7 @@ class _Attempt:
                 "the training rows are not those that the run was begun with, so it cannot go on with them",
                 help="give it the data back that it had, or train anew",
             )
-        check_memory(checked)
+        check_memory(checked, parts.train.rows, parts.train.examples)
         engine.keras()
         from netspec.runtime.run import by_length, counting, keeping, loop, overflow, rates, scoring
 
