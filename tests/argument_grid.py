@@ -60,6 +60,15 @@ VALUES: dict[str, list[Any]] = {
     "dtype": DTYPE.split(),
     "equation": ["ab,bc->ac", "abc,cd->abd", "...x,xy->...y", "ab,bc"],
     "exclude_layers": [["dense"], ["("]],
+    "filename": ["a.csv", "../a.csv", "/a.csv", "a/"],
+    "filepath": [
+        "a.weights.h5",
+        "{epoch:02d}-{loss:.2f}.weights.h5",
+        "{loss:d}.weights.h5",
+        "{x}.weights.h5",
+        "a.h5",
+        "a.keras",
+    ],
     "groups": [2, 3, 8, -1],
     "idf_weights": [[0.1, 0.2, 0.3], [0.5]],
     "interpolation": ["nearest", "bilinear", "bicubic", "lanczos3"],
@@ -73,7 +82,9 @@ VALUES: dict[str, list[Any]] = {
     "output_shape": [4, [4], [2, 4], [None, 8]],
     "renorm_clipping": [{"rmax": 3.0, "rmin": 0.3}, {"rmax": 0.1, "rmin": 0.3}, {"most": 1.0}],
     "salt": [1, [1, 2]],
+    "save_freq": [2, "epoch"],
     "scale": [0.5, [0.1, 0.2, 0.3], [0.5] * 8],
+    "separator": [";", "\t", "ab", "\n"],
     "shared_axes": [1, [1], 2, [0]],
     "target_class_ids": [[0], [0, 1], [5]],
     "target_shape": [[8], [-1], [2, 4], [3, 3], [-1, -1]],
@@ -176,6 +187,16 @@ TOGETHER: list[tuple[str, str, dict[str, list[Any]]]] = [
     ),
     ("metric", "Precision", {"top_k": [None, 1, 5], "class_id": [None, 0, 3], "thresholds": [None, 0.5, [0.2, 0.8]]}),
     ("callback", "EarlyStopping", {"mode": ["auto", "max"], "patience": [0, 1], "restore_best_weights": [False, True]}),
+    (
+        "callback",
+        "ModelCheckpoint",
+        {
+            "filepath": ["a.keras", "{batch}.keras", "{epoch}-{val_loss:.1f}.weights.h5"],
+            "save_weights_only": [False, True],
+            "save_best_only": [False, True],
+            "save_freq": ["epoch", 1],
+        },
+    ),
     ("callback", "ReduceLROnPlateau", {"factor": [0.1, 1.0], "cooldown": [0, 2], "min_lr": [0, 0.1]}),
 ]
 

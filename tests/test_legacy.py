@@ -340,7 +340,10 @@ def test_an_optimizer_of_then(optimizer: str, code: str, cure: str) -> None:
     [
         ("EarlyStopping: {monitor: loss, epsilon: 0.1}", "NS212", "`min_delta`"),
         ("ReduceLROnPlateau: {monitor: loss, epsilon: 0.1}", "NS212", "`min_delta`"),
-        ("ModelCheckpoint: {filepath: a.h5, period: 3}", "NS213", "last and best weights"),
+        ("ModelCheckpoint: {filepath: a.keras, period: 3}", "NS212", "after every epoch"),
+        ("ModelCheckpoint: {filepath: a.h5}", "NS206", "`a.keras`, or `a.weights.h5` with `save_weights_only: true`"),
+        ("TensorBoard: {log_dir: logs}", "NS213", "`tensorboard: true` under `fit`"),
+        ("BackupAndRestore: {backup_dir: a}", "NS213", "`netspec fit --resume` goes on"),
         ("LearningRateScheduler: {schedule: f}", "NS213", "schedule"),
     ],
 )

@@ -58,6 +58,10 @@ BEYOND = {
     ("ns206-regularizer", 11): "the policy stands elsewhere",
     ("ns205-optimizers", 37): "what it is laid over stands elsewhere",
     ("ns206-operation", 9): "lists in a list that are not equally long",
+    ("ns206-files-of-callbacks", 11): "the other file stands elsewhere",
+    **{("ns206-files-of-callbacks", line): "the other argument stands elsewhere" for line in (13, 14, 22)},
+    **{("ns206-files-of-callbacks", line): "what is logged stands elsewhere" for line in (15, 16, 19, 20)},
+    **{("ns206-files-of-callbacks", line): "how a field is written in a text" for line in (17, 18)},
 }
 
 

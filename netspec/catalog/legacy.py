@@ -27,10 +27,9 @@ _REFUSED: dict[tuple[str, str], str] = {
     ("callback", "LearningRateScheduler"): f"{_RUNS_CODE}; give the optimizer's `learning_rate` a schedule instead",
     ("callback", "RemoteMonitor"): "it sends data over the network",
     ("callback", "TensorBoard"): f"{_WRITES}; `netspec fit --tensorboard`, or `tensorboard: true` under `fit`, does it",
-    ("callback", "CSVLogger"): f"{_WRITES}; every run has its history.csv without it",
-    ("callback", "ModelCheckpoint"): f"{_WRITES}; every run keeps its last and best weights without it",
     ("callback", "OrbaxCheckpoint"): f"{_WRITES}; every run keeps its last and best weights without it",
-    ("callback", "BackupAndRestore"): f"{_WRITES}, and empties the folder that it is given",
+    ("callback", "BackupAndRestore"): "it empties the folder that it is given"
+    "; every run has checkpoints, and `netspec fit --resume` goes on from them",
 }
 
 # Arguments of 2018 and before, with today's form. The kinds are those whose constructors took them.
@@ -107,7 +106,7 @@ _REMOVED: dict[str, dict[str, str]] = {
     "regularizer": {"l": "use `l1` or `l2`"},
     "constraint": {"m": "use `max_value`", "low": "use `min_value`", "high": "use `max_value`"},
     "callback": {
-        "period": "leave it out; weights are kept after every epoch",
+        "period": "leave it out; a file is written after every epoch",
         "epsilon": "use `min_delta`",
     },
     "loss": {"axes": "use `axis`", "fn": "write the loss by its name"},

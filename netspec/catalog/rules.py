@@ -10,6 +10,7 @@ from typing import Any
 
 from netspec.catalog import Entry
 from netspec.catalog.dtypes import dtype_rule, policy_rule
+from netspec.catalog.file_names import file_name, model_file
 from netspec.catalog.values import (
     KERAS,
     LANGUAGE,
@@ -185,6 +186,11 @@ def _odd(value: Any) -> Fault | None:
     fault = sizes(2, origin=WRONG).test(value)
     each = value if isinstance(value, (list, tuple)) else [value]
     return Fault(KERAS) if fault is None and any(one % 2 == 0 for one in each) else fault
+
+
+def _separator(value: Any) -> Fault | None:
+    alone = isinstance(value, str) and len(value) == 1 and (value == "\t" or value.isprintable()) and value != '"'
+    return None if alone else Fault(WRONG if value in ("\r", "\n", '"') else RUN)
 
 
 def _each(names: str, rule: Rule | Callable[[Entry], Rule]) -> dict[str, Rule | Callable[[Entry], Rule]]:
@@ -393,7 +399,17 @@ _BY_CLASS: dict[tuple[str, str], Rule] = {
     ("OrthogonalRegularizer", "mode"): one_of("rows", "columns"),
     ("OrthogonalRegularizer", "factor"): number(0, origin=RUN, point=True),
     ("CosineDecayRestarts", "initial_learning_rate"): number(0, origin=RUN, point=True),
-    **{(name, "mode"): one_of("auto", "min", "max", origin=WRONG) for name in ("EarlyStopping", "ReduceLROnPlateau")},
+    **{
+        (name, "mode"): one_of("auto", "min", "max", origin=WRONG)
+        for name in ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
+    },
+    ("CSVLogger", "filename"): file_name(),
+    ("CSVLogger", "separator"): Rule(
+        "one character, such as `;`", _separator, {"type": "string", "pattern": '^[^"\\r\\n\u0000]$'}
+    ),
+    ("ModelCheckpoint", "filepath"): model_file(),
+    ("ModelCheckpoint", "save_freq"): either(one_of("epoch"), whole(1, origin=WRONG)),
+    ("ModelCheckpoint", "initial_value_threshold"): number(),
     ("ReduceLROnPlateau", "factor"): number(above=0, below=1),
 }
 

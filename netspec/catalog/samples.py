@@ -240,6 +240,8 @@ _VALUES: dict[Any, Any] = {
     "precision": 0.9,
     "sensitivity": 0.9,
     "specificity": 0.9,
+    "filename": "log.csv",
+    "filepath": "best.weights.h5",
 }
 _ALSO: dict[str, dict[str, Any]] = {
     "Discretization": {"bin_boundaries": [0.0, 0.5, 1.0]},
@@ -253,6 +255,7 @@ _ALSO: dict[str, dict[str, Any]] = {
     "RandomFlip": {"mode": "horizontal"},
     "EarlyStopping": {"monitor": "loss", "patience": 5},
     "ReduceLROnPlateau": {"monitor": "loss", "patience": 5},
+    "ModelCheckpoint": {"monitor": "loss", "save_best_only": True, "save_weights_only": True},
     **{name: {"k": 2} for name in ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")},
     "MeanIoU": {"sparse_y_pred": False},
     "IoU": {"sparse_y_pred": False},

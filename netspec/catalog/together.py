@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netspec.catalog.file_names import misnamed
+
 # What scales the loss of a whole model: optimizers and their arguments that are none of some layers alone.
 SCALING = frozenset(("LossScaleOptimizer", "inner_optimizer", "loss_scale_factor"))
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
@@ -17,7 +19,8 @@ _BY_CLASS = {"IoU": None, "OneHotIoU": None, "BinaryIoU": 2}
 def at_odds(kind: str, cls: str, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """The argument at fault, what is wrong and the way out; None where the arguments go together.
 
-    Keras: keras.optimizers.Optimizer, keras.optimizers.schedules.PiecewiseConstantDecay, keras.metrics.IoU and AUC.
+    Keras: keras.optimizers.Optimizer, keras.optimizers.schedules.PiecewiseConstantDecay, keras.metrics.IoU and AUC,
+    keras.callbacks.ModelCheckpoint.
 
     >>> at_odds("optimizer", "SGD", {"clipnorm": 1.0, "clipvalue": 0.5})[1]
     '`clipvalue` beside `clipnorm`; an optimizer clips in one way'
@@ -50,4 +53,6 @@ def at_odds(kind: str, cls: str, args: Mapping[str, Any]) -> tuple[str, str, str
             return "target_class_ids", said, f"classes count from 0, so the last one is {most - 1}"
     elif kind == "metric" and cls == "AUC" and args.get("num_labels") is not None and not args.get("multi_label"):
         return "num_labels", "`num_labels` is for `multi_label: true` alone", "add `multi_label: true`, or leave it out"
+    elif cls == "ModelCheckpoint":
+        return misnamed(args)
     return None

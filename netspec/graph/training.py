@@ -364,7 +364,7 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
     for callback in training.callbacks:
         entry = catalog.find("callback", callback.cls)
         param = entry.param("monitor") if entry else None
-        if param is None:
+        if param is None or (callback.cls == "ModelCheckpoint" and not callback.args.keys() & _WATCHING):
             continue
         monitor = callback.args.get("monitor", param.default)
         path = (*callback.path, "monitor") if "monitor" in callback.args else callback.path
@@ -387,6 +387,7 @@ def _check_monitors(spec: Spec, training: Training, outputs: tuple[str, ...], re
             report.add("NS207", path, said, help=cure)
 
 
+_WATCHING = {"monitor", "save_best_only"}
 _NO_DIRECTION = (
     *("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives", "Mean", "Sum", "MeanMetricWrapper"),
 )

@@ -13,6 +13,7 @@ from netspec.language.spec import Spec
 _STEPPING = frozenset(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lion"))  # a step is about as long as the rate
 _CARRYING = frozenset((*RECURRENT, "Bidirectional"))
 _WAITING = frozenset(("EarlyStopping", "ReduceLROnPlateau"))
+WRITING = frozenset(("CSVLogger", "ModelCheckpoint"))  # files in the run folder
 
 
 def check_fitting(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
@@ -30,6 +31,10 @@ def check_fitting(spec: Spec, found: Survey, plan: Training, report: Report) -> 
     if spec.fit.by_length:
         _lengths(spec, found.typed, report)
     _callbacks(spec, plan, report)
+    if any(callback.cls in WRITING for callback in plan.callbacks):
+        from netspec.graph.checks.writing import check_writing  # few specs have any
+
+        check_writing(spec, found, plan, report)
     _rate(plan, report)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import csv
-import errno
 import io
 import json
 import math
@@ -17,16 +16,14 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from keras.src.saving import saving_lib  # the public way takes no file in memory
 
-from netspec.runtime.run import checkpoints, runs, snapshots
+from netspec.runtime.run import checkpoints, runs, saving, snapshots
 from netspec.runtime.run.cadence import Cadence
 from netspec.runtime.run.checkpoints import Checkpoint
 from netspec.runtime.run.overflow import CURE, Overflows
@@ -34,7 +31,6 @@ from netspec.runtime.run.progress import Progress
 from netspec.runtime.run.scores import Number, plain
 from netspec.runtime.run.snapshots import Snapshot
 
-_MEMORY = 1 << 30  # weights of more bytes are written to the disk at once
 _HELD = 1 << 26  # numbers of more bytes do not wait in memory for a minute to pass, where writing them is cheap enough
 
 
@@ -262,34 +258,11 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             snapshots.put_back(self.model, now)
 
     def _save(self, path: Path) -> None:
-        if self._size > shutil.disk_usage(self._run).free:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        if self._size > _MEMORY:
-            with runs.whole(path, suffix=".weights.h5") as temporary:
-                self.model.save_weights(temporary)
-            return
-        # HDF5 takes the process down when the disk fills up under it, so it writes to memory and we to the disk.
-        content = io.BytesIO()
-        store = saving_lib.H5IOStore(content, mode="w")
-        saving_lib._save_state(
-            self.model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set()
-        )
-        store.close()
-        with runs.whole(path) as temporary, temporary.open("wb") as file:
-            file.write(content.getbuffer())
+        saving.weights(self.model, path, self._size)
 
     def _append(self, epoch: int, values: Mapping[str, Number]) -> None:
-        """A row more; the disk gets it when it likes, for a checkpoint holds all rows that are needed to go on."""
-        path, before = self._run / runs.HISTORY, 0
-        try:
-            with path.open("ab") as file:
-                before = file.tell()
-                file.write(_rows(epoch, [values]))
-        except OSError as error:
-            error.filename = str(path)
-            with suppress(OSError):
-                os.truncate(path, before)  # half a row is none
-            raise
+        """A row more; a checkpoint holds all rows that are needed to go on."""
+        saving.append(self._run / runs.HISTORY, _rows(epoch, [values]))
 
     def _rewrite(self) -> None:
         """history.csv as the checkpoint knows it: rows of later epochs come again."""

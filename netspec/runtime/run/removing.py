@@ -58,8 +58,8 @@ def remove(run: Path) -> None:
             file.unlink(missing_ok=True)
     for folder in _unfinished(run):
         shutil.rmtree(folder, ignore_errors=True)
-    made = {file.parent for file in files} - {run}
-    for folder in (*made, run / runs.FEATURES, run / runs.TENSORBOARD, run):
+    made = {above for file in files for above in file.parents if run in above.parents}
+    for folder in (*sorted(made, reverse=True), run / runs.FEATURES, run / runs.TENSORBOARD, run):  # inner ones first
         with contextlib.suppress(OSError):  # something else lies in it
             folder.rmdir()
     if runs.stamp(run) is not None:
@@ -81,7 +81,7 @@ def _free(run: Path) -> Iterator[None]:
 def _files(run: Path) -> list[Path]:
     """All that a run may have written and that is there, resolved.json last."""
     found = [path for path in run.iterdir() if _LEFT.match(path.name) and not path.is_dir()]
-    found += [*_features(run / runs.FEATURES), *runs.curves(run)]
+    found += [*_features(run / runs.FEATURES), *runs.curves(run), *runs.written(run)]
     found += [run / name for name in runs.FILES if (run / name).is_file() or (run / name).is_symlink()]
     return found
 

@@ -23,7 +23,7 @@ from netspec.language.schema import TABLES
 
 SPEC, RESOLVED, LAST, BEST = "spec.yaml", "resolved.json", "weights.weights.h5", "best.weights.h5"
 FEATURES, HISTORY, METRICS, ENVIRONMENT = "features", "history.csv", "metrics.json", "environment.json"
-CHECKPOINT, TENSORBOARD = "checkpoint.npz", "tensorboard"
+CHECKPOINT, TENSORBOARD, CALLBACKS = "checkpoint.npz", "tensorboard", "callbacks"
 TIMES, EVIDENCE, REPORT = "times.csv", "evidence.json", "report.html"
 RUNNING, FINISHED, INTERRUPTED, FAILED = "running", "finished", "interrupted", "failed"
 FORMAT_VERSION = "1.0"
@@ -118,7 +118,7 @@ def _clear(folder: Path) -> None:
         return
     if (folder / FEATURES / "features.index.json").is_file():
         shutil.rmtree(folder / FEATURES)
-    for name in (*curves(folder), *(folder / name for name in FILES)):
+    for name in (*curves(folder), *written(folder), *(folder / name for name in FILES)):
         name.unlink(missing_ok=True)
 
 
@@ -126,6 +126,12 @@ def curves(folder: Path) -> list[Path]:
     """The event files that a run wrote for TensorBoard; what another program put beside them is not among them."""
     below = folder / TENSORBOARD
     return [] if below.is_symlink() else sorted(below.glob("*/events.out.tfevents.*.netspec"))
+
+
+def written(folder: Path) -> list[Path]:
+    """The files that callbacks wrote."""
+    below = folder / CALLBACKS
+    return [] if below.is_symlink() else sorted(each for each in below.rglob("*") if not each.is_dir())
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.graph.training import by_output
 from netspec.runtime import engine
-from netspec.runtime.model.build import TooBig, build, callbacks
+from netspec.runtime.model.build import TooBig, build
 from netspec.runtime.run import calls, origins, reporting, runs, splits, timing
 from netspec.runtime.run.cadence import SECONDS, Cadence
 from netspec.runtime.run.progress import Heard, Progress, progress
@@ -191,10 +191,10 @@ class _Attempt:
             )
         check_memory(checked, parts.train.rows, parts.train.examples)
         engine.keras()
-        from netspec.runtime.run import by_length, counting, keeping, loop, overflow, rates, scoring
+        from netspec.runtime.run import by_length, counting, keeping, loop, overflow, rates, scoring, writers
 
         steps = loop.steps(checked, parts.train.rows)
-        own = callbacks(checked)
+        own = writers.callbacks(checked)
         at_once = calls.steps_at_once(checked, steps, own, None if resumed is None else resumed.steps_per_execution)
         if checked.fit.eager and not quiet:
             say(sys.stderr, f"note: {calls.SLOWLY}")
@@ -216,6 +216,7 @@ class _Attempt:
             self._go_on(resumed, spec_text, parts, seed, dummy)
         run = self.run
         assert run is not None
+        writers.settle(own, run, since)
         monitor = "val_loss" if parts.validation else "loss"
         groups = by_output(checked.training, tuple(checked.typed.graph.outputs))
         bare = progress(checked.fit.epochs, steps, monitor, run, quiet=quiet, heard=heard, groups=groups)
