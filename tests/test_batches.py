@@ -281,6 +281,18 @@ def test_order_is_stable() -> None:
     assert abs(correlation) < 0.05
 
 
+def test_rows_are_let_go_when_training_is_over() -> None:
+    data = dataset(
+        {"v": np.zeros(9)}, {"o": np.zeros(9)}, batch_size=4, shuffle=True, seed=3, epoch=Epoch(), whole=True
+    )
+    batch = iter(data)  # which goes on through further epochs
+    assert [len(next(batch)[0]) for _ in range(3)] == [4, 4, 1]
+    assert [tensor.shape[0] for tensor in tf.nest.flatten(data._kept())] == [9, 9]
+    data.close()
+    held = [tf.raw_ops.ReadVariableOp(resource=each.handle, dtype=each.dtype) for each in data._kept._variables]
+    assert [tensor.shape[0] for tensor in held] == [0, 0]
+
+
 def test_one_iterator_serves_epochs_that_are_used_up() -> None:
     x, y = {"v": np.arange(11.0)}, {"o": np.arange(11.0)}
 

@@ -63,6 +63,11 @@ class Shuffled(slicing.Wrapping):
         self._given = number
         return _Spare(lambda: self._epoch_of(number)) if spare else iter(self._epoch_of(number))
 
+    def close(self) -> None:
+        """Let go of the rows: there is no further epoch."""
+        self._running = None
+        self._kept.close()
+
     def _orders(self, first: int, count: int) -> np.ndarray:
         """The orders of so many epochs, (count, rows)."""
         rows = slice(self._skip * self._batch_size, self._used)

@@ -40,6 +40,11 @@ class Kept:
     def __call__(self) -> Any:
         return tf.nest.map_structure(lambda variable: variable.read_value(), self._variables)
 
+    def close(self) -> None:
+        """Give the memory back at once: data sets refer to themselves, which Python's collector finds but late."""
+        for variable in tf.nest.flatten(self._variables):
+            tf.raw_ops.AssignVariableOp(resource=variable.handle, value=tf.zeros((0,), variable.dtype))
+
 
 def in_order(packed: Any, used: int, size: int, skip: int) -> Any:
     """The first `used` rows in their own order, without `skip` batches in front."""

@@ -21,6 +21,7 @@ from netspec.graph.ir import Checked
 from netspec.runtime.data import batches, trimming
 from netspec.runtime.data.epoch import Epoch
 from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.shuffled import Shuffled
 from netspec.runtime.data.store import Held, Piece
 from netspec.runtime.run import by_length, eagerly, metering, rates, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
@@ -279,15 +280,12 @@ def train(
     )
 
     def run(data: Any, start: int, stop: int) -> None:
-        model.fit(
-            data,
-            initial_epoch=start,
-            epochs=stop,
-            validation_data=held,
-            callbacks=followers,
-            shuffle=False,
-            verbose=0,
-        )
+        how = {"initial_epoch": start, "epochs": stop, "validation_data": held, "callbacks": followers}
+        try:
+            model.fit(data, **how, shuffle=False, verbose=0)
+        finally:
+            if isinstance(data, Shuffled):
+                data.close()
 
     start, stopped = (since.epoch, since.stopped) if since else (0, False)
     with warnings.catch_warnings():
