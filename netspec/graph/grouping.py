@@ -12,6 +12,7 @@ from netspec.catalog.together import SCALING, at_odds
 from netspec.catalog.values import describe
 from netspec.diagnostics import Path, Report
 from netspec.graph.ir import REST, Graph, Group, KerasObject
+from netspec.graph.names import free
 from netspec.graph.objects import BAD, Objects
 from netspec.graph.own import own_object
 from netspec.graph.picking import Picker, inside, unmatched
@@ -136,9 +137,4 @@ def _name(pattern: str, taken: set[str]) -> str:
     >>> _name("vision/conv_*", set()), _name("*", {"layers"})
     ('vision_conv', 'layers_2')
     """
-    name = _ODD.sub("_", pattern).strip("_-")[:80] or "layers"
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    return found
+    return free(_ODD.sub("_", pattern).strip("_-")[:80] or "layers", taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from netspec.catalog.nearest import nearest
@@ -21,6 +22,19 @@ def snake(cls: str) -> str:
     ('conv2d', 'lstm', 'global_average_pooling1d')
     """
     return _CAPITAL.sub(r"\1_\2", _WORD.sub(r"\1_\2", cls)).lower()
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it where it is taken.
+
+    >>> free("a", ()), free("a", ["a", "a_2"])
+    ('a', 'a_3')
+    """
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
 
 
 @dataclass(slots=True)

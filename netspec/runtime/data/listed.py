@@ -13,7 +13,7 @@ from netspec.language.schema import Source
 from netspec.probe.forms import Listed
 from netspec.runtime.data import sources, vectors
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.tables import Rows, Table
+from netspec.runtime.data.tables import Passed, Rows, Table
 
 
 def opened(source: Source, dataset: str | None, columns: Sequence[str]) -> Rows:
@@ -36,27 +36,11 @@ def _cure(name: str, known: Named) -> str:
 
 
 @dataclass(frozen=True)
-class _Laid:
+class _Laid(Passed):
     """Rows whose lists in `column` are arrays of `shape`."""
 
-    inner: Rows
     column: str
     shape: tuple[int, ...]
-
-    @property
-    def origin(self) -> str:
-        """The source's name in messages."""
-        return self.inner.origin
-
-    @property
-    def rows(self) -> int:
-        """How many there are."""
-        return self.inner.rows
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the columns."""
-        return self.inner.names
 
     def tables(self) -> Iterator[Table]:
         """The same rows."""

@@ -117,11 +117,10 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Those rows of others for which `mask` (rows,) is true."""
+class Passed:
+    """Other rows as they are; what changes something about them derives from it."""
 
     inner: Rows
-    mask: np.ndarray
 
     @property
     def origin(self) -> str:
@@ -130,13 +129,29 @@ class Chosen:
 
     @property
     def rows(self) -> int:
-        """How many are chosen."""
-        return int(np.count_nonzero(self.mask))
+        """How many there are."""
+        return self.inner.rows
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the columns."""
         return self.inner.names
+
+    def tables(self) -> Iterator[Table]:
+        """The rows, some at a time."""
+        return self.inner.tables()
+
+
+@dataclass(frozen=True)
+class Chosen(Passed):
+    """Those rows of others for which `mask` (rows,) is true."""
+
+    mask: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """How many are chosen."""
+        return int(np.count_nonzero(self.mask))
 
     def tables(self) -> Iterator[Table]:
         """The chosen rows of each table that has some."""

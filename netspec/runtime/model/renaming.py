@@ -8,6 +8,7 @@ from typing import Any
 
 from netspec.catalog import OPS
 from netspec.graph.ir import Checked, Graph, LayerDef
+from netspec.graph.names import free
 
 
 def names_apart(checked: Checked) -> dict[int, str]:
@@ -32,7 +33,7 @@ def names_apart(checked: Checked) -> dict[int, str]:
         for at, (graph, layer) in same.items():
             alone = isinstance(layer, Graph) or layer.cls.startswith(OPS)  # neither has weights by its own name
             if len(trained) > 1 and graph is not checked.typed.graph and not alone:
-                found[at] = _free(f"{graph.name}_{name}", taken)
+                found[at] = free(f"{graph.name}_{name}", taken)
                 taken.add(found[at])
     return found
 
@@ -102,16 +103,3 @@ def _groups(layer: Any, group_of: Mapping[int, int]) -> frozenset[int | None]:
         found.add(group_of.get(id(layer)))
         layer = layer.args.get("layer")
     return frozenset(found)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """A name that nothing has.
-
-    >>> _free("a_dense", {"a_dense"})
-    'a_dense_2'
-    """
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    return found

@@ -9,12 +9,12 @@ from typing import Any
 
 from netspec.graph.ir import Checked
 from netspec.language.names import is_pattern
-from netspec.runtime.data import listed, sources
+from netspec.runtime.data import sources
 from netspec.runtime.data.features import Prepared
 from netspec.runtime.data.tables import chosen
 from netspec.runtime.model.build import compile_model
 from netspec.runtime.run import origins, runs, scores, slices, splits
-from netspec.runtime.run.inference import model_of, opened, prepared_by, source_of
+from netspec.runtime.run.inference import model_of, opened, prepared_by, rows_of
 from netspec.runtime.run.predictions import UsageError
 from netspec.runtime.run.runs import RunError, RunRecord
 from netspec.runtime.run.scores import Scores
@@ -123,8 +123,7 @@ def _rows(
         return None, splits.of_text(prepared, own.model_copy(update={"text": (str(data),)}), str(data)), ()
     if data is not None:
         wanted = tuple(dict.fromkeys((*splits.columns(prepared), *by)))
-        dataset = checked.data.dataset if checked.data is not None else None
-        rows = listed.opened(source_of(data, checked, wanted), dataset, wanted)
+        rows = rows_of(data, checked, wanted)
         raw = Raw(str(data), rows, sources.said_without(rows))
         with settled():
             return raw, raw.prepared(prepared), ()

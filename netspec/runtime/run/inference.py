@@ -22,7 +22,7 @@ from netspec.runtime import engine
 from netspec.runtime.data import features, given, listed, sources, windows
 from netspec.runtime.data.columns import texts
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.tables import Table, pieces
+from netspec.runtime.data.tables import Rows, Table, pieces
 from netspec.runtime.model.build import build
 from netspec.runtime.run import checkpoints, origins, predictions, runs
 from netspec.runtime.run.choices import choices
@@ -119,8 +119,7 @@ class _Predicting:
         record, _ = opened(run)
         self._prepared, self._checked, self._keep = prepared_by(record), checked, tuple(dict.fromkeys(keep))
         wanted = tuple(dict.fromkeys((*self._prepared.input_columns, *keep)))
-        dataset = checked.data.dataset if checked.data is not None else None
-        self._rows = listed.opened(source_of(data, checked, wanted), dataset, wanted)
+        self._rows = rows_of(data, checked, wanted)
         self.rows, self.choices = self._rows.rows, choices(checked, self._prepared)
         self._model = model_of(run, checked, best=best)
         self._batch_size = batch_size
@@ -175,6 +174,12 @@ def prepared_by(record: RunRecord) -> features.Prepared:
         if error.code == RunError.code:  # a run's file, as all others of it
             raise RunError(error.message, help=error.help) from error
         raise
+
+
+def rows_of(data: Path, checked: Checked, columns: Sequence[str]) -> Rows:
+    """These columns of a file, for a run of this spec. Raises UsageError and DataError."""
+    dataset = checked.data.dataset if checked.data is not None else None
+    return listed.opened(source_of(data, checked, columns), dataset, columns)
 
 
 def source_of(data: Path, checked: Checked, columns: Sequence[str]) -> Source:

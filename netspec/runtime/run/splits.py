@@ -27,7 +27,7 @@ from netspec.runtime.data.dummy import chosen, dummy
 from netspec.runtime.data.faults import DataError
 from netspec.runtime.data.features import MOST_ROWS, Prepared
 from netspec.runtime.data.store import Examples, Gatherer, Held, Store
-from netspec.runtime.data.tables import Rows, Table, pieces
+from netspec.runtime.data.tables import Passed, Rows, Table, pieces
 from netspec.runtime.data.usable import Used
 from netspec.runtime.run import sizing
 from netspec.runtime.run.progress import counting
@@ -338,27 +338,11 @@ def columns(prepared: Prepared) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Watched:
+class _Watched(Passed):
     """Rows that show how many of them were read, at most so many at a time."""
 
-    inner: Rows
     what: str
     most: int
-
-    @property
-    def origin(self) -> str:
-        """The source's name in messages."""
-        return self.inner.origin
-
-    @property
-    def rows(self) -> int:
-        """How many there are."""
-        return self.inner.rows
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the columns."""
-        return self.inner.names
 
     def tables(self) -> Iterator[Table]:
         """The same rows."""
