@@ -229,10 +229,6 @@ def _feeding(checked: Checked, part: Any, folder: Path) -> Callable[[], float]:
             return timed(lambda: next(self._inner))
 
     class Clocked(slicing.Wrapping):
-        def __init__(self, inner: Any) -> None:
-            self._inner = inner
-            super().__init__(inner._variant_tensor)
-
         def __iter__(self) -> Any:
             return Batches(timed(lambda: iter(self._inner)))
 

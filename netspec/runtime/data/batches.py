@@ -64,8 +64,9 @@ def dataset(
     if shuffle:
         lengths = trimming.lengths(x, cut) if cut else None
         return Shuffled(packed, rows, used, batch_size, seed, epoch, change, skip, lengths, whole and not skip)
-    made = slicing.in_order(packed, used, batch_size, skip)
-    return made if change is None else change(made, skip)
+    made, kept = slicing.in_order(packed, used, batch_size, skip)
+    made = made if change is None else change(made, skip)
+    return made if kept is None else slicing.Wrapping(made, kept)
 
 
 def of_store(
@@ -153,8 +154,7 @@ class _Streamed(slicing.Wrapping):
             made = tf.data.Dataset.from_generator(self._pieces, output_signature=signature)
             made = made.prefetch(1).flat_map(batches)
         made = slicing.fixed(made.apply(tf.data.experimental.assert_cardinality(steps)))
-        self._inner = made if change is None else change(made, skip)
-        super().__init__(self._inner._variant_tensor)
+        super().__init__(made if change is None else change(made, skip))
 
     def _pieces(self) -> Iterator[Any]:
         """Whole batches of a pool at a time, (batches, batch size, …), and at the end what fills none."""

@@ -25,6 +25,8 @@ class Shuffled(slicing.Wrapping):
     `_Spare`. Making one takes longer than a short epoch, so where each is used up, one goes through many epochs.
     """
 
+    _kept: slicing.Kept
+
     def __init__(
         self,
         packed: Any,
@@ -46,10 +48,10 @@ class Shuffled(slicing.Wrapping):
         self._sliced = change is None and slicing.small(packed, batch_size)
         self._kept = slicing.Kept(packed)
         self._first = 0 if epoch is None else epoch.number
-        self._inner = self._through(self._orders(self._first, 1))
+        inner = self._through(self._orders(self._first, 1))
         if whole and change is None and epoch is not None:
             self._running = self._from(self._first)
-        super().__init__(self._inner._variant_tensor)
+        super().__init__(inner, self._kept)
 
     def __iter__(self) -> Any:
         number = 0 if self._epoch is None else self._epoch.number
@@ -64,9 +66,9 @@ class Shuffled(slicing.Wrapping):
         return _Spare(lambda: self._epoch_of(number)) if spare else iter(self._epoch_of(number))
 
     def close(self) -> None:
-        """Let go of the rows: there is no further epoch."""
+        """Of the iterator too, which goes through many epochs."""
         self._running = None
-        self._kept.close()
+        super().close()
 
     def _orders(self, first: int, count: int) -> np.ndarray:
         """The orders of so many epochs, (count, rows)."""

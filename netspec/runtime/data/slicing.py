@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,11 @@ _TINY_BYTES = 1 << 23  # of all data, which are in the cache of a processor then
 
 
 class Wrapping(tf.data.Dataset):  # type: ignore[misc]
-    """A data set around another, `_inner`, that chooses what an `iter` of it goes through."""
+    """A data set around another, which may choose what an `iter` of it goes through, and lets go of what is `kept`."""
 
-    _inner: Any
+    def __init__(self, inner: Any, kept: Kept | None = None) -> None:
+        self._inner, self._kept = inner, kept  # which live no longer than this
+        super().__init__(inner._variant_tensor)
 
     def _inputs(self) -> list[Any]:
         return [self._inner]
@@ -24,6 +28,11 @@ class Wrapping(tf.data.Dataset):  # type: ignore[misc]
     def element_spec(self) -> Any:
         """As the data set inside has it."""
         return self._inner.element_spec
+
+    def close(self) -> None:
+        """Let go of the rows: nobody goes through them any more."""
+        if self._kept is not None:
+            self._kept.close()
 
 
 class Kept:
@@ -46,19 +55,28 @@ class Kept:
             tf.raw_ops.AssignVariableOp(resource=variable.handle, value=tf.zeros((0,), variable.dtype))
 
 
-def in_order(packed: Any, used: int, size: int, skip: int) -> Any:
-    """The first `used` rows in their own order, without `skip` batches in front."""
+@contextlib.contextmanager
+def in_use(*data: Any) -> Iterator[None]:
+    """Data sets that nobody goes through behind the block."""
+    try:
+        yield
+    finally:
+        for each in data:
+            if isinstance(each, Wrapping):
+                each.close()
+
+
+def in_order(packed: Any, used: int, size: int, skip: int) -> tuple[Any, Kept | None]:
+    """The first `used` rows in their own order, without `skip` batches in front; and what has to live as long."""
     if small(packed, size):
         packed = tf.nest.map_structure(lambda array: array[skip * size : used], packed)
         with tf.device("CPU:0"):
-            return fixed(cut(packed, size))
+            return fixed(cut(packed, size)), None
     kept = Kept(packed)
     steps = tf.data.experimental.assert_cardinality(math.ceil(used / size) - skip)
     with tf.device("CPU:0"):
         made = tf.data.Dataset.range(1).flat_map(lambda _: gathered(kept(), None, used, size, skip))
-        made = fixed(made.apply(steps))
-    made._kept = kept  # which live no longer than this
-    return made
+        return fixed(made.apply(steps)), kept
 
 
 def small(packed: Any, size: int) -> bool:

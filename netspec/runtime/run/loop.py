@@ -18,10 +18,9 @@ from tensorflow.python.framework import config  # the public module only switche
 from netspec.catalog.types import Unknown
 from netspec.diagnostics import counted
 from netspec.graph.ir import Checked
-from netspec.runtime.data import batches, trimming
+from netspec.runtime.data import batches, slicing, trimming
 from netspec.runtime.data.epoch import Epoch
 from netspec.runtime.data.faults import DataError
-from netspec.runtime.data.shuffled import Shuffled
 from netspec.runtime.data.store import Held, Piece
 from netspec.runtime.run import by_length, eagerly, metering, rates, stopping
 from netspec.runtime.run.checkpoints import Checkpoint
@@ -281,17 +280,19 @@ def train(
 
     def run(data: Any, start: int, stop: int) -> None:
         how = {"initial_epoch": start, "epochs": stop, "validation_data": held, "callbacks": followers}
-        try:
+        with slicing.in_use(data):
             model.fit(data, **how, shuffle=False, verbose=0)
-        finally:
-            if isinstance(data, Shuffled):
-                data.close()
 
     start, stopped = (since.epoch, since.stopped) if since else (0, False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gradients do not exist", UserWarning)  # of outputs without a loss
         try:
-            with stopping.between_steps(), eagerly.told(checked.fit.eager), metering.at_once(model, followers.metrics):
+            with (
+                stopping.between_steps(),
+                eagerly.told(checked.fit.eager),
+                metering.at_once(model, followers.metrics),
+                slicing.in_use(held),
+            ):
                 if since is not None and since.step:
                     followers.skipped, followers.last = since.step, False
                     run(fed(since.step), start, start + 1)
@@ -361,7 +362,7 @@ def evaluate(model: Any, checked: Checked, part: Part, *, size: int | None = Non
             raise refused(error, ()) from error
     data = _batched(model, part, checked, size or batch_size(checked))
     try:
-        with stopping.between_steps():
+        with stopping.between_steps(), slicing.in_use(data):
             found = model.evaluate(data, callbacks=Followers((), model=model), verbose=0, return_dict=True)
     except REFUSALS as error:
         raise refused(error, ()) from error
@@ -389,7 +390,7 @@ def predict(
         x = {name: array[places] for name, array in x.items()}
     data = batches.dataset(x, None, batch_size=size, shuffle=False, seed=0, cut=cut)
     try:
-        with stopping.between_steps():
+        with stopping.between_steps(), slicing.in_use(data):
             found = model.predict(data, callbacks=Followers((), model=model), verbose=0)
     except REFUSALS as error:
         raise refused(error, ()) from error
