@@ -17,6 +17,7 @@ LONGEST = 450
 NAMELESS = re.compile(r"(utils?|helpers?|common|misc|managers?)(_|\.|$)|_(utils?|helpers?|common|misc|managers?)\.")
 # Spelt so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(T[O]DO|FIXM[E]|XX[X])\b")
+CLOCKS = re.compile(r"\b(perf_counter|process_time|thread_time)\b")
 PLACES = re.compile(r"(?<!\w)/(roo[t]|wor[k]|hom[e]|User[s])/\w|file:/{2}")
 TEXTS = {".cfg", ".ini", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"}
 
@@ -82,6 +83,15 @@ def test_those_patterns_find_what_they_are_for() -> None:
     assert UNFINISHED.search("# {}: later".format("TO" + "DO"))
     assert PLACES.search("/{}/me/x".format("home")) and PLACES.search("{}:///opt".format("file"))
     assert not PLACES.search("a homely/work/flow")
+
+
+def test_no_test_measures_time() -> None:
+    """A machine that is busy is not wrong: `effort` counts lines instead, and speed is measured in benchmarks/."""
+    tests = [file for file in CODE if file.is_relative_to(ROOT / "tests") and file.name != "effort.py"]
+    assert [
+        short(file) for file in tests if CLOCKS.search(file.read_text(encoding="utf-8")) and file != Path(__file__)
+    ] == []
+    assert CLOCKS.search("time.perf_counter()")
 
 
 def test_the_versions_are_one() -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import random_masks
+from effort import patience
 
 from netspec import catalog
 from netspec.catalog import samples
@@ -314,7 +314,5 @@ def test_the_origin_is_told_where_the_mask_comes_from_a_model() -> None:
 
 
 def test_a_long_chain_costs_little() -> None:
-    text = EMBEDDED + "  - Dense: 6\n    repeat: 20000\n  - Softmax\n"
-    start = time.process_time()
-    assert codes(text) == ["NS410"]
-    assert time.process_time() - start < 20
+    with patience():
+        assert codes(EMBEDDED + "  - Dense: 6\n    repeat: 20000\n  - Softmax\n") == ["NS410"]

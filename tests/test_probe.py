@@ -8,11 +8,11 @@ import random
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
 import pytest
+from effort import peak
 
 from netspec.language.schema import Source
 from netspec.probe import packed
@@ -55,11 +55,10 @@ def test_only_the_first_megabyte_is_read(tmp_path: Path) -> None:
     with (tmp_path / "t.csv").open("wb") as file:
         file.write(b"a,b\n1,2\n")
         file.truncate(1 << 36)  # sparse
-    started = time.perf_counter()
     with pytest.raises(ProbeError):
         columns(Source(csv=("t.csv",)), tmp_path / "missing")
     assert columns(Source(csv=("t.csv",)), tmp_path) == ("a", "b")
-    assert time.perf_counter() - started < 1
+    assert peak(lambda: columns(Source(csv=("t.csv",)), tmp_path)) < 10_000_000
 
 
 @pytest.mark.parametrize(

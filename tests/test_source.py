@@ -6,11 +6,11 @@ import json
 import math
 import os
 import random
-import time
 from pathlib import Path as File
 from typing import Any
 
 import pytest
+from effort import patience
 from faults.text import CASES, Case, merge_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -251,14 +251,12 @@ def test_overrides_have_places_of_their_own() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_fault_gets_its_code_and_soon(case: Case) -> None:
     content = case.make()
-    began = time.process_time()
-    document, report = read_text(content, "x.yaml")
-    spent = time.process_time() - began
+    with patience():
+        document, report = read_text(content, "x.yaml")
     codes = [diagnostic.code for diagnostic in report.diagnostics]
     assert codes[:1] == ([case.code] if case.code else [])
     assert (document.data is not None) == (case.code is None or (case.code == "NS102" and len(codes) < 100))
     assert len(codes) <= 100
-    assert spent < (1 if "deep" in case.name or "bomb" in case.name else 10)
 
 
 @pytest.mark.usefixtures("either_parser")

@@ -6,12 +6,12 @@ import io
 import os
 import pickle
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from effort import patience
 
 np = pytest.importorskip("numpy")
 pa = pytest.importorskip("pyarrow")
@@ -69,10 +69,8 @@ def test_members_that_are_no_arrays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cell", ["1" * 5000, f"{2**63}", "1" + " " * 100_000 + "x"])
 def test_lists_that_are_none(tmp_path: Path, cell: str) -> None:
-    started = time.process_time()
-    with pytest.raises(DataError, match=r"row 1 \(line 2\), column `a`: expected whole numbers"):
+    with patience(), pytest.raises(DataError, match=r"row 1 \(line 2\), column `a`: expected whole numbers"):
         lists(_read(tmp_path, f"a\n{cell}\n"), "a")
-    assert time.process_time() - started < 1
     assert lists(_read(tmp_path, f"a\n{2**63 - 1} 0007\n"), "a") == [[2**63 - 1, 7]]
 
 

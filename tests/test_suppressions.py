@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
 from conftest import Run
+from effort import patience
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ import netspec
 from netspec.diagnostics import RULES
 from netspec.language import comments
 from netspec.language.source import read_text
-from netspec.pipeline import Analysis, analyze_text
+from netspec.pipeline import analyze_text
 
 AUX = "inputs: {x: [8], aux: [2]}"
 REST = "\nlayers:\n  - Dense: 4\n    from: x\n  - Dense: 1\n"
@@ -223,12 +223,6 @@ def test_every_format_knows_of_it(run: Run, tmp_path: Path) -> None:
     assert run("validate", path, "--error-on-warning", "--format", "concise") == type(run("--version"))(0, "", "")
 
 
-def bounded(text: str) -> tuple[float, Analysis]:
-    start = time.process_time()
-    analysis = analyze_text(text)
-    return time.process_time() - start, analysis
-
-
 @pytest.mark.parametrize(
     "lines",
     [
@@ -244,8 +238,8 @@ def bounded(text: str) -> tuple[float, Analysis]:
     ids=["alone", "malformed", "in one line", "in a block", "in quotes", "at steps", "codes", "a long word"],
 )
 def test_many_comments_take_no_time(lines: str) -> None:
-    seconds, analysis = bounded(lines)
-    assert seconds < 5  # the square of the size would be minutes
+    with patience():
+        analysis = analyze_text(lines)
     codes = [found.code for found in analysis.diagnostics]
     assert codes.count("NS218") <= 100 and codes.count("NS219") <= 100
 
