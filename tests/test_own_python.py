@@ -497,6 +497,14 @@ def test_a_schedule_of_one_optimizer_among_several_is_told_of_as_any_other(run: 
     assert found[:3] == ("NS531", 11, "`mine:warm` has no argument `stesp`")
     found = failure(here, CODE.replace("return 0.01 *", "return {}['a'] *"), GROUPED)
     assert found[:3] == ("NS532", 11, "`mine:warm` fails: KeyError: 'a'")
+    for gives, said in {
+        "None": "nothing",
+        "'fast'": "a str",
+        "[1., 2.]": "a tensor of shape (2,)",
+        "1e999 / 1e999": "nan",
+    }.items():
+        found = failure(here, CODE.replace("return 0.01 * ops", f"return {gives}; ops"), GROUPED)
+        assert found[:3] == ("NS532", 11, f"`mine:warm` gives {said} for step 0, expected a learning rate")
     (here / "mine.py").write_text(CODE, encoding="utf-8")
     with pytest.raises(netspec.SpecError, match=r"NS530.*\n.*spec.yaml:11:"):
         netspec.build("spec.yaml")

@@ -93,15 +93,38 @@ def made(own: Own, folder: FilePath) -> Any:
     """
     thing = _found(own, folder)
     if inspect.isclass(thing):
-        return _constructed(own, thing, _name(own) if own.kind == "metric" else None)
+        constructed = _constructed(own, thing, _name(own) if own.kind == "metric" else None)
+        return _tried(own, constructed) if own.kind == "schedule" else constructed
     keras = load_keras()
     arguments = dict(own.args)
     if own.kind == "metric":
         arguments.pop("name", None)
         return keras.metrics.MeanMetricWrapper(_bound(thing, arguments), name=_name(own))
     if own.kind == "schedule":
-        return _schedule(thing, arguments)
+        return _tried(own, _schedule(thing, arguments))
     return _bound(thing, arguments)
+
+
+def _tried(own: Own, schedule: Any) -> Any:
+    """The schedule, asked at its first step: what is no number fails in the midst of Keras otherwise."""
+    import numpy as np
+
+    ops = load_keras().ops
+    rate = schedule(ops.zeros((), dtype="int64"))
+    try:
+        number = np.asarray(rate, dtype=np.float64)
+    except (TypeError, ValueError):
+        number = None
+    if rate is None or number is None:
+        given = f"a {type(rate).__name__}" if rate is not None else "nothing"
+    elif number.shape:
+        given = f"a tensor of shape {number.shape}"
+    elif not np.isfinite(number):
+        given = str(number)
+    else:
+        return schedule
+    said = f"`{own.name}` gives {given} for step 0, expected a learning rate"
+    raise OwnCodeError("NS532", own, said, help="return one number")
 
 
 def layer(own: Own, name: str, folder: FilePath) -> Any:
