@@ -22,11 +22,12 @@ HEAVY = frozenset({"h5py", "jax", "keras", "numpy", "pandas", "pyarrow", "scipy"
 # What each room may import; a dot names one module of a room, and TYPES hold the trees that flow between the stages.
 # graph meets layer expressions inside arguments, so it calls the parser; cli.find tells specs from other YAML files;
 # render and runtime ask graph.infer, graph.costs and graph.training about the weights and the metrics of a graph.
-GROUND = {"diagnostics", "errors"}
+GROUND = {"diagnostics", "errors", "jsonable"}
 TYPES = {"graph.ir", "language.names", "language.schema", "language.spec"}
 EDGES: Mapping[str, set[str]] = {
     "diagnostics": set(),
     "errors": set(),
+    "jsonable": set(),
     "rules": GROUND,
     "catalog": set(),
     "language": {"catalog", *GROUND},

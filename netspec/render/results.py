@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import printable
+from netspec.jsonable import finite
 
 if TYPE_CHECKING:
     from netspec.runtime.run.evaluating import Evaluation, SliceScores
@@ -235,12 +236,3 @@ def duration(seconds: float) -> str:
 
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def finite(value: Any) -> Any:
-    """Plain values with null for numbers that JSON has not."""
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.catalog.types import show_bytes
 from netspec.diagnostics import printable
-from netspec.render.results import finite, short
+from netspec.jsonable import finite
+from netspec.render.results import short
 from netspec.render.summary import table
 
 if TYPE_CHECKING:

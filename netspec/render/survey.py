@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.catalog.types import show_bytes
 from netspec.diagnostics import counted, printable
-from netspec.render.results import finite
+from netspec.jsonable import finite
 from netspec.render.summary import table
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from netspec.graph.ir import Checked
-from netspec.runtime.run import inference, origins, reporting, runs, splits
+from netspec.jsonable import finite
+from netspec.runtime.run import inference, origins, runs, splits
 from netspec.runtime.run.runs import RunError
 
 _AS_OF = 200.0  # seconds of training, of which the look takes a share
@@ -37,5 +38,5 @@ def evidence(run: Path, checked: Checked) -> dict[str, Any]:
 
     every = [part for part in (parts.train, parts.validation, parts.test) if part is not None]
     counted = {part.name: scores.tallies(part.examples, checked.training) for part in every}
-    found: dict[str, Any] = reporting.finite(gathering.gathered(model, checked, parts, counted, _AS_OF))
+    found: dict[str, Any] = finite(gathering.gathered(model, checked, parts, counted, _AS_OF))
     return found

@@ -232,11 +232,12 @@ def _at_checkpoint(run: Path, checked: Checked) -> Any:
         raise RunError(f"`{run}` has no {runs.CHECKPOINT}: none was written yet")
     engine.keras()
     model = build(checked, compiled=False)
-    variables = model.variables  # the first of a checkpoint
-    for variable, array in zip(variables, stood.arrays, strict=False):
-        if tuple(variable.shape) != array.shape:
-            raise RunError(f"`{run / runs.CHECKPOINT}` does not fit the model of `{checked.name}`")
-        variable.value.assign(array)
+    from netspec.runtime.run import snapshots
+
+    try:
+        snapshots.put_back(model, stood.snapshot)
+    except snapshots.Unlike:
+        raise RunError(f"`{run / runs.CHECKPOINT}` does not fit the model of `{checked.name}`") from None
     return model
 
 

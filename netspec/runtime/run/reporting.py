@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.graph.ir import Checked
+from netspec.jsonable import finite
 from netspec.runtime.run import runs, story
 from netspec.runtime.run.differing import Difference, differences
 from netspec.runtime.run.telling import say
@@ -101,12 +101,3 @@ def _no_matter(file: str) -> Iterator[None]:
         yield
     except (Exception, KeyboardInterrupt) as error:
         say(sys.stderr, f"note: {file} is not written: {error or type(error).__name__}")
-
-
-def finite(value: Any) -> Any:
-    """Plain values with null for numbers that JSON has not."""
-    if isinstance(value, dict):
-        return {key: finite(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -90,16 +90,17 @@ def _seen(variable: Any) -> np.ndarray:
 
 
 def put_back(model: Any, snapshot: Snapshot) -> None:
-    """Make a model's numbers those of a snapshot of a model like it.
+    """Make a model's numbers those of a snapshot of a model like it; of an uncompiled one those that it has.
 
     Raises:
         Unlike: the models' variables differ.
     """
-    variables = _variables(model)
+    variables = _variables(model) if model.compiled else model.variables  # the first of a snapshot
+    arrays = snapshot.arrays if model.compiled else snapshot.arrays[: len(variables)]
     shapes = [tuple(variable.shape) for variable in variables]
-    if shapes != [array.shape for array in snapshot.arrays]:
-        raise Unlike(f"{len(shapes)} variables here, {len(snapshot.arrays)} there, of other shapes")
-    for variable, array in zip(variables, snapshot.arrays, strict=True):
+    if shapes != [array.shape for array in arrays]:
+        raise Unlike(f"{len(shapes)} variables here, {len(arrays)} there, of other shapes")
+    for variable, array in zip(variables, arrays, strict=True):
         variable.value.assign(array.copy())  # TensorFlow may go on in the memory that it is given
 
 

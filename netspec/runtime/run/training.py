@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.errors import NetspecError
 from netspec.graph.ir import Checked
 from netspec.graph.training import by_output
+from netspec.jsonable import finite
 from netspec.runtime import engine
 from netspec.runtime.model.build import TooBig, build
 from netspec.runtime.run import calls, origins, reporting, runs, splits, timing
@@ -281,7 +282,7 @@ class _Attempt:
         self.end(runs.FINISHED)
         if self._report:
             reporting.finished(result, model, checked, parts, counted)
-        runs.write_json(run / runs.METRICS, reporting.finite(result.metrics))
+        runs.write_json(run / runs.METRICS, finite(result.metrics))
         return result
 
     def _from_another(self, model: Any) -> tuple[Begun, ...]:
