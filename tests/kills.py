@@ -58,7 +58,9 @@ fit:
   epochs: 14
   seed: 3
   checkpoint: {{steps: 13}}
-  callbacks: [{{EarlyStopping: {{patience: 2, restore_best_weights: true}}}}, {{ReduceLROnPlateau: {{patience: 1}}}}]
+  callbacks:
+    - EarlyStopping: {{patience: 2, min_delta: 0.004, restore_best_weights: true}}
+    - ReduceLROnPlateau: {{patience: 1, min_delta: 0.02}}
 """,
     "augmented": _TWO
     + """

@@ -179,3 +179,18 @@ def _layer(model: object, name: str) -> list[np.ndarray]:
     path = name if name in layers else next(each for each in layers if each.endswith(f"/{name}"))
     found: list[np.ndarray] = layers[path].get_weights()
     return found
+
+
+def test_weights_that_have_changed_since_are_told(old: Path, tmp_path: Path) -> None:
+    from netspec import again
+    from netspec.runtime.run import reproducing
+
+    made = api.fit(_spec(tmp_path, "new", more=", weights: a"), dummy=32, out=tmp_path / "b", epochs=2)
+    assert not any("weights" in said for said in reproducing.concerns(runs.load(made.run)))
+    api.fit(_spec(tmp_path, "old"), dummy=32, out=old, force=True, seed=99)
+    (said,) = (each for each in reproducing.concerns(runs.load(made.run)) if "weights" in each)
+    assert said == f"`{old / runs.LAST}` has changed since the run was made"
+    for file in (runs.CHECKPOINT, runs.METRICS):  # as if killed before the first
+        (made.run / file).unlink()
+    with pytest.raises(runs.RunError, match="has changed since"):
+        again.resume(made.run)

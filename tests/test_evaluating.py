@@ -147,3 +147,19 @@ def test_values_become_slices() -> None:
     quarters = slices.slices(table, "number")
     assert np.sum([each.mask for each in quarters], axis=0).tolist() == [1] * 90
     assert quarters[0].value.startswith("0 to below ") and quarters[-1].value.endswith(" to 49")
+
+
+def test_a_number_that_is_missing_is_no_value() -> None:
+    numbers = Table({"n": np.array([1.0, np.nan, 2.0])}, 3, "t.npz")
+    assert [each.value for each in slices.slices(numbers, "n")] == ["1.0", "2.0", "(missing)"]
+    words = Table({"n": pa.array(["ann", "nan", "ann"])}, 3, "t.csv")
+    assert [each.value for each in slices.slices(words, "n")] == ["ann", "nan"]
+
+
+def test_a_value_of_rows_without_labels_has_no_scores_and_the_others_have(points: Path) -> None:
+    run = fitted(SPEC, points, out=points / "out").run
+    text = "id,x,y,label\n" + "".join(f"{'ab'[at % 2]},0.{at},0.2,{('yes', 'no')[at % 3 == 0]}\n" for at in range(9))
+    (points / "some.csv").write_text(f"{text}c,0.1,0.1,\nc,0.2,0.2,\n", encoding="utf-8")
+    found = api.evaluate(run, data=points / "some.csv", by=("id",), bootstrap=0)
+    assert [each.value for each in found.slices] == ["a", "b"]
+    assert "id c has no scores: none of its 2 rows can be used" in found.notes

@@ -381,7 +381,7 @@ fit: {batch_size: 4, shuffle: false, drop_remainder: true, seed: 1}
     run = training.fit(checked, b"", out=tmp_path / "run", quiet=True).run
     found = inference.predict(run, checked, tmp_path / "rows.npz", keep=("number",))
     assert found.columns() == ("number", "y_0_0", "y_0_1", "y_1_0", "y_1_1")
-    assert found.kept["number"] == [str(at) for at in range(10)]
+    assert found.kept["number"] == list(range(10))
     import keras
 
     free = keras.layers.GRU(2, return_sequences=True)
@@ -398,3 +398,24 @@ fit: {batch_size: 4, shuffle: false, drop_remainder: true, seed: 1}
     with pytest.raises(UsageError, match=r"4 numbers a row.*at most 3") as told:
         found.columns()
     assert told.value.help == "write arrays instead: -o predictions.npz"
+
+
+def test_numbers_of_typed_files_are_kept_as_numbers(trained: tuple[Path, Checked], rows: Path, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    given = pyarrow.csv.read_csv(rows, parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True))
+    typed = {"number": pa.array([1, 2, 3, 4]), "half": pa.array([0.1, None, 3.0, 1e30])}
+    for name, column in typed.items():
+        given = given.append_column(name, column)
+    pyarrow.parquet.write_table(given, tmp_path / "rows.parquet")
+    found = inference.predict(*trained, tmp_path / "rows.parquet", keep=tuple(typed), out=tmp_path / "out.parquet")
+    assert found.kept == {"number": [1, 2, 3, 4], "half": [0.1, None, 3.0, 1e30]}
+    written = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert written["number"].type == pa.int64() and written["half"].null_count == 1
+    inference.predict(*trained, tmp_path / "rows.parquet", keep=tuple(typed), out=tmp_path / "out.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(line["number"], line["half"]) for line in lines][:2] == [(1, 0.1), (2, None)]
+    inference.predict(*trained, tmp_path / "rows.parquet", keep=tuple(typed), out=tmp_path / "out.csv")
+    assert [row["half"] for row in table((tmp_path / "out.csv").read_text(encoding="utf-8"))][:2] == ["0.1", ""]

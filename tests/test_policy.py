@@ -304,3 +304,22 @@ def test_regularizers_whose_loss_keras_cannot_add_are_refused(policy: str) -> No
         except TypeError:
             refused = True
         assert told == ({"NS206"} if refused else set()), (layer, analysis.diagnostics)
+
+
+@pytest.mark.parametrize("metric", ["SparseTopKCategoricalAccuracy", "TopKCategoricalAccuracy"])
+@pytest.mark.parametrize("policy", LOW)
+def test_the_largest_numbers_are_looked_for_in_float32_alone(metric: str, policy: str) -> None:
+    import keras
+    import numpy as np
+
+    loss = ("sparse_" if metric.startswith("Sparse") else "") + "categorical_crossentropy"
+    text = f"dtype_policy: {policy}\ninputs: {{x: [8]}}\nlayers:\n  - Dense: {{units: 3, activation: softmax}}\n"
+    text += f"losses: {loss}\nmetrics: [{{{metric}: {{k: 2}}}}]\n"
+    (found,) = (each for each in analyze_text(text).diagnostics if each.severity == ERROR)
+    assert found.code == "NS206" and found.place.line == 6
+    assert analyze_text(text.replace("softmax}", "softmax, dtype: float32}")).ok
+    labels = np.zeros((2, 1)) if metric.startswith("Sparse") else np.eye(3)[:2]
+    with pytest.raises(Exception, match="InTopKV2"):
+        keras.metrics.get({"class_name": metric, "config": {"k": 2}}).update_state(
+            labels, keras.ops.ones((2, 3), policy.removeprefix("mixed_"))
+        )

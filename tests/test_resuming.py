@@ -41,7 +41,8 @@ losses: {a: categorical_crossentropy, b: {loss: categorical_crossentropy, weight
 metrics: [accuracy]
 """
 _CALLBACKS = (
-    "callbacks: [{EarlyStopping: {patience: 1, restore_best_weights: true}}, {ReduceLROnPlateau: {patience: 1}}]"
+    "callbacks: [{EarlyStopping: {patience: 1, min_delta: 0.001, restore_best_weights: true}}, "
+    "{ReduceLROnPlateau: {patience: 1, min_delta: 0.5}}]"
 )
 SPECS = {
     "stopped early": _LAYERS
@@ -340,3 +341,41 @@ def test_what_a_spec_is_warned_of_is_said_when_its_run_is_begun(tmp_path: Path, 
     assert done.rc == 0 and "NS306" not in done.stderr and "it goes on after epoch 1" in done.stderr
     done = run("fit", "spec.yaml", "--resume", "r", "--epochs", "3", cwd=tmp_path)
     assert done.rc == 0 and "spec.yaml:1:18" in done.stderr
+
+
+def test_a_finished_run_that_cannot_go_on_stays_what_it_was(points: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netspec.runtime.run import saving
+
+    run = fitted(SPEC, points, out=points / "out").run
+    before = (run / runs.METRICS).read_bytes(), _marks(run)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(saving, "weights", full)
+        with pytest.raises(runs.RunError, match=r"No space left on device; .* and a checkpoint after epoch 3"):
+            again.resume(run, epochs=5)
+    assert runs.load(run).state == runs.FINISHED and (run / runs.REPORT).is_file() and (run / runs.EVIDENCE).is_file()
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "write_json", full)
+        with pytest.raises(runs.RunError, match=r"holds what it held; `netspec fit --resume"):
+            again.resume(run, epochs=5)
+    now = (run / runs.METRICS).read_bytes(), _marks(run) | {"history": before[1]["history"]}
+    assert now == before
+    assert again.resume(run).epochs == 5
+
+
+def test_callbacks_that_changed_on_the_way_are_told_before_a_run_is_reproduced(points: Path) -> None:
+    from netspec.runtime.run import reproducing
+
+    run = fitted(SPEC, points, "fit.epochs=1", out=points / "out").run
+    again.resume(run, epochs=2, **{"fit.callbacks": [{"EarlyStopping": {"monitor": "loss"}}]})
+    (said,) = (each for each in reproducing.concerns(runs.load(run)) if "on its way" in each)
+    assert "fit.callbacks was not there" in said
+
+
+def test_weights_that_are_not_finite_are_named_with_their_steps(points: Path) -> None:
+    huge = "optimizer={SGD: {learning_rate: {PiecewiseConstantDecay: {boundaries: [13], values: [0.01, 1.0e+38]}}}}"
+    with pytest.raises(training.TrainingError, match=r"between steps \d+ and \d+ of 10 in epoch 2|at step \d+ of 10"):
+        fitted(SPEC, points, huge, "fit.checkpoint={steps: 3}", out=points / "out")

@@ -234,3 +234,16 @@ def test_git_state_is_that_of_the_specs_folder(here: Path) -> None:
     assert len(git["commit"]) == 40 and git["dirty"] is False
     (here / "a").write_text("2", encoding="utf-8")
     assert origins.environment(str(here), seed=1, command=(), started=NOON)["git"]["dirty"] is True
+
+
+def test_lists_differ_where_they_do() -> None:
+    from netspec.runtime.run.differing import differences
+
+    def said(was: list[Any], now: list[Any]) -> list[str]:
+        return [each.said for each in differences({"layers": was}, {"layers": now})]
+
+    assert said([1, 2, 3], [1, 9, 2, 3]) == ["layers.1 was not there, and is 9"]
+    assert said([1, 2, 3], [1, 3]) == ["layers.1 was 2, and is not there"]
+    assert said([1, {"a": 2}, 3], [1, {"a": 4}, 3]) == ["layers.1.a was 2, and is 4"]
+    assert said([], [1]) == ["layers.0 was not there, and is 1"]
+    assert said([1, 1], [1]) == ["layers.1 was 1, and is not there"]

@@ -275,7 +275,7 @@ def test_a_row_of_several_steps_weighs_as_a_whole(loss: str, metric: str, tmp_pa
         model = build.build(spec, weighted=True)
         from netspec.runtime.run import counting
 
-        counting.count(model, {}, ("y",), weighted=True)
+        counting.count(model, None, ("y",), weighted=True)
         found.append(loop.evaluate(model, spec, part))
     share = float(w.mean())
     assert found[0].pop("loss") == pytest.approx(found[1].pop("loss") * share, rel=1e-5)
@@ -344,7 +344,7 @@ def test_a_fixed_batch_size_and_several_steps_at_a_time(tmp_path: Path) -> None:
     from netspec.runtime.run import counting
 
     parts = splits.read(spec, 1)
-    counting.count(model, parts.prepared.scales, ("sold", "price", "sort"), weighted=True)
+    counting.count(model, parts.prepared, ("sold", "price", "sort"), weighted=True)
     found = loop.evaluate(model, spec, parts.test)
     assert found["loss"] == pytest.approx(free.scores[-1].loss, rel=1e-5)
     assert found["price_mae"] == pytest.approx(free.scores[-1].outputs["price"]["mae"], rel=1e-5)

@@ -223,7 +223,8 @@ class Labels:
         from.
         """
         self.missing = bytearray(self.held.rows)
-        self.named = self._is_named(held_out) if learned is None else learned.names is not None
+        by_step = self.wanted.target.sequence is not None  # whose names are not learned here
+        self.named = self._is_named(held_out) if learned is None or by_step else learned.names is not None
         if self.named is None:
             return False
         sound = True

@@ -47,9 +47,10 @@ def check(spec: Spec, typed: TypedGraph, plan: Training, report: Report, *, reso
     check_outputs(spec, found, plan, told, report)
     # What few specs need is loaded for those alone.
     if (spec.policy is not None or found.dtypes) and spec.losses is not None:
-        from netspec.graph.checks.precision import check_precision, check_regularizers
+        from netspec.graph.checks.precision import check_precision, check_ranks, check_regularizers
 
         check_precision(spec, found, plan, report)
+        check_ranks(spec, found, plan, report)
         check_regularizers(found, plan, report)
     if spec.freeze or spec.optimizers:
         from netspec.graph.checks.idle import check_idle

@@ -9,12 +9,15 @@ from netspec.catalog.shapes.rule import compute_dtype
 from netspec.catalog.types import UNKNOWN, Unknown
 from netspec.diagnostics import Path, Report
 from netspec.graph.checks.endings import Endings
+from netspec.graph.checks.metrics import metric_class
 from netspec.graph.checks.survey import Survey
 from netspec.graph.ir import KerasObject, LayerDef, Tensor, Training
+from netspec.graph.training import metric_path
 from netspec.language.spec import Spec
 
 _NEAREST = {"float16": "0.9995", "bfloat16": "0.996"}  # the number that comes before 1
 
+_RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 _MIXED = ("mixed_float16", "mixed_bfloat16")  # with weights in float32
 
 
@@ -38,6 +41,25 @@ def check_precision(spec: Spec, found: Survey, plan: Training, report: Report) -
         if operation:
             cure = f"write `Activation: {{activation: {activation}, dtype: float32}}` in its place"
         report.add("NS534", layer.path, f"{message}{_NEAREST[low]} and 1", key=True, help=cure)
+
+
+def check_ranks(spec: Spec, found: Survey, plan: Training, report: Report) -> None:
+    """NS206: TensorFlow looks for the k largest numbers in float32 alone, and Keras does not cast to it."""
+    for name, metrics in plan.metrics.items():
+        tensor = found.typed.graph.outputs.get(name)
+        dtype = None if tensor is None else found.typed.types[tensor].dtype
+        if not isinstance(dtype, str) or dtype == "float32":
+            continue
+        for at, metric in enumerate(metrics):
+            if metric_class(metric, None) not in _RANKED:
+                continue
+            given = isinstance(metric, KerasObject)
+            path = metric.path if isinstance(metric, KerasObject) else metric_path(spec.metrics, name, at)
+            word = metric.cls if isinstance(metric, KerasObject) else metric
+            message = f"`{word}` takes an output in float32, and `{name}` is in {dtype}"
+            report.add(
+                "NS206", path, message, key=given, help="add `dtype: float32` to the layer that the output is of"
+            )
 
 
 def check_regularizers(found: Survey, plan: Training, report: Report) -> None:

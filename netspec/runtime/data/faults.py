@@ -13,3 +13,7 @@ class DataError(NetspecError):
     def __init__(self, code: str, message: str, help: str | None = None) -> None:
         super().__init__(message, help=help)
         self.code = code
+
+
+class NoRows(DataError):
+    """Of rows that were read none can be used."""

@@ -139,6 +139,11 @@ class Prepared:
         return any(label.weighted for label in self.labels.values())
 
     @property
+    def by_step(self) -> frozenset[str]:
+        """The outputs with a label, and so a weight, for each step."""
+        return frozenset(name for name, label in self.labels.items() if label.steps is not None)
+
+    @property
     def singly(self) -> frozenset[str]:
         """The outputs whose missing labels are masked one by one."""
         return frozenset(name for name, label in self.labels.items() if label.singly)

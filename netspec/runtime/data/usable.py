@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from netspec.runtime.data.encoders import Images
-from netspec.runtime.data.faults import DataError
+from netspec.runtime.data.faults import NoRows
 from netspec.runtime.data.labels import Label
 from netspec.runtime.data.quantities import Buckets, Numbers
 from netspec.runtime.data.readings import Reading, empty
@@ -83,7 +83,7 @@ class Used:
         notes += [f"missing numbers replaced by {by}: {', '.join(counts)}" for by, counts in replaced.items()]
         if not self.kept:
             message = f"`{self.origin}`: none of the {_counted(self.rows)} can be used"
-            raise DataError("NS704", message, "; ".join(notes) or None)
+            raise NoRows("NS704", message, "; ".join(notes) or None)
         return (f"{self.kept} of {self.rows} rows of `{self.origin}` used", *notes)
 
 

@@ -56,7 +56,7 @@ def compared(first: Path, second: Path) -> Comparison:
     for side in sides:
         if side.fault is not None:
             raise runs.RunError(side.fault)
-    spec = [each for each in differences(dict(a.spec), dict(b.spec)) if each.path != _SEED]
+    spec = [each for each in differences(_whole(a), _whole(b)) if each.path != _SEED]
     return Comparison(
         sides,
         tuple(spec),
@@ -64,6 +64,12 @@ def compared(first: Path, second: Path) -> Comparison:
         tuple(differences(_made_with(a.environment), _made_with(b.environment))),
         tuple(_scores(sides[0].metrics, sides[1].metrics)),
     )
+
+
+def _whole(run: runs.RunRecord) -> dict[str, Any]:
+    """The spec with what it was trained with, said or not."""
+    fit = {"steps_per_execution": run.steps_per_execution, **(run.spec.get("fit") or {})}
+    return {"name": run.name, **run.spec, "fit": fit}
 
 
 def _made_with(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,32 +7,40 @@ looked at. Import it after `engine.keras()`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import tensorflow as tf
 from keras import backend, ops, tree
+
+if TYPE_CHECKING:
+    from netspec.runtime.data.features import Prepared
 
 Scales = Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]  # (mean, std) by output
 
 
-def count(
-    model: Any, scales: Scales, outputs: tuple[str, ...], *, weighted: bool, singly: Collection[str] = ()
-) -> None:
+def count(model: Any, prepared: Prepared | None, outputs: tuple[str, ...], *, weighted: bool) -> None:
     """Make a compiled model's metrics leave out rows of weight 0, and see targets and predictions as they were.
 
-    The losses are as before. `scales` holds the outputs whose labels are normalized; `weighted`: its metrics are
-    compiled as weighted ones (`compile_model`), and get 1 for every row that has a weight above 0. Outputs of `singly`
+    The losses are as before. `prepared` knows how labels are; `weighted`: its metrics are compiled as weighted ones
+    (`compile_model`), and get 1 for every row that has a weight above 0. Outputs with labels that are masked one by one
     have a weight for each number: losses and metrics get their numbers as rows of one, of which all of these are means.
+    Those with a label for each step have one for each, so that the loss is a mean over labels, and a mask of Keras's
+    does not make it one over the steps of the batch once more.
     """
+    scales = prepared.scales if prepared is not None else {}
     if not weighted and not scales:
         return
-    apart = singly if weighted else ()
-    if apart:
+    apart, stepped = (prepared.singly, prepared.by_step) if weighted and prepared is not None else ((), ())
+    if apart or stepped:
         loss = model.compute_loss
 
         def compute_loss(
             x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **more: Any
         ) -> Any:
-            y, y_pred, sample_weight = _as_rows(y, y_pred, sample_weight, apart, outputs)
+            if apart:
+                y, y_pred, sample_weight = _as_rows(y, y_pred, sample_weight, apart, outputs)
+            if stepped:
+                y_pred, sample_weight = _weighed(y_pred, sample_weight, stepped, outputs)
             return loss(x, y, y_pred, sample_weight, **more)
 
         model.compute_loss = compute_loss
@@ -89,6 +97,23 @@ def _as_rows(
         return {name: ops.reshape(each, shape) if name in singly else each for name, each in tensors.items()}
 
     return flat(y, -1, 1), flat(y_pred, -1, 1), flat(sample_weight, -1)
+
+
+def _weighed(y_pred: Any, sample_weight: Any, by_step: Collection[str], outputs: tuple[str, ...]) -> tuple[Any, Any]:
+    """Predictions without their masks, which the weights of these outputs' steps then hold."""
+
+    def moved(guess: Any, weight: Any) -> tuple[Any, Any]:
+        mask = getattr(guess, "_keras_mask", None)  # where Keras puts it
+        if mask is None:
+            return guess, weight
+        held = ops.cast(mask, weight.dtype)
+        return tf.identity(guess), weight * ops.reshape(held, ops.shape(weight))
+
+    if not isinstance(y_pred, dict):
+        return moved(y_pred, sample_weight) if outputs[0] in by_step else (y_pred, sample_weight)
+    pairs = {name: moved(y_pred[name], sample_weight[name]) for name in y_pred if name in by_step}
+    guesses = {name: pairs[name][0] if name in pairs else each for name, each in y_pred.items()}
+    return guesses, {name: pairs[name][1] if name in pairs else each for name, each in sample_weight.items()}
 
 
 def _restored(tensors: Any, scales: Scales, outputs: tuple[str, ...]) -> Any:

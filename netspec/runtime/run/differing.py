@@ -46,8 +46,20 @@ def differences(was: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[Diff
     if isinstance(was, dict) and isinstance(now, dict):
         for key in dict.fromkeys((*was, *now)):
             yield from differences(was.get(key), now.get(key), (*path, str(key)))
-    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        for at, (one, other) in enumerate(zip(was, now, strict=True)):
-            yield from differences(one, other, (*path, str(at)))
+    elif isinstance(was, list) and isinstance(now, list):
+        yield from _listed(was, now, path)
     elif was != now or type(was) is not type(now):
         yield Difference(path, MISSING if was is None else was, MISSING if now is None else now)
+
+
+def _listed(was: list[Any], now: list[Any], path: tuple[str, ...]) -> Iterator[Difference]:
+    """Between what is the same at both ends, one by one; what has no counterpart is not there."""
+    short = min(len(was), len(now))
+    first = next((at for at in range(short) if was[at] != now[at]), short)
+    same = next((at for at in range(short - first) if was[-1 - at] != now[-1 - at]), short - first)
+    for at in range(first, max(len(was), len(now)) - same):
+        one, other = (each[at] if at < len(each) - same else MISSING for each in (was, now))
+        if MISSING in (one, other):
+            yield Difference((*path, str(at)), one, other)
+        else:
+            yield from differences(one, other, (*path, str(at)))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netspec.diagnostics import counted
 from netspec.graph.ir import Checked
 from netspec.language.names import is_pattern
 from netspec.runtime.data import sources
+from netspec.runtime.data.faults import NoRows
 from netspec.runtime.data.features import Prepared
 from netspec.runtime.data.tables import chosen
 from netspec.runtime.model.build import compile_model
@@ -91,15 +93,19 @@ def evaluate(
     judge = _Judge(run, checked, record, prepared, best, checkpoint, part, bootstrap, batch_size)
     found, intervals = judge(part)
     weights = runs.CHECKPOINT if checkpoint else runs.BEST if best else runs.LAST
-    of_slices = []
+    of_slices, none = [], []
     for column in by:
         if raw is None or prepared is None:
             raise UsageError("these rows have no columns to tell them apart by")
         for each in slices.slices(raw.rows, column):
             name = f"{column} {each.value}"
-            own = Raw(name, chosen(raw.rows, each.mask)).prepared(prepared)
-            of_slices.append(SliceScores(column, each.value, *judge(own)))
-    return Evaluation(run, weights, found, (*notes, *said, *part.said), intervals, tuple(of_slices))
+            try:
+                own = Raw(name, chosen(raw.rows, each.mask)).prepared(prepared)
+            except NoRows:
+                none.append(f"{name} has no scores: none of its {counted(int(each.mask.sum()), 'row')} can be used")
+            else:
+                of_slices.append(SliceScores(column, each.value, *judge(own)))
+    return Evaluation(run, weights, found, (*notes, *said, *part.said, *none), intervals, tuple(of_slices))
 
 
 def _rows(
@@ -174,7 +180,7 @@ class _Judge:
         self._names: Mapping[str, tuple[str, ...]] = {}
         if prepared is not None:
             self._names = prepared.shown_names
-            counting.count(self._model, prepared.scales, outputs, weighted=part.weighted, singly=prepared.singly)
+            counting.count(self._model, prepared, outputs, weighted=part.weighted)
 
     def __call__(self, part: Part) -> tuple[Scores, Intervals]:
         from netspec.runtime.run import intervals, loop

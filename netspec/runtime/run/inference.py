@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
 
 from netspec.graph.ir import Checked
 from netspec.language.names import TABULAR, is_pattern, kind_of
@@ -52,7 +53,7 @@ def predict(
         run: the run folder.
         checked: the spec of the run, every value as it was then.
         data: a file or a folder with the columns that the features are made of; targets are not needed.
-        keep: columns to carry along, as the file has them.
+        keep: columns to carry along, as the file has them: numbers of typed files stay numbers, all else is text.
         out: a .csv, .tsv, .jsonl, .parquet or .npz file, which appears whole or not at all; none if left out.
         force: write over `out`.
         best: the best weights instead of the last.
@@ -76,7 +77,8 @@ def predict(
                 target.write(outputs, kept, found.choices)
             parts.append((outputs, kept))
         everything, carried = predictions.joined(parts)
-    return Predictions(everything, found.choices, carried, found.rows)
+    lists = {name: predictions.listed(cells) for name, cells in carried.items()}
+    return Predictions(everything, found.choices, lists, found.rows)
 
 
 def write_predictions(
@@ -126,7 +128,7 @@ class _Predicting:
         train = checked.data.train if checked.data is not None else None
         self._text = train is not None and train.kind == "text"
 
-    def blocks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Sequence[str]]]]:
+    def blocks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, pa.Array]]]:
         """Every output's array and the kept columns, block by block, in order."""
         from netspec.runtime.run import loop
 
@@ -263,13 +265,13 @@ def _check_target(out: Path, data: Path, force: bool) -> None:
         raise UsageError(f"`{out}`: there is no folder `{out.parent}`")
 
 
-def _kept(table: Table, name: str) -> Sequence[str]:
-    """A column as the file has it: cells of text as they are, numbers of an array in their shortest form."""
+def _kept(table: Table, name: str) -> pa.Array:
+    """A column as the file has it: cells of text as they are, numbers in their type, NaN as a missing one."""
     column = table.column(name)
     if isinstance(column, list):
         raise UsageError(f"column `{name}` holds lists, which cannot be kept beside predictions")
     if hasattr(column, "to_pylist"):
-        return texts(table, name)
+        return pa.array(texts(table, name), pa.string())
     if column.ndim != 1:
         raise UsageError(f"column `{name}` holds {column[0].size} numbers a row; one can be kept beside predictions")
-    return [str(value) for value in column]
+    return pa.array(column, from_pandas=True)

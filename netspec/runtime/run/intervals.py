@@ -67,7 +67,8 @@ def intervals(
         values[at] = [float(one[name]) for name in names]
     model.reset_metrics()
     narrow = (rows / part.rows) ** 0.5
-    low, high = np.nanpercentile(values, (2.5, 97.5), axis=0)
+    with np.errstate(invalid="ignore"):  # between two infinite ones
+        low, high = np.nanpercentile(values, (2.5, 97.5), axis=0)
     sure = {}
     for at, name in enumerate(names):
         if np.isfinite(low[at]) and np.isfinite(high[at]):

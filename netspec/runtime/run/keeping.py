@@ -84,6 +84,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._best_waiting: Checkpoint | None = None
         self._camera: snapshots.Camera
         self.at = (since.epoch, since.step) if since else (0, 0)  # epochs and further steps that are done
+        self._sound = self.at  # where all numbers were last seen to be finite
         self._moved = False  # the model's numbers are no longer those of the last whole epoch
         self._size = self._finite_step = 0
         self.written: tuple[int, int] | None = (since.epoch, since.step) if since else None
@@ -128,7 +129,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         """
         epoch, step = self.at
         if not self._overflows.may_skip:  # there the end of the epoch tells
-            check_finite(epoch + 1, "the loss", loss, self._between(step))
+            check_finite(epoch + 1, "the loss", loss, self._between(step, self._finite_step + 1))
             self._finite_step = step
 
     def interrupted(self) -> None:
@@ -144,7 +145,8 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._progress.epoch_ends(epoch + 1, time.perf_counter() - self._begun, values)
         skipped, cure = self._overflows.skipped(), CURE if self._overflows.may_skip else None
         if not skipped:
-            check_finite(epoch + 1, "the loss", values.get("loss"), self._between(self._steps), cure)
+            where = self._between(self._steps, self._finite_step + 1)
+            check_finite(epoch + 1, "the loss", values.get("loss"), where, cure)
         self._moved, self.at = False, (epoch + 1, 0)
         snapshot, watched = self._taken(), values.get(self.monitor)
         best = isinstance(watched, float) and watched < self._best
@@ -191,18 +193,19 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         """The model's numbers. Raises NotFinite."""
         snapshot = self._camera.taken(*self._kept())
         path = snapshot.not_finite()
+        epoch, step = self.at if self.at[1] else (self.at[0] - 1, self._steps)
         if path is not None:
-            epoch, step = self.at
-            raise NotFinite(epoch + (step > 0), f"the weight `{path}` is not finite")
+            first = 1 + (self._sound[1] if self._sound[0] == epoch else 0)
+            raise NotFinite(epoch + 1, f"the weight `{path}` is not finite", self._between(step, first))
+        self._sound = epoch, step
         return snapshot
 
     def _kept(self) -> tuple[Snapshot | None, ...]:
         """Snapshots that are still to be written."""
         return tuple(None if each is None else each.snapshot for each in (self._waiting, self._best_waiting))
 
-    def _between(self, step: int) -> str:
-        """Where in the epoch a loss that is not finite came up, as closely as it was looked at."""
-        first = self._finite_step + 1
+    def _between(self, step: int, first: int) -> str:
+        """Where in the epoch what is not finite came up, as closely as it was looked at."""
         return (
             f"at step {step} of {self._steps}"
             if first >= step
@@ -226,13 +229,17 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
     def _flush(self, checkpoint: Checkpoint) -> None:
-        """The checkpoint comes last: one that is older than the weights beside it makes them again."""
+        """The checkpoint comes last: one that is older than the weights beside it makes them again.
+
+        What an earlier end of the run left stays until something newer is there.
+        """
         with self._cadence.writing(checkpoint.epoch * self._steps + checkpoint.step):
             waiting, best = self._waiting, self._best_waiting
             if waiting is not None and waiting.epoch > self.saved:
                 with self._being(waiting.snapshot, checkpoint, anew=self._moved):
                     self._save(self._run / runs.LAST)
                 self.saved = waiting.epoch
+                runs.begin_anew(self._run)
             if best is not None and waiting is not None:
                 if best is waiting:
                     _link(self._run / runs.LAST, self._run / runs.BEST)
@@ -243,6 +250,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             history = tuple(self.history[: checkpoint.epoch])
             checkpoints.write(self._run, replace(checkpoint, history=history))
             self.written = checkpoint.epoch, checkpoint.step
+            runs.begin_anew(self._run)
 
     @contextlib.contextmanager
     def _being(self, snapshot: Snapshot, checkpoint: Checkpoint, *, anew: bool) -> Iterator[None]:
@@ -292,9 +300,14 @@ def _state(callback: Any) -> dict[str, Any]:
     for name, value in vars(callback).items():
         arrays = isinstance(value, list) and value and all(isinstance(each, np.ndarray) for each in value)
         kept = value if arrays else _plain(value)
-        if kept is not _LOST and name != "params":  # which Keras sets
+        if kept is not _LOST and not _configured(callback, name):
             found[name] = kept
     return found
+
+
+def _configured(callback: Any, name: str) -> bool:
+    """What Keras itself sets; it makes `min_delta` negative where less is better, once for each callback."""
+    return name == "params" or (name == "min_delta" and "monitor_op" in vars(callback))
 
 
 _LOST = object()  # what no checkpoint can hold
@@ -317,7 +330,8 @@ def _plain(value: Any) -> Any:
 
 def _restore(callbacks: Sequence[Any], states: Sequence[Mapping[str, Any]]) -> None:
     for callback, state in zip(callbacks, states, strict=False):
-        vars(callback).update(copy.deepcopy(dict(state)))  # it is put back twice in the middle of an epoch
+        kept = {name: value for name, value in state.items() if not _configured(callback, name)}
+        vars(callback).update(copy.deepcopy(kept))  # it is put back twice in the middle of an epoch
 
 
 def check_finite(epoch: int, what: str, value: Any, where: str = "", cure: str | None = None) -> None:

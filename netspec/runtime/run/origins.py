@@ -45,9 +45,10 @@ def environment(folder: str, *, seed: int, command: Sequence[str], started: date
     return found
 
 
-def again(checked: Checked, command: Sequence[str], at: datetime) -> dict[str, Any]:
-    """What environment.json says of a run that is gone on with."""
-    return {"at": iso(at), "command": list(command), "versions": versions(), **python(checked)}
+def again(checked: Checked, command: Sequence[str], at: datetime, others: Sequence[str]) -> dict[str, Any]:
+    """What environment.json says of a run that is gone on with, and what of its spec is other from then on."""
+    found = {"at": iso(at), "command": list(command), "versions": versions(), **python(checked)}
+    return {**found, "changed": list(others)} if others else found
 
 
 def python(checked: Checked) -> dict[str, Any]:
@@ -76,6 +77,16 @@ def fingerprints(checked: Checked) -> dict[str, dict[str, Any]]:
         if mark is not None:
             found[path] = mark
     return found
+
+
+def begun_from(checked: Checked) -> dict[str, Any]:
+    """`begun_from`: the same of the file that the first weights are from; nothing where Keras makes them."""
+    plan = checked.fit.weights
+    if plan is None:
+        return {}
+    path = Path(os.path.abspath(os.path.join(checked.folder, plan.run))) / (runs.BEST if plan.best else runs.LAST)
+    mark = _fingerprint(path)
+    return {} if mark is None else {"begun_from": {str(path): mark}}
 
 
 def _fingerprint(path: Path) -> dict[str, Any] | None:
@@ -117,9 +128,9 @@ def _content(path: Path, size: int, whole: bool) -> bytes:
         return hashlib.sha256(first + file.read(_BLOCK)).digest()
 
 
-def changed(record: runs.RunRecord) -> tuple[str, ...]:
-    """The data files that are no longer what they were when the run was made."""
-    then = record.environment.get("data")
+def changed(record: runs.RunRecord, what: str = "data") -> tuple[str, ...]:
+    """The data files (or those of `begun_from`) that are no longer what they were when the run was made."""
+    then = record.environment.get(what)
     if not isinstance(then, dict):
         return ()
     return tuple(name for name, mark in then.items() if _fingerprint(Path(name)) != mark)

@@ -26,7 +26,7 @@ from netspec.runtime.run.choices import Choice
 MOST_COLUMNS = 5000  # of predictions in a table
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".npz")
 Outputs = Mapping[str, np.ndarray]
-Kept = Mapping[str, Sequence[str]]
+Kept = Mapping[str, Any]  # by column an Arrow array, (rows,): numbers in the file's own type, or text
 Choices = Mapping[str, Choice]
 
 
@@ -82,7 +82,7 @@ class Form:
 
     def table(self, outputs: Outputs, kept: Kept) -> pa.Table:
         """A block as an Arrow table."""
-        arrays: list[Any] = [pa.array(list(cells), pa.string()) for cells in kept.values()]
+        arrays: list[Any] = [pa.array(cells) if isinstance(cells, list) else cells for cells in kept.values()]
         chosen = self.chosen()
         for name in self.shapes:
             flat = outputs[name].reshape(len(outputs[name]), int(np.prod(self.shapes[name])))
@@ -94,11 +94,13 @@ class Form:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Every output's array by name, a row for each input row, in order; and the columns that were carried along."""
+    """Every output's array by name, a row for each input row, in order; and the columns that were carried along, as
+    lists of numbers or texts.
+    """
 
     outputs: Outputs
     choices: Choices  # what the classes of an output are, where it has some
-    kept: Kept
+    kept: Mapping[str, list[Any]]
     rows: int
 
     def columns(self) -> tuple[str, ...]:
@@ -166,10 +168,8 @@ class Lines(contextlib.AbstractContextManager["Lines"]):
                 plain[name] = [dict(zip(known, row, strict=True)) for row in cells]
             elif outputs[name].shape[1:] == (1,):
                 plain[name] = [row[0] for row in cells]
-        lines = (
-            json.dumps({**{key: cells[at] for key, cells in kept.items()}, **{key: plain[key][at] for key in plain}})
-            for at in range(rows)
-        )
+        plain = {**{name: listed(cells) for name, cells in kept.items()}, **plain}
+        lines = (json.dumps({key: cells[at] for key, cells in plain.items()}) for at in range(rows))
         self._stream.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
 
 
@@ -206,7 +206,7 @@ class Arrays(contextlib.AbstractContextManager["Arrays"]):
         if not self._blocks or error[0] is not None:
             return
         outputs, kept = joined(self._blocks)
-        cells = {name: np.array(each, dtype=np.str_) for name, each in kept.items()}
+        cells = {name: _array(each) for name, each in kept.items()}
         with self._path.open("wb") as file:
             np.savez(file, allow_pickle=False, **cells, **outputs)
 
@@ -235,10 +235,20 @@ def writer(path: Path, suffix: str) -> Iterator[Writer]:
                 yield Text(file, "\t" if suffix == ".tsv" else ",")
 
 
-def joined(blocks: Sequence[tuple[Outputs, Kept]]) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+def joined(blocks: Sequence[tuple[Outputs, Kept]]) -> tuple[dict[str, np.ndarray], Kept]:
     """Blocks one behind the other."""
     outputs = {name: np.concatenate([block[0][name] for block in blocks]) for name in blocks[0][0]}
-    return outputs, {name: [cell for block in blocks for cell in block[1][name]] for name in blocks[0][1]}
+    return outputs, {name: pa.concat_arrays([block[1][name] for block in blocks]) for name in blocks[0][1]}
+
+
+def listed(cells: pa.Array) -> list[Any]:
+    """Plain values of a column that is carried along; what is missing or not finite is None."""
+    return _shortest(_array(cells)) if pa.types.is_floating(cells.type) else list(cells.to_pylist())
+
+
+def _array(cells: pa.Array) -> np.ndarray:
+    found = cells.to_numpy(zero_copy_only=False)
+    return found.astype(np.str_) if pa.types.is_string(cells.type) else np.asarray(found)
 
 
 def _columns(name: str, shape: tuple[int, ...], classes: Sequence[str]) -> list[str]:
@@ -270,7 +280,7 @@ def _csv(table: pa.Table, separator: str) -> bytes:
     """The rows of a table, cells quoted where they must be; Arrow's own writer quotes every text."""
     cells = []
     for column in table.combine_chunks().columns:
-        text = pc.cast(column, pa.string())
+        text = pc.fill_null(pc.cast(column, pa.string()), "")
         if pa.types.is_string(column.type):
             quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
             text = pc.if_else(pc.match_substring_regex(text, f'["\\r\\n{re.escape(separator)}]'), quoted, text)

@@ -40,7 +40,7 @@ class Reproduction:
 
 
 def concerns(record: RunRecord) -> tuple[str, ...]:
-    """What is no longer as it was when the run was made: data files, versions, git state; a sentence each.
+    """What is no longer as it was when the run was made: files, versions, git state, the spec itself; a sentence each.
 
     Raises:
         RunError: the run is not finished, so there is nothing to compare with.
@@ -50,8 +50,17 @@ def concerns(record: RunRecord) -> tuple[str, ...]:
             f"`{record.path}` is not finished, so there is nothing to compare with",
             help=f"finish it first: netspec fit --resume {record.path}",
         )
-    changed = (f"`{name}` has changed since the run was made" for name in origins.changed(record))
-    return (*changed, *origins.differences(record), *_git(record))
+    changed = (
+        f"`{name}` has changed since the run was made"
+        for name in (*origins.changed(record), *origins.changed(record, "begun_from"))
+    )
+    return (*changed, *_on_the_way(record), *origins.differences(record), *_git(record))
+
+
+def _on_the_way(record: RunRecord) -> Iterator[str]:
+    for again in record.environment.get("resumed", ()):
+        for said in again.get("changed", ()) if isinstance(again, dict) else ():
+            yield f"on its way it went on with another spec, and now has one from the start: {said}"
 
 
 def _git(record: RunRecord) -> Iterator[str]:

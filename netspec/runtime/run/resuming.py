@@ -24,7 +24,9 @@ _MOST_SHOWN = 8
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run that training goes on with, and what is said of it. `stood` is its checkpoint, None before the first."""
+    """A run that training goes on with, and what is said of it. `stood` is its checkpoint, None before the first;
+    `others` says how callbacks differ from then on.
+    """
 
     run: Path
     steps_per_execution: int
@@ -32,6 +34,7 @@ class Resumed:
     environment: Mapping[str, Any]
     stood: Checkpoint | None
     notes: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 def resumed(record: RunRecord, checked: Checked) -> Resumed:
@@ -47,7 +50,7 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
     """
     seed = record.seed if checked.fit.seed is None else checked.fit.seed
     now = runs.escaped(runs.resolved(checked, seed=seed, steps_per_execution=1, dummy=record.dummy)["spec"])
-    different = list(differences(dict(record.spec), now))
+    different = list(differences({"name": record.name, **record.spec}, {"name": checked.name, **now}))
     unsafe = [each for each in different if not _free(each.path) and not _as_left_out(each)]
     if unsafe:
         shown = "; ".join(each.said for each in unsafe[:_MOST_SHOWN])
@@ -56,14 +59,14 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
             f"`{record.path}` cannot go on with another spec: {shown}{more}",
             help="change them back, or train anew; epochs, callbacks and checkpoints may change",
         )
-    changed = origins.changed(record)
+    stood, epochs = checkpoints.read(record.path), checked.fit.epochs
+    changed = (*origins.changed(record), *(origins.changed(record, "begun_from") if stood is None else ()))
     if changed:
         raise RunError(
             f"`{changed[0]}` has changed since `{record.path}` was begun, so it cannot go on with it",
             help="give it the file back that it had, or train anew",
         )
-    stood, epochs = checkpoints.read(record.path), checked.fit.epochs
-    others = any(each.path[:2] == _CALLBACKS for each in different)
+    others = tuple(each.said for each in different if each.path[:2] == _CALLBACKS)
     if stood is not None and others:
         stood = replace(stood, callbacks=(), stopped=False)
     if stood is not None and epochs < stood.epoch + (stood.step > 0):
@@ -86,6 +89,7 @@ def resumed(record: RunRecord, checked: Checked) -> Resumed:
         record.environment,
         stood,
         (*notes, *origins.differences(record), _where(stood)),
+        others if stood is not None else (),
     )
 
 

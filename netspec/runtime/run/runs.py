@@ -117,9 +117,18 @@ def _clear(folder: Path) -> None:
     if not is_run(folder):
         return
     if (folder / FEATURES / "features.index.json").is_file():
-        shutil.rmtree(folder / FEATURES)
+        try:
+            shutil.rmtree(folder / FEATURES)
+        except OSError as error:  # which names the file without its folder
+            raise type(error)(error.errno, error.strerror, str(folder / FEATURES)) from error
     for name in (*curves(folder), *written(folder), *(folder / name for name in FILES)):
         name.unlink(missing_ok=True)
+
+
+def begin_anew(folder: Path) -> None:
+    """Take away what tells how the run ended, since it has gone on."""
+    for name in (METRICS, EVIDENCE, REPORT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def curves(folder: Path) -> list[Path]:
@@ -418,6 +427,8 @@ def weights(run: Path, *, best: bool = False) -> Path:
     """
     path = run / (BEST if best else LAST)
     if not path.is_file():
+        if written_now(run):
+            raise RunError(f"`{run}` has no {path.name} yet: it is being trained", help="try again after a checkpoint")
         why = "it is finished, so the file was taken away" if (run / METRICS).is_file() else _UNFINISHED
         raise RunError(f"`{run}` has no {path.name}: {why}", help="train it again")
     return path

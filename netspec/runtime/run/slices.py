@@ -15,6 +15,7 @@ from netspec.runtime.data.tables import Rows, Table
 
 MOST = 20  # values that have a slice of their own
 _QUARTERS = (0.25, 0.5, 0.75)
+_NO_NUMBERS = ("nan", "NaN")  # as numpy and pandas write a number that is missing
 _MISSING, _OTHERS = "(missing)", "(others)"
 
 
@@ -34,9 +35,11 @@ def slices(rows: Rows, column: str) -> tuple[Slice, ...]:
         DataError: NS702 there is no such column, NS706 its cells are lists or arrays.
     """
     cells = np.concatenate([np.asarray(_cells(table, column), object) for table in rows.tables()])
+    numbers = _numbers(tuple({*cells} - {"", *_NO_NUMBERS}))
+    if numbers:
+        cells[np.isin(cells, _NO_NUMBERS)] = ""
     counts = Counter(cells.tolist())
     missing = counts.pop("", 0)
-    numbers = _numbers(tuple(counts))
     found: list[Slice] = []
     if len(counts) <= MOST:
         order = sorted(counts, key=lambda cell: (numbers[cell], cell) if numbers else (0.0, cell))

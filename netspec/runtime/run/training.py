@@ -6,6 +6,7 @@ The data are read and found sound before the model is built, and the folder is m
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import signal
 import sys
@@ -140,9 +141,9 @@ def fit(
             attempt.end(runs.INTERRUPTED)
             raise Interrupted(attempt.run, attempt.saved()) from None
     except BaseException as error:
-        with contextlib.suppress(OSError):  # a full disk must not hide what went wrong first
-            attempt.keep()
-            attempt.end(runs.FAILED)
+        for last in (attempt.keep, functools.partial(attempt.end, runs.FAILED)):
+            with contextlib.suppress(OSError):  # a full disk must not hide what went wrong first
+                last()
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and attempt.run is not None:
             where = f"`{error.filename}`: " if error.filename else ""
             raise RunError(f"{where}{error.strerror or error}; {attempt.kept()}") from error
@@ -202,10 +203,8 @@ class _Attempt:
         deterministic = loop.repeatable(seed, jit=checked.fit.jit, asked=checked.fit.deterministic)
         train = parts.train
         model = build(checked, steps_per_execution=at_once, scored=train.targets, weighted=train.weighted)
-        scales = parts.prepared.scales if parts.prepared is not None else {}
-        singly = parts.prepared.singly if parts.prepared is not None else ()
         counting.by_rows(model)
-        counting.count(model, scales, tuple(checked.typed.graph.outputs), weighted=train.weighted, singly=singly)
+        counting.count(model, parts.prepared, tuple(checked.typed.graph.outputs), weighted=train.weighted)
         if since is None:
             self._begun = self._from_another(model)
             for each in () if quiet else self._begun:
@@ -311,7 +310,7 @@ class _Attempt:
         self._environment = origins.environment(checked.folder, seed=seed, command=self._command, started=self._started)
         self._environment |= {"steps_per_execution": at_once, "deterministic": deterministic, **origins.python(checked)}
         if self._begun:
-            self._environment["weights"] = [vars(each) for each in self._begun]
+            self._environment |= {"weights": [vars(each) for each in self._begun], **origins.begun_from(checked)}
         resolved = runs.resolved(checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
         if dummy is None:
             self._environment["data"] = origins.fingerprints(checked)
@@ -338,10 +337,8 @@ class _Attempt:
             self._environment = origins.environment(
                 self._checked.folder, seed=seed, command=self._command, started=self._started
             )
-        again = origins.again(self._checked, self._command, self._started)
+        again = origins.again(self._checked, self._command, self._started, resumed.others)
         self._environment |= {"state": runs.RUNNING, "resumed": [*self._environment.get("resumed", ()), again]}
-        for file in (runs.METRICS, runs.EVIDENCE, runs.REPORT):
-            (run / file).unlink(missing_ok=True)
         at_once = resumed.steps_per_execution  # as it was, whatever is done to look for a mistake
         runs.write_json(
             run / runs.RESOLVED, runs.resolved(self._checked, seed=seed, steps_per_execution=at_once, dummy=dummy)
@@ -380,6 +377,8 @@ class _Attempt:
     def kept(self) -> str:
         """What is left of the run, as a clause."""
         keeper = self._keeper
+        if keeper is None and self._resumed is not None and self._resumed.stood is not None:
+            return f"`{self.run}` holds what it held; `netspec fit --resume {self.run}` goes on"
         if keeper is None or keeper.written is None:
             return f"no epoch was complete, so `{self.run}` holds no weights"
         kept = f"`{self.run}` holds "
@@ -395,9 +394,11 @@ class _Attempt:
         """Note in environment.json how it ended."""
         if self.run is None or not self._environment:
             return
-        self._environment |= {"state": state, "finished": origins.iso(datetime.now(UTC))}
+        as_before = state != runs.FINISHED and (self.run / runs.METRICS).is_file()  # and nothing has replaced that
+        ended = runs.FINISHED if as_before else state
+        self._environment |= {"state": ended, "finished": origins.iso(datetime.now(UTC))}
         runs.write_json(self.run / runs.ENVIRONMENT, self._environment)
-        if self._report and state != runs.FINISHED:
+        if self._report and state != runs.FINISHED and not as_before:
             reporting.ended(self.run, self._checked)
 
 
