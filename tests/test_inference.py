@@ -419,3 +419,25 @@ def test_numbers_of_typed_files_are_kept_as_numbers(trained: tuple[Path, Checked
     assert [(line["number"], line["half"]) for line in lines][:2] == [(1, 0.1), (2, None)]
     inference.predict(*trained, tmp_path / "rows.parquet", keep=tuple(typed), out=tmp_path / "out.csv")
     assert [row["half"] for row in table((tmp_path / "out.csv").read_text(encoding="utf-8"))][:2] == ["0.1", ""]
+
+
+def test_predictions_far_from_zero_are_not_rounded_and_metrics_there_are_told(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=200)
+    y = 1.7e9 + 30 * x + 3 * draw.normal(size=200)
+    lines = [f"{one:.6f},{other:.6f}" for one, other in zip(x, y, strict=True)]
+    (tmp_path / "d.csv").write_text("\n".join(["x,y", *lines]) + "\n", encoding="utf-8")
+    spec = """
+inputs: {x: [1]}
+layers: [{Dense: 1, name: y}]
+losses: mse
+optimizer: {Adam: {learning_rate: 0.1}}
+data: {train: d.csv, features: {x: x}, targets: {y: {column: y, normalize: true}}}
+fit: {epochs: 40, seed: 1}
+"""
+    checked = analyze_text(spec, folder=str(tmp_path)).checked
+    assert checked is not None
+    made = training.fit(checked, b"", out=tmp_path / "run", quiet=True)
+    assert any("with steps of 128 where" in note for note in made.notes)
+    found = inference.predict(made.run, checked, tmp_path / "d.csv").outputs["y"][:, 0]
+    assert np.abs(found - y).mean() < 4, "as far off as the noise is"

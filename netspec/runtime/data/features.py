@@ -154,6 +154,15 @@ class Prepared:
         found = {name: (label.mean, label.std) for name, label in self.labels.items()}
         return {name: (mean, std) for name, (mean, std) in found.items() if mean is not None and std is not None}
 
+    def rounded(self) -> tuple[str, ...]:
+        """What is said of outputs whose labels lie so far from 0 that float32 rounds what varies in them."""
+        return tuple(
+            f"metrics of output `{name}` are computed in float32, with steps of {label.far:.3g} where its labels lie"
+            ": take a constant off them, or look at the loss; what `predict` answers is not rounded"
+            for name, label in self.labels.items()
+            if label.far
+        )
+
     def restored(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Predictions by output in the units of the labels."""
         labels = self.labels

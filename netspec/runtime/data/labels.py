@@ -33,6 +33,7 @@ from netspec.runtime.data.quantities import one_hot
 from netspec.runtime.data.stepwise import Stepwise
 from netspec.runtime.data.tables import Table
 
+_FINE = 1e-3  # of a standard deviation: what rounding may take
 MOST_UNITS = 2**31 - 1  # class numbers are int32
 
 
@@ -150,11 +151,19 @@ class Label:
         return (f"`{self.output}`: class weights {shown}" + (", …" if len(pairs) > 10 else ""),)
 
     def restored(self, array: np.ndarray) -> np.ndarray:
-        """Predictions (rows, …) in the units of the labels."""
+        """Predictions (rows, …) in the units of the labels; in float64 where their own type would round what varies."""
         if self.mean is None or self.std is None:
             return array
         scaled = array.astype(np.float64) * np.asarray(self.std) + np.asarray(self.mean)
-        return np.asarray(scaled, array.dtype)
+        return scaled if self.far else np.asarray(scaled, array.dtype)
+
+    @property
+    def far(self) -> float:
+        """The step between float32 numbers where the labels lie, if it is coarse against their deviation, else 0."""
+        if self.mean is None or self.std is None:
+            return 0.0
+        gaps = np.spacing(np.abs(np.asarray(self.mean)).astype(np.float32)).astype(np.float64)
+        return float(np.max(np.where(gaps > _FINE * np.asarray(self.std), gaps, 0.0)))
 
     def _encoded(self, table: Table) -> tuple[np.ndarray, np.ndarray | None]:
         """The target of rows that all have a label, and which steps of a sequence are no padding, or which numbers are

@@ -105,7 +105,8 @@ def evaluate(
                 none.append(f"{name} has no scores: none of its {counted(int(each.mask.sum()), 'row')} can be used")
             else:
                 of_slices.append(SliceScores(column, each.value, *judge(own)))
-    return Evaluation(run, weights, found, (*notes, *said, *part.said, *none), intervals, tuple(of_slices))
+    said = (*notes, *said, *part.said, *(prepared.rounded() if prepared is not None else ()), *none)
+    return Evaluation(run, weights, found, said, intervals, tuple(of_slices))
 
 
 def _rows(

@@ -269,6 +269,7 @@ class _Attempt:
             (
                 *(each.said for each in self._begun),
                 *_notes(parts),
+                *(parts.prepared.rounded() if parts.prepared is not None else ()),
                 *overflow.notes(keeper.history),
                 *calls.one_by_one(checked, own),
                 *by_length.notes(model, checked, parts.train, seed),
